@@ -1,0 +1,86 @@
+package scopes
+
+import (
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+)
+
+// Set is an immutable set of scope names. The zero value is empty.
+type Set struct {
+	names []string // sorted, distinct, valid
+}
+
+// Parse reads a space-delimited list (RFC 6749 §3.3). Superfluous spaces are
+// ignored, an empty list is an empty set. It fails if a name holds a character
+// that the RFC does not allow; the error does not quote the input.
+func Parse(list string) (Set, error) {
+	var names []string
+	if list != "" {
+		names = make([]string, 0, 1+strings.Count(list, " "))
+	}
+	for list != "" {
+		var name string
+		name, list, _ = strings.Cut(list, " ")
+		if name != "" {
+			names = append(names, name)
+		}
+	}
+	return newSet(names)
+}
+
+// Of is the set of the given names, as in a claim that is an array. It fails
+// like Parse; a name with a space in it is refused, not split.
+func Of(names ...string) (Set, error) {
+	return newSet(slices.Clone(names))
+}
+
+// newSet takes names over.
+func newSet(names []string) (Set, error) {
+	for _, name := range names {
+		if !valid(name) {
+			return Set{}, fmt.Errorf("scopes: a scope name is empty or holds a character outside RFC 6749 §3.3 (printable ASCII without space, %q and %q)", '"', '\\')
+		}
+	}
+	slices.Sort(names)
+	return Set{slices.Compact(names)}, nil
+}
+
+// valid reports whether name is a scope-token: 1*( %x21 / %x23-5B / %x5D-7E ).
+func valid(name string) bool {
+	for i := range len(name) {
+		if c := name[i]; c < 0x21 || c > 0x7e || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return name != ""
+}
+
+// Contains reports whether name is in the set.
+func (s Set) Contains(name string) bool {
+	_, found := slices.BinarySearch(s.names, name)
+	return found
+}
+
+// Len is the number of names in the set.
+func (s Set) Len() int { return len(s.names) }
+
+// All yields the names in lexical order.
+func (s Set) All() iter.Seq[string] { return slices.Values(s.names) }
+
+// Union is the set of the names that are in s or in t.
+func (s Set) Union(t Set) Set {
+	if len(t.names) == 0 {
+		return s
+	}
+	if len(s.names) == 0 {
+		return t
+	}
+	names := slices.Concat(s.names, t.names)
+	slices.Sort(names)
+	return Set{slices.Compact(names)}
+}
+
+// String is the space-delimited form of RFC 6749 §3.3, in lexical order.
+func (s Set) String() string { return strings.Join(s.names, " ") }
