@@ -1,0 +1,64 @@
+package jws
+
+import (
+	"bytes"
+	"encoding/base64"
+	"errors"
+	"strings"
+	"unsafe"
+)
+
+// Compact is a token of three segments, still encoded.
+type Compact struct {
+	Header, Payload, Signature string
+	// SigningInput is Header "." Payload, what the signature covers.
+	SigningInput string
+}
+
+// Split cuts token at its dots. It reports false unless there are exactly
+// three segments, none of them empty.
+func Split(token string) (Compact, bool) {
+	first := strings.IndexByte(token, '.')
+	if first <= 0 {
+		return Compact{}, false
+	}
+	last := strings.LastIndexByte(token, '.')
+	if last-first < 2 || last == len(token)-1 || strings.IndexByte(token[first+1:last], '.') >= 0 {
+		return Compact{}, false
+	}
+	return Compact{
+		Header:       token[:first],
+		Payload:      token[first+1 : last],
+		Signature:    token[last+1:],
+		SigningInput: token[:last],
+	}, true
+}
+
+// LooksLikeHeader tells by shape whether the first of three segments, decoded
+// by AppendDecode into raw with err, is a JOSE header: base64url of something
+// that begins as a JSON object does. If not, the token is opaque, dots or not.
+func LooksLikeHeader(raw []byte, err error) bool {
+	return err == nil && bytes.HasPrefix(bytes.TrimLeft(raw, " \t\r\n"), []byte("{"))
+}
+
+// ErrEncoding is a segment that is not strict base64url.
+var ErrEncoding = errors.New("is not strict base64url (RFC 7515 §2: no padding, no white space, canonical last bits)")
+
+var base64url = base64.RawURLEncoding.Strict()
+
+// AppendDecode appends the decoded segment to dst. It takes exactly one
+// spelling of each value: no padding, no line breaks (which Go's decoder would
+// skip even when strict), no stray bits in the last character.
+func AppendDecode(dst []byte, segment string) ([]byte, error) {
+	if strings.IndexByte(segment, '\n') >= 0 || strings.IndexByte(segment, '\r') >= 0 {
+		return dst, ErrEncoding
+	}
+	out, err := base64url.AppendDecode(dst, bytesOf(segment))
+	if err != nil {
+		return dst, ErrEncoding
+	}
+	return out, nil
+}
+
+// bytesOf views s as bytes that nobody may write to.
+func bytesOf(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
