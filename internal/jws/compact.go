@@ -15,15 +15,13 @@ type Compact struct {
 	SigningInput string
 }
 
-// Split cuts token at its dots. It reports false unless there are exactly
-// three segments, none of them empty.
+// Split cuts token at its dots. It reports false unless there are exactly two
+// of them. Segments may be empty, as the signature of an unsecured JWT is: what
+// is wrong with that is for the later checks to say.
 func Split(token string) (Compact, bool) {
 	first := strings.IndexByte(token, '.')
-	if first <= 0 {
-		return Compact{}, false
-	}
 	last := strings.LastIndexByte(token, '.')
-	if last-first < 2 || last == len(token)-1 || strings.IndexByte(token[first+1:last], '.') >= 0 {
+	if first == last || strings.IndexByte(token[first+1:last], '.') >= 0 {
 		return Compact{}, false
 	}
 	return Compact{
