@@ -1,0 +1,29 @@
+// Package issuertest is a fake OAuth 2.0 authorization server for tests and
+// demonstrations of APIs that accept bearer tokens. It speaks discovery
+// (RFC 8414 and OpenID Connect), publishes a key set (RFC 7517), issues tokens
+// for the client credentials grant (RFC 6749 §4.4), introspects them (RFC 7662)
+// and revokes them (RFC 7009).
+//
+// A test starts one and asks it for tokens, good ones and bad ones:
+//
+//	iss := issuertest.New(t)
+//	good := iss.Token(issuertest.Claims{Scope: "orders:read"})
+//	expired := iss.Bad(issuertest.Expired, issuertest.Claims{})
+//	opaque := iss.Opaque(issuertest.Claims{Scope: "orders:read"})
+//
+// By default a token is meant for [Audience], was issued to [ClientID] and
+// lives for an hour. A real client gets the same from [Issuer.TokenURL] with
+// [ClientID] and [ClientSecret], or with what [Issuer.Register] registered.
+//
+// [New] listens on a loopback port. [NewInMemory] needs no network and runs in
+// a [testing/synctest] bubble, in the bubble's time. [Start] and [StartAt] are
+// for programs.
+//
+// [Issuer.Rotate], [Issuer.Retire] and [Issuer.Revoke] change what is trusted,
+// [Issuer.SetFault] makes an endpoint fail, and [Issuer.Requests] counts what
+// was asked of it.
+//
+// Its RSA keys are published with the source of this package, and issuers may
+// share them; the others are made anew for each issuer and each rotation. A
+// token from here proves nothing: no real API may trust one.
+package issuertest

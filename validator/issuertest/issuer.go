@@ -1,0 +1,152 @@
+package issuertest
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// Issuer is a running fake authorization server. Its methods may be called
+// concurrently, while requests are under way too. The methods that make tokens
+// panic if they are asked for something that does not exist, an unknown
+// algorithm for example: that is a mistake in the test.
+type Issuer struct {
+	url    string
+	client *http.Client
+	stop   func() // ends what serves the requests
+
+	ctx    context.Context // of the issuer's life: its end cuts slow answers short
+	cancel context.CancelFunc
+
+	requests [endpoints]atomic.Int64
+
+	mu      sync.RWMutex
+	now     func() time.Time
+	keys    keyRing
+	keySet  *publication // instead of the keys, if not nil
+	clients map[string]ClientRegistration
+	opaque  map[string][]byte // token to claims, a JSON object
+	revoked map[string]bool
+	faults  [endpoints]Fault
+}
+
+// New starts an issuer on a free loopback port. It is closed when the test ends.
+func New(t testing.TB) *Issuer {
+	t.Helper()
+	iss, err := Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(iss.Close)
+	return iss
+}
+
+// NewInMemory starts an issuer that has no socket: only [Issuer.Client] reaches
+// it. It lives within a [testing/synctest] bubble and keeps the bubble's time.
+// It is closed when the test ends.
+func NewInMemory(t testing.TB) *Issuer {
+	t.Helper()
+	host := fmt.Sprintf("127.0.0.1:%d", 1+(inMemory.Add(1)-1)%1023)
+	iss := newIssuer("http://" + host)
+	transport := &memoryTransport{host: host, handler: iss.routes(), ended: iss.ctx}
+	iss.client = &http.Client{Transport: transport}
+	iss.stop = transport.close
+	t.Cleanup(iss.Close)
+	return iss
+}
+
+// inMemory counts the issuers without a socket. Each gets an identifier with a
+// reserved port, so that two of them in one test differ and a client that is
+// not theirs finds nobody there.
+var inMemory atomic.Int64
+
+// Start starts an issuer on a free loopback port, for programs. The caller
+// closes it.
+func Start() (*Issuer, error) { return StartAt("127.0.0.1:0") }
+
+// StartAt starts an issuer on a given address, such as "127.0.0.1:9000", for a
+// demonstration whose URLs are known beforehand. The caller closes it. It fails
+// if it cannot listen there, or if the address is not a loopback one: with
+// these keys, an issuer is nobody else's business.
+func StartAt(addr string) (*Issuer, error) {
+	listener, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("issuertest: %w", err)
+	}
+	if tcp, ok := listener.Addr().(*net.TCPAddr); !ok || !tcp.IP.IsLoopback() {
+		_ = listener.Close()
+		return nil, fmt.Errorf("issuertest: %q is not a loopback address", addr)
+	}
+	iss := newIssuer("http://" + listener.Addr().String())
+	server := &httptest.Server{Listener: listener, Config: &http.Server{Handler: iss.routes()}}
+	server.Start()
+	iss.client = server.Client()
+	iss.stop = server.Close
+	return iss, nil
+}
+
+func newIssuer(url string) *Issuer {
+	iss := &Issuer{
+		url:     url,
+		now:     time.Now,
+		keys:    newKeyRing(),
+		clients: make(map[string]ClientRegistration),
+		opaque:  make(map[string][]byte),
+		revoked: make(map[string]bool),
+	}
+	iss.ctx, iss.cancel = context.WithCancel(context.Background())
+	iss.Register(ClientRegistration{ID: ClientID, Secret: ClientSecret})
+	return iss
+}
+
+// Close ends the issuer: slow answers are cut short, later requests find nobody,
+// and nothing of it is left running when Close returns. A second call does
+// nothing. Tokens can still be made afterwards.
+func (iss *Issuer) Close() {
+	iss.cancel()
+	iss.stop()
+}
+
+// URL returns the issuer identifier: the iss of its tokens, without a trailing
+// slash.
+func (iss *Issuer) URL() string { return iss.url }
+
+// JWKSURL returns the address of the key set (RFC 7517 §5).
+func (iss *Issuer) JWKSURL() string { return iss.url + jwksPath }
+
+// TokenURL returns the address of the token endpoint (RFC 6749 §3.2).
+func (iss *Issuer) TokenURL() string { return iss.url + tokenPath }
+
+// IntrospectionURL returns the address of the introspection endpoint (RFC 7662).
+func (iss *Issuer) IntrospectionURL() string { return iss.url + introspectionPath }
+
+// RevocationURL returns the address of the revocation endpoint (RFC 7009).
+func (iss *Issuer) RevocationURL() string { return iss.url + revocationPath }
+
+// Client returns an HTTP client that reaches the issuer, on a socket or in
+// memory. It belongs to the issuer and ends with it.
+func (iss *Issuer) Client() *http.Client { return iss.client }
+
+// SetClock sets the time by which tokens are issued and judged; nil means
+// [time.Now], the default.
+func (iss *Issuer) SetClock(now func() time.Time) {
+	if now == nil {
+		now = time.Now
+	}
+	iss.mu.Lock()
+	defer iss.mu.Unlock()
+	iss.now = now
+}
+
+func (iss *Issuer) clock() time.Time {
+	iss.mu.RLock()
+	now := iss.now
+	iss.mu.RUnlock()
+	return now()
+}
