@@ -19,16 +19,16 @@ type Compact struct {
 // of them. Segments may be empty, as the signature of an unsecured JWT is: what
 // is wrong with that is for the later checks to say.
 func Split(token string) (Compact, bool) {
-	first := strings.IndexByte(token, '.')
-	last := strings.LastIndexByte(token, '.')
-	if first == last || strings.IndexByte(token[first+1:last], '.') >= 0 {
+	header, rest, one := strings.Cut(token, ".")
+	payload, signature, two := strings.Cut(rest, ".")
+	if !one || !two || strings.IndexByte(signature, '.') >= 0 {
 		return Compact{}, false
 	}
 	return Compact{
-		Header:       token[:first],
-		Payload:      token[first+1 : last],
-		Signature:    token[last+1:],
-		SigningInput: token[:last],
+		Header:       header,
+		Payload:      payload,
+		Signature:    signature,
+		SigningInput: token[:len(token)-len(signature)-1],
 	}, true
 }
 

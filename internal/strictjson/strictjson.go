@@ -91,6 +91,25 @@ func Members(text []byte, visit func(name string, value Value) error) error {
 	return nil
 }
 
+// Find returns the value at the end of a path of member names, each but the
+// last one naming an object, or nil if there is none.
+func Find(text []byte, path ...string) (Value, error) {
+	var found Value
+	err := Members(text, func(name string, value Value) error {
+		if name == path[0] {
+			found = value
+		}
+		return nil
+	})
+	if err != nil || found == nil || len(path) == 1 {
+		return found, err
+	}
+	if found[0] != '{' {
+		return nil, nil
+	}
+	return Find(found, path[1:]...)
+}
+
 // depth counts how deeply a valid JSON value nests.
 func depth(value []byte) int {
 	if len(value) == 0 || (value[0] != '{' && value[0] != '[') {

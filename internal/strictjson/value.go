@@ -25,6 +25,16 @@ var (
 // IsNull reports whether v is the literal null.
 func (v Value) IsNull() bool { return string(v) == "null" }
 
+// Is reports whether v is the JSON string text, or a number, true or false
+// spelt like text.
+func (v Value) Is(text string) bool {
+	if len(v) > 0 && v[0] == '"' {
+		s, err := v.String()
+		return err == nil && s == text
+	}
+	return len(v) > 0 && v[0] != '{' && v[0] != '[' && !v.IsNull() && string(v) == text
+}
+
 // String returns the text of a JSON string. Without escapes it shares v's
 // memory: callers own the text and never change it.
 func (v Value) String() (string, error) {

@@ -4,6 +4,7 @@ import (
 	"crypto"
 	"crypto/rsa"
 	"errors"
+	"fmt"
 
 	"github.com/lestrrat-go/jwx/v2/jwa"
 	"github.com/lestrrat-go/jwx/v2/jws"
@@ -25,6 +26,24 @@ var verifiers = func() map[string]jws.Verifier {
 	}
 	return m
 }()
+
+// Sign returns the compact form of a payload under a header. Its only use is
+// this API's own client assertions (RFC 7523): tokens are never issued here.
+func Sign(alg string, key crypto.Signer, header, payload []byte) (string, error) {
+	if !Fits(alg, key.Public()) {
+		return "", fmt.Errorf("a key of type %T cannot sign with %q", key.Public(), alg)
+	}
+	signer, err := jws.NewSigner(jwa.SignatureAlgorithm(alg))
+	if err != nil {
+		return "", err
+	}
+	input := base64url.EncodeToString(header) + "." + base64url.EncodeToString(payload)
+	signature, err := signer.Sign([]byte(input), key)
+	if err != nil {
+		return "", errors.New("the key cannot sign")
+	}
+	return input + "." + base64url.EncodeToString(signature), nil
+}
 
 // Verify checks one signature with one key under the canonical algorithm alg.
 // It returns nil or ErrSignature.

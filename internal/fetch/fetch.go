@@ -1,0 +1,147 @@
+// Package fetch makes the HTTP requests of this module: bounded in time and
+// size, and never redirected, because a request may carry a token and
+// credentials, and because keys must come from where the operator said.
+package fetch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// ErrTooLarge is what errors.Is finds when a body was over the limit.
+var ErrTooLarge = errors.New("the body is over the limit")
+
+// Client sends one request at a time with a time-out and a body limit.
+type Client struct {
+	http     http.Client
+	own      bool // the transport is ours, so Close may end its connections
+	timeout  time.Duration
+	maxBytes int64
+}
+
+// Response is an answer whose body was read in full.
+type Response struct {
+	Status int
+	Header http.Header
+	Body   []byte
+}
+
+// New wraps a copy of base that follows no redirects. A nil base means a
+// transport of our own, which honours the proxy environment. timeout bounds the
+// whole request, reading the body included; maxBytes bounds the body after
+// decompression.
+func New(base *http.Client, timeout time.Duration, maxBytes int64) *Client {
+	c := &Client{timeout: timeout, maxBytes: maxBytes}
+	if base != nil {
+		c.http = *base
+	} else {
+		c.own = true
+		c.http.Transport = &http.Transport{
+			Proxy:                  http.ProxyFromEnvironment,
+			DialContext:            (&net.Dialer{Timeout: timeout}).DialContext,
+			ForceAttemptHTTP2:      true,
+			TLSHandshakeTimeout:    timeout,
+			MaxIdleConns:           16,
+			MaxIdleConnsPerHost:    16,
+			IdleConnTimeout:        90 * time.Second,
+			MaxResponseHeaderBytes: 64 << 10,
+		}
+	}
+	c.http.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return c
+}
+
+// Close ends the idle connections of a transport of our own. A caller's
+// transport is left to the caller.
+func (c *Client) Close() {
+	if c.own {
+		c.http.CloseIdleConnections()
+	}
+}
+
+// Do sends req and reads the whole answer. Any status is an answer; an error
+// means that there was none: no connection, a time-out, a body over the limit.
+// The error names the URL without its query and holds nothing of the request's
+// headers or body.
+func (c *Client) Do(ctx context.Context, req *http.Request) (Response, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	where := req.Method + " " + bare(req.URL)
+	res, err := c.http.Do(req.WithContext(ctx))
+	if err != nil {
+		// url.Error would print the URL with its query.
+		if inner, ok := errors.AsType[*url.Error](err); ok {
+			err = inner.Err
+		}
+		return Response{}, fmt.Errorf("%s: %w", where, err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(res.Body, c.maxBytes+1))
+	if err != nil {
+		return Response{}, fmt.Errorf("%s: status %d, but the body broke off: %w", where, res.StatusCode, err)
+	}
+	if int64(len(body)) > c.maxBytes {
+		return Response{}, fmt.Errorf("%s: status %d, but %w of %d bytes", where, res.StatusCode, ErrTooLarge, c.maxBytes)
+	}
+	return Response{Status: res.StatusCode, Header: res.Header, Body: body}, nil
+}
+
+// bare is u without query, fragment and user information.
+func bare(u *url.URL) string {
+	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
+}
+
+// CheckURL says what is wrong with raw as an address to send requests to: it
+// must be absolute, without user information or fragment, and https, or http
+// on a loopback host, or http anywhere if allowHTTP.
+func CheckURL(raw string, allowHTTP bool) error {
+	u, err := url.Parse(raw)
+	switch {
+	case strings.Contains(raw, "@") && (err != nil || u.Opaque != ""):
+		return errors.New("the value is not a URL, and is not shown because it may hold a password")
+	case err != nil:
+		return fmt.Errorf("%q is not a URL", raw)
+	case u.Host == "" || u.Opaque != "":
+		return fmt.Errorf("%q is not an absolute URL such as %q", raw, "https://id.example.com")
+	case u.User != nil:
+		return fmt.Errorf("the URL for host %q holds user information; credentials have their own fields", u.Host)
+	case u.Fragment != "" || strings.HasSuffix(raw, "#"):
+		return fmt.Errorf("%q has a fragment", raw)
+	case u.Scheme == "https":
+		return nil
+	case u.Scheme != "http":
+		return fmt.Errorf("%q has scheme %q, wanted https", raw, u.Scheme)
+	case allowHTTP || loopback(u.Hostname()):
+		return nil
+	}
+	return fmt.Errorf("%q is http, which is for loopback hosts alone: use https", raw)
+}
+
+// CheckDiscovered says what is wrong with an address that issuer's own
+// metadata named: beyond CheckURL's rules, an https issuer may not send us to
+// http, not even on loopback.
+func CheckDiscovered(issuer, found string, allowHTTP bool) error {
+	if err := CheckURL(found, allowHTTP); err != nil {
+		return err
+	}
+	if strings.HasPrefix(issuer, "https:") && !strings.HasPrefix(found, "https:") && !allowHTTP {
+		return fmt.Errorf("%q is http, but the issuer %q is https", found, issuer)
+	}
+	return nil
+}
+
+func loopback(host string) bool {
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.IsLoopback()
+}

@@ -1,0 +1,146 @@
+package metadata_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+
+	"github.com/m2mguard/m2mguard/internal/fetch"
+	"github.com/m2mguard/m2mguard/internal/metadata"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// transport answers from a map of URLs; what is missing is a 404.
+type transport struct {
+	answers map[string]string
+	asked   []string
+}
+
+func (tr *transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	tr.asked = append(tr.asked, r.URL.String())
+	w := httptest.NewRecorder()
+	text, ok := tr.answers[r.URL.String()]
+	if !ok {
+		w.WriteHeader(http.StatusNotFound)
+	}
+	w.Header().Set("Content-Type", "text/html")
+	_, _ = w.WriteString(text)
+	return w.Result(), nil
+}
+
+func discover(ctx context.Context, issuer string, want metadata.Endpoint, tr *transport) (string, error) {
+	return metadata.Discover(ctx, fetch.New(&http.Client{Transport: tr}, time.Second, 10000), issuer, want, false)
+}
+
+func TestPaths(t *testing.T) {
+	for issuer, want := range map[string][]string{
+		"https://id.example.com": {
+			"https://id.example.com/.well-known/openid-configuration",
+			"https://id.example.com/.well-known/oauth-authorization-server",
+		},
+		"https://id.example.com/": {
+			"https://id.example.com/.well-known/openid-configuration",
+			"https://id.example.com/.well-known/oauth-authorization-server",
+		},
+		"https://id.example.com:8443/realms/r": {
+			"https://id.example.com:8443/realms/r/.well-known/openid-configuration",
+			"https://id.example.com:8443/.well-known/oauth-authorization-server/realms/r",
+		},
+		"https://id.example.com/tenant/": {
+			"https://id.example.com/tenant/.well-known/openid-configuration",
+			"https://id.example.com/.well-known/oauth-authorization-server/tenant",
+		},
+	} {
+		tr := &transport{}
+		if _, err := discover(t.Context(), issuer, metadata.JWKS, tr); err == nil {
+			t.Errorf("%s was discovered from nothing", issuer)
+		}
+		if diff := cmp.Diff(want, tr.asked); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", issuer, diff)
+		}
+	}
+}
+
+func TestDiscover(t *testing.T) {
+	const (
+		id      = "https://id.example.com"
+		oidc    = id + "/.well-known/openid-configuration"
+		rfc8414 = id + "/.well-known/oauth-authorization-server"
+		good    = `{"issuer":"https://id.example.com","jwks_uri":"https://id.example.com/keys","introspection_endpoint":"https://id.example.com/introspect","note":{"a":[1]}}`
+	)
+	cases := map[string]struct {
+		answers map[string]string
+		want    metadata.Endpoint
+		found   string
+		faults  []string
+	}{
+		"key set":               {answers: map[string]string{oidc: good}, want: metadata.JWKS, found: id + "/keys"},
+		"introspection":         {answers: map[string]string{oidc: good}, want: metadata.Introspection, found: id + "/introspect"},
+		"RFC 8414":              {answers: map[string]string{rfc8414: good}, want: metadata.JWKS, found: id + "/keys"},
+		"HTML with 200, then":   {answers: map[string]string{oidc: "<html>", rfc8414: good}, want: metadata.JWKS, found: id + "/keys"},
+		"another issuer, then":  {answers: map[string]string{oidc: `{"issuer":"https://x.example.com"}`, rfc8414: good}, want: metadata.JWKS, found: id + "/keys"},
+		"endpoint missing":      {answers: map[string]string{oidc: `{"issuer":"https://id.example.com"}`}, want: metadata.Introspection, faults: []string{"has no introspection_endpoint", oidc, rfc8414, "status 404, wanted 200"}},
+		"HTML":                  {answers: map[string]string{oidc: "<html>"}, want: metadata.JWKS, faults: []string{`status 200, but content type "text/html" and not a JSON object`}},
+		"issuer with a slash":   {answers: map[string]string{oidc: `{"issuer":"https://id.example.com/","jwks_uri":"https://id.example.com/keys"}`}, want: metadata.JWKS, faults: []string{`names issuer "https://id.example.com/", wanted exactly "https://id.example.com"`}},
+		"issuer in other case":  {answers: map[string]string{oidc: `{"issuer":"https://ID.example.com","jwks_uri":"https://id.example.com/keys"}`}, want: metadata.JWKS, faults: []string{`names issuer "https://ID.example.com"`}},
+		"issuer missing":        {answers: map[string]string{oidc: `{"jwks_uri":"https://id.example.com/keys"}`}, want: metadata.JWKS, faults: []string{`names issuer ""`}},
+		"issuer twice":          {answers: map[string]string{oidc: `{"issuer":"x",` + good[1:]}, want: metadata.JWKS, faults: []string{"not a JSON object"}},
+		"issuer, folded":        {answers: map[string]string{oidc: `{"Issuer":"https://id.example.com","jwks_uri":"https://id.example.com/keys"}`}, want: metadata.JWKS, faults: []string{`names issuer ""`}},
+		"text after it":         {answers: map[string]string{oidc: good + "x"}, want: metadata.JWKS, faults: []string{"not a JSON object"}},
+		"endpoint over http":    {answers: map[string]string{oidc: `{"issuer":"https://id.example.com","jwks_uri":"http://127.0.0.1/keys"}`}, want: metadata.JWKS, faults: []string{`"http://127.0.0.1/keys" is http, but the issuer "https://id.example.com" is https`}},
+		"endpoint relative":     {answers: map[string]string{oidc: `{"issuer":"https://id.example.com","jwks_uri":"/keys"}`}, want: metadata.JWKS, faults: []string{`"/keys" is not an absolute URL`}},
+		"endpoint not a string": {answers: map[string]string{oidc: `{"issuer":"https://id.example.com","jwks_uri":["https://id.example.com/keys"]}`}, want: metadata.JWKS, faults: []string{"not a JSON object"}},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			found, err := discover(t.Context(), id, c.want, &transport{answers: c.answers})
+			if c.faults == nil {
+				if err != nil || found != c.found {
+					t.Errorf("got %q, %v, wanted %q", found, err, c.found)
+				}
+				return
+			}
+			if err == nil {
+				t.Fatalf("got %q, wanted an error", found)
+			}
+			for _, want := range c.faults {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("%q does not say %q", err, want)
+				}
+			}
+		})
+	}
+}
+
+func TestHTTPIssuerOnLoopback(t *testing.T) {
+	var server *httptest.Server
+	server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = fmt.Fprintf(w, `{"issuer":%q,"jwks_uri":%q}`, server.URL, server.URL+"/keys")
+	}))
+	defer server.Close()
+	c := fetch.New(nil, time.Second, 10000)
+	defer c.Close()
+	if found, err := metadata.Discover(t.Context(), c, server.URL, metadata.JWKS, false); err != nil || found != server.URL+"/keys" {
+		t.Errorf("got %q, %v", found, err)
+	}
+}
+
+func TestNobodyIsAskedAfterTheContextEnded(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	tr := &transport{}
+	if _, err := discover(ctx, "https://id.example.com", metadata.JWKS, tr); err == nil {
+		t.Error("discovered with an ended context")
+	}
+	if len(tr.asked) > 1 {
+		t.Errorf("asked %q", tr.asked)
+	}
+}
