@@ -1,0 +1,180 @@
+package introspection
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"time"
+
+	"github.com/m2mguard/m2mguard/internal/fetch"
+)
+
+// The defaults of [Config], and one upper bound.
+const (
+	defaultPositiveLifetime = 30 * time.Second
+	defaultNegativeLifetime = 10 * time.Second
+	defaultCacheEntries     = 10_000
+	maxCacheEntries         = 1 << 24
+	defaultMaxConcurrent    = 32
+	defaultMaxPerSecond     = 500
+	defaultRequestTimeout   = 5 * time.Second
+	defaultMaxResponseBytes = 64 << 10
+)
+
+// Config says whom to ask, as whom, and how long an answer counts. The zero
+// value of a field means its default; where "none" makes sense, a negative
+// value means none.
+type Config struct {
+	_ [0]func()
+
+	// Issuer is the authorization server's issuer identifier. The endpoint is
+	// discovered from its metadata (introspection_endpoint, RFC 8414 §2) at the
+	// first use, and again after failures. Needed unless Endpoint is set.
+	Issuer string
+	// Endpoint is the introspection endpoint; nothing is discovered then.
+	Endpoint string
+	// Auth is how this resource server authenticates. Required: an endpoint
+	// that answers anybody lets anybody test tokens (RFC 7662 §4).
+	Auth ClientAuth
+
+	// Answers, if set, proves signed answers (RFC 9701): they are asked for,
+	// and an answer that is not signed counts as none. Default: plain JSON.
+	// The validator sets it where Issuer.SignedAnswersFor asks for it.
+	Answers AnswerVerifier
+
+	// PositiveLifetime is how long an active answer is served again: this is
+	// how long a revoked token can pass. It counts from the moment of asking
+	// and never goes past the answer's exp. Default 30 s: few users notice a
+	// revocation that takes half a minute, and the endpoint is asked twice a
+	// minute per token instead of at every request. Negative: none.
+	PositiveLifetime time.Duration
+	// NegativeLifetime is how long an inactive answer is served again. Default
+	// 10 s: it spares the endpoint a client that repeats a bad token, and a
+	// token that was asked about too early works soon. Negative: none.
+	NegativeLifetime time.Duration
+	// CacheEntries bounds the active and the inactive answers, each. An active
+	// answer counts once for every 4 KiB begun, so the claims held take at most
+	// CacheEntries × 4 KiB; the bookkeeping takes about 300 bytes for each
+	// entry of either kind. Default 10,000: at most 47 MB, and about 10 MB with
+	// answers of 500 bytes. At most 16,777,216. Negative: none.
+	CacheEntries int
+	// RefreshAhead asks again in the background when an active answer is used
+	// with less than this left, so that busy tokens never wait. Default: off,
+	// because it asks up to PositiveLifetime/(PositiveLifetime−RefreshAhead)
+	// times as often. Less than PositiveLifetime.
+	RefreshAhead time.Duration
+	// StaleIfError serves an active answer this long past its lifetime while
+	// the endpoint is unavailable, never past the answer's exp. Default: off,
+	// because a revoked token passes that much longer during an outage.
+	StaleIfError time.Duration
+
+	// MaxConcurrent bounds the requests under way to the endpoint for tokens
+	// not seen active, and separately for those last seen active; so there are
+	// at most twice as many. A call that gets no turn within 250 ms fails with
+	// RetryAfter 1 s. Default 32.
+	MaxConcurrent int
+	// MaxPerSecond bounds the requests per second for tokens not seen active,
+	// in bursts of as many: what a flood of made-up tokens can cost the
+	// endpoint. Tokens last seen active do not count; their number bounds them.
+	// Default 500. Negative: none.
+	MaxPerSecond int
+
+	// RequestTimeout bounds one introspection: client authentication, sending,
+	// reading the whole answer, and a second try with a rotated secret. It
+	// bounds each request of a discovery, too. Default 5 s.
+	RequestTimeout time.Duration
+	// MaxResponseBytes bounds an answer, decompressed. Default 64 KiB.
+	MaxResponseBytes int64
+	// HTTPClient sends the requests, for proxies, private roots and client
+	// certificates. Its redirect policy is ignored: redirects are never
+	// followed. Default: a client of our own.
+	HTTPClient *http.Client
+	// OnEvent is told of failures and recovery, at most once per request to
+	// the endpoint, on that request's goroutine and with no lock held: it must
+	// be quick and must not call Close. Default: nobody.
+	OnEvent func(Event)
+	// Now is the clock that judges the answers' exp. Waiting and lifetimes use
+	// time.Now. Default time.Now.
+	Now func() time.Time
+
+	// DangerouslyAllowHTTP lets endpoint and issuer be plain http on any host.
+	// What is lost: whoever can read the network learns tokens and client
+	// secret, and whoever can write it decides which tokens are active.
+	DangerouslyAllowHTTP bool
+}
+
+// withDefaults returns c with every default filled in.
+func (c Config) withDefaults() Config {
+	c.PositiveLifetime = orDefault(c.PositiveLifetime, defaultPositiveLifetime)
+	c.NegativeLifetime = orDefault(c.NegativeLifetime, defaultNegativeLifetime)
+	c.CacheEntries = orDefault(c.CacheEntries, defaultCacheEntries)
+	c.MaxConcurrent = orDefault(c.MaxConcurrent, defaultMaxConcurrent)
+	c.MaxPerSecond = orDefault(c.MaxPerSecond, defaultMaxPerSecond)
+	c.RequestTimeout = orDefault(c.RequestTimeout, defaultRequestTimeout)
+	c.MaxResponseBytes = orDefault(c.MaxResponseBytes, defaultMaxResponseBytes)
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return c
+}
+
+func orDefault[T comparable](value, byDefault T) T {
+	var zero T
+	if value == zero {
+		return byDefault
+	}
+	return value
+}
+
+// check reports every fault of a Config whose defaults are filled in.
+func (c Config) check() error {
+	var faults []error
+	add := func(format string, args ...any) {
+		faults = append(faults, fmt.Errorf("introspection: "+format, args...))
+	}
+	if c.Issuer == "" && c.Endpoint == "" {
+		add("Config has neither Endpoint nor Issuer, wanted one")
+	}
+	if c.Issuer != "" {
+		if err := fetch.CheckURL(c.Issuer, c.DangerouslyAllowHTTP); err != nil {
+			add("Config.Issuer: %w", err)
+		}
+	}
+	if c.Endpoint != "" {
+		if err := fetch.CheckURL(c.Endpoint, c.DangerouslyAllowHTTP); err != nil {
+			add("Config.Endpoint: %w", err)
+		}
+	}
+	switch auth := c.Auth.(type) {
+	case nil:
+		add("Config.Auth is missing: the endpoint must know who asks (RFC 7662 §2.1)")
+	case interface{ faults() []error }:
+		faults = append(faults, auth.faults()...)
+	}
+	if c.RefreshAhead < 0 || (c.RefreshAhead > 0 && c.RefreshAhead >= c.PositiveLifetime) {
+		add("Config.RefreshAhead is %v, wanted 0 or more and less than PositiveLifetime (%v)", c.RefreshAhead, c.PositiveLifetime)
+	}
+	if c.StaleIfError < 0 {
+		add("Config.StaleIfError is %v, wanted 0 or more", c.StaleIfError)
+	}
+	if c.StaleIfError > 0 && (c.PositiveLifetime < 0 || c.CacheEntries < 0) {
+		add("Config.StaleIfError is %v, but no active answer is kept: PositiveLifetime or CacheEntries says none", c.StaleIfError)
+	}
+	if c.RefreshAhead > 0 && c.CacheEntries < 0 {
+		add("Config.RefreshAhead is %v, but CacheEntries says that nothing is kept", c.RefreshAhead)
+	}
+	if c.CacheEntries > maxCacheEntries {
+		add("Config.CacheEntries is %d, wanted at most %d", c.CacheEntries, maxCacheEntries)
+	}
+	if c.MaxConcurrent < 0 {
+		add("Config.MaxConcurrent is %d, wanted 1 or more", c.MaxConcurrent)
+	}
+	if c.RequestTimeout < 0 {
+		add("Config.RequestTimeout is %v, wanted more than 0", c.RequestTimeout)
+	}
+	if c.MaxResponseBytes < 0 || c.MaxResponseBytes == math.MaxInt64 {
+		add("Config.MaxResponseBytes is %d, wanted 1 or more", c.MaxResponseBytes)
+	}
+	return errors.Join(faults...)
+}

@@ -1,0 +1,196 @@
+package introspection_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/m2mguard/m2mguard/introspection"
+)
+
+func TestNewReportsEveryFault(t *testing.T) {
+	_, err := introspection.New(introspection.Config{
+		Issuer:           "http://id.example.com",
+		Endpoint:         "https://user:pw@id.example.com/introspect",
+		RefreshAhead:     time.Minute,
+		StaleIfError:     -1,
+		CacheEntries:     1<<24 + 1,
+		MaxConcurrent:    -1,
+		RequestTimeout:   -1,
+		MaxResponseBytes: -1,
+	})
+	if err == nil {
+		t.Fatal("New accepted a Config full of faults")
+	}
+	for _, want := range []string{
+		"Config.Issuer", "Config.Endpoint", "Config.Auth",
+		"Config.RefreshAhead is 1m0s, wanted 0 or more and less than PositiveLifetime (30s)",
+		"Config.StaleIfError", "Config.CacheEntries", "Config.MaxConcurrent", "Config.RequestTimeout", "Config.MaxResponseBytes",
+	} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("the error does not mention %q:\n%v", want, err)
+		}
+	}
+	if strings.Contains(err.Error(), "pw") {
+		t.Errorf("the error holds the password of a URL:\n%v", err)
+	}
+}
+
+func TestNewRefuses(t *testing.T) {
+	good := introspection.ClientSecretBasic("api", introspection.Secret(secretText))
+	for _, test := range []struct {
+		name string
+		cfg  introspection.Config
+		want string
+	}{
+		{"nobody to ask", introspection.Config{Auth: good}, "neither Endpoint nor Issuer"},
+		{"no client id", introspection.Config{Endpoint: endpointURL, Auth: introspection.ClientSecretPost("", introspection.Secret("x"))}, "empty client id"},
+		{"no secret", introspection.Config{Endpoint: endpointURL, Auth: introspection.ClientSecretBasic("api", nil)}, "nil SecretFunc"},
+		{"plain http", introspection.Config{Endpoint: "http://id.example.com/introspect", Auth: good}, "loopback hosts alone"},
+		{"refresh-ahead of what is never kept", introspection.Config{Endpoint: endpointURL, Auth: good, CacheEntries: -1, RefreshAhead: time.Second}, "nothing is kept"},
+		{"stale of what is never kept", introspection.Config{Endpoint: endpointURL, Auth: good, PositiveLifetime: -1, StaleIfError: time.Second}, "no active answer is kept"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if _, err := introspection.New(test.cfg); err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Fatalf("error is %v, want one with %q", err, test.want)
+			}
+		})
+	}
+}
+
+func TestNewAcceptsPlainHTTPByName(t *testing.T) {
+	u := newUpstream(always(activeBody))
+	c := newClient(t, u, func(cfg *introspection.Config) {
+		cfg.Endpoint = "http://id.example.com/introspect"
+		cfg.DangerouslyAllowHTTP = true
+	})
+	expect(t, c, "token", "active")
+}
+
+func TestDefaultLifetimes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		u := newUpstream(func(token string) answer {
+			return answer{body: `{"active":` + token + `}`}
+		})
+		c := newClient(t, u, nil)
+		for token, lifetime := range map[string]time.Duration{"true": 30 * time.Second, "false": 10 * time.Second} {
+			r, err := c.Introspect(t.Context(), token)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := time.Until(r.ValidUntil()); got != lifetime {
+				t.Errorf("active %s lives %v, want %v", token, got, lifetime)
+			}
+		}
+	})
+}
+
+func TestNoneKnobs(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		change func(*introspection.Config)
+		body   string
+		asked  int
+	}{
+		{"positive lifetime none", func(c *introspection.Config) { c.PositiveLifetime = -1 }, activeBody, 3},
+		{"positive lifetime none keeps negatives", func(c *introspection.Config) { c.PositiveLifetime = -1 }, `{"active":false}`, 1},
+		{"negative lifetime none", func(c *introspection.Config) { c.NegativeLifetime = -1 }, `{"active":false}`, 3},
+		{"negative lifetime none keeps positives", func(c *introspection.Config) { c.NegativeLifetime = -1 }, activeBody, 1},
+		{"cache entries none, active", func(c *introspection.Config) { c.CacheEntries = -1 }, activeBody, 3},
+		{"cache entries none, inactive", func(c *introspection.Config) { c.CacheEntries = -1 }, `{"active":false}`, 3},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			u := newUpstream(always(test.body))
+			c := newClient(t, u, test.change)
+			for range 3 {
+				r, err := c.Introspect(t.Context(), "token")
+				if err != nil {
+					t.Fatal(err)
+				}
+				if kept := !r.ValidUntil().IsZero(); kept != (test.asked == 1) {
+					t.Errorf("ValidUntil is %v, want it to say whether the result is kept", r.ValidUntil())
+				}
+			}
+			if u.calls() != test.asked {
+				t.Errorf("the endpoint was asked %d times, want %d", u.calls(), test.asked)
+			}
+		})
+	}
+}
+
+func TestMaxPerSecond(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		limit int
+		want  int
+	}{{"default", 0, 500}, {"one", 1, 1}, {"none", -1, 600}} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				u := newUpstream(always(`{"active":false}`))
+				c := newClient(t, u, func(cfg *introspection.Config) { cfg.MaxPerSecond = test.limit })
+				for i := range 600 {
+					c.Introspect(t.Context(), tokenNumber(i))
+				}
+				if u.calls() != test.want {
+					t.Errorf("the endpoint was asked %d times at once, want %d", u.calls(), test.want)
+				}
+			})
+		})
+	}
+}
+
+func TestResponseLimit(t *testing.T) {
+	pad := func(n int) string { return `{"active":true,"pad":"` + strings.Repeat("x", n-24) + `"}` }
+	for _, test := range []struct {
+		name  string
+		limit int64
+		size  int
+		want  string
+	}{
+		{"default, at the limit", 0, 64 << 10, "active"},
+		{"default, one over", 0, 64<<10 + 1, "unavailable"},
+		{"own, at the limit", 100, 100, "active"},
+		{"own, one over", 100, 101, "unavailable"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			u := newUpstream(always(pad(test.size)))
+			c := newClient(t, u, func(cfg *introspection.Config) { cfg.MaxResponseBytes = test.limit })
+			expect(t, c, "token", test.want)
+		})
+	}
+}
+
+func TestRequestTimeout(t *testing.T) {
+	for _, test := range []struct{ limit, want time.Duration }{{0, 5 * time.Second}, {time.Second, time.Second}} {
+		synctest.Test(t, func(t *testing.T) {
+			u := newUpstream(func(string) answer { return answer{after: time.Hour} })
+			c := newClient(t, u, func(cfg *introspection.Config) { cfg.RequestTimeout = test.limit })
+			start := time.Now()
+			expect(t, c, "token", "unavailable")
+			if got := time.Since(start); got != test.want {
+				t.Errorf("the request took %v, want %v", got, test.want)
+			}
+		})
+	}
+}
+
+func TestNewDoesNoIO(t *testing.T) {
+	c, err := introspection.New(introspection.Config{
+		Issuer: "https://id.example.com",
+		Auth:   introspection.ClientSecretBasic("api", introspection.Secret(secretText)),
+		HTTPClient: &http.Client{Transport: roundTripper(func(*http.Request) (*http.Response, error) {
+			t.Error("New sent a request")
+			return nil, errDown
+		})},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Close()
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }

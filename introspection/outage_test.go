@@ -1,0 +1,310 @@
+package introspection_test
+
+import (
+	"fmt"
+	"net/http"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/m2mguard/m2mguard/introspection"
+)
+
+// An outage of a minute, with a new token every 10 ms: after three failures the
+// endpoint is probed after 100 ms, 200 ms, and so on up to every 5 s.
+func TestBackOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		u := newUpstream(down)
+		c := newClient(t, u, nil)
+		start := time.Now()
+		var probes []time.Duration
+		for i := range 6000 {
+			before := u.calls()
+			expect(t, c, tokenNumber(i), "unavailable")
+			if u.calls() > before {
+				probes = append(probes, time.Since(start).Round(10*time.Millisecond))
+			}
+			elapse(10 * time.Millisecond)
+		}
+		ms := time.Millisecond
+		want := []time.Duration{0, 10 * ms, 20 * ms, 120 * ms, 320 * ms, 720 * ms, 1520 * ms, 3120 * ms, 6320 * ms, 11320 * ms}
+		for at := 16320 * ms; at < time.Minute; at += 5 * time.Second {
+			want = append(want, at)
+		}
+		if diff := cmp.Diff(want, probes); diff != "" {
+			t.Errorf("requests during the outage (-want +got):\n%s", diff)
+		}
+		u.become(always(activeBody))
+		elapse(5 * time.Second)
+		for i := range 10 {
+			expect(t, c, tokenNumber(i), "active")
+		}
+	})
+}
+
+// While the gate is shut, one caller probes; the others are told when to come back.
+func TestOneProbeAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		u := newUpstream(down)
+		c := newClient(t, u, nil)
+		for i := range 3 {
+			expect(t, c, tokenNumber(i), "unavailable")
+		}
+		u.become(func(string) answer { return answer{body: activeBody, after: time.Second} })
+		elapse(time.Second)
+		var asking sync.WaitGroup
+		var mu sync.Mutex
+		got := map[string]int{}
+		for i := range 50 {
+			asking.Go(func() {
+				r, err := c.Introspect(t.Context(), tokenNumber(i))
+				mu.Lock()
+				defer mu.Unlock()
+				got[verdict(r, err)]++
+			})
+		}
+		asking.Wait()
+		if diff := cmp.Diff(map[string]int{"active": 1, "unavailable": 49}, got); diff != "" {
+			t.Errorf("answers (-want +got):\n%s", diff)
+		}
+		expect(t, c, "another", "active")
+	})
+}
+
+// Thirty time-outs at once are one reason to back off, not thirty.
+func TestConcurrentFailuresShutTheGateOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		u := newUpstream(func(string) answer { return answer{after: time.Hour} })
+		c := newClient(t, u, nil)
+		var asking sync.WaitGroup
+		for i := range 30 {
+			asking.Go(func() { c.Introspect(t.Context(), tokenNumber(i)) })
+		}
+		asking.Wait()
+		u.become(always(activeBody))
+		elapse(100 * time.Millisecond)
+		expect(t, c, "token", "active")
+	})
+}
+
+func TestCachedAnswersServeDuringAnOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		u := newUpstream(always(activeBody))
+		c := newClient(t, u, nil)
+		expect(t, c, "honest", "active")
+		u.become(down)
+		for i := range 29 {
+			elapse(time.Second)
+			expect(t, c, "honest", "active")
+			expect(t, c, tokenNumber(i), "unavailable")
+		}
+	})
+}
+
+// oidc-provider answers 400 when it is asked about a JWT: whoever sends one must
+// not keep others out. Nor may the failures of tokens that nobody has seen
+// active shut the gate of those that were.
+func TestATokenShutsNoGateForOthers(t *testing.T) {
+	for name, bad := range map[string]answer{
+		"400 unsupported_token_type": {status: 400, body: `{"error":"unsupported_token_type"}`},
+		"413":                        {status: 413},
+		"answer over the limit":      {body: string(make([]byte, 70_000))},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				u := newUpstream(func(token string) answer {
+					if token == "good" {
+						return answer{body: activeBody}
+					}
+					return bad
+				})
+				c := newClient(t, u, nil)
+				for i := range 50 {
+					expect(t, c, tokenNumber(i), "unavailable")
+				}
+				expect(t, c, "good", "active")
+			})
+		})
+	}
+}
+
+// A probe that learns nothing about the endpoint, because it was about a token
+// that the endpoint would not judge, leaves the probing to the next caller.
+func TestAProbeThatSaysNothingIsFollowedByAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		u := newUpstream(down)
+		c := newClient(t, u, nil)
+		for i := range 3 {
+			expect(t, c, tokenNumber(i), "unavailable")
+		}
+		elapse(100 * time.Millisecond)
+		u.become(func(string) answer { return answer{status: 400} })
+		expect(t, c, "odd", "unavailable")
+		u.become(always(activeBody))
+		expect(t, c, "good", "active")
+	})
+}
+
+// A probe that gets no turn gives back its slot and its pass.
+func TestAProbeWithoutATurnIsFollowedByAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		u := newUpstream(down)
+		c := newClient(t, u, func(cfg *introspection.Config) { cfg.MaxConcurrent, cfg.MaxPerSecond = 1, 3 })
+		for i := range 3 {
+			expect(t, c, tokenNumber(i), "unavailable")
+		}
+		u.become(always(activeBody))
+		elapse(100 * time.Millisecond)
+		expect(t, c, "too early for MaxPerSecond", "unavailable")
+		if u.calls() != 3 {
+			t.Fatalf("asked %d times, want 3", u.calls())
+		}
+		elapse(time.Second)
+		expect(t, c, "good", "active")
+	})
+}
+
+// A server that breaks on strange tokens: first sights suffer, renewals do not.
+func TestRenewalsHaveTheirOwnGate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		u := newUpstream(func(token string) answer {
+			if token == "good" || token == "new" {
+				return answer{body: activeBody}
+			}
+			return answer{status: 500}
+		})
+		c := newClient(t, u, nil)
+		expect(t, c, "good", "active")
+		elapse(30 * time.Second)
+		for i := range 50 {
+			expect(t, c, tokenNumber(i), "unavailable")
+		}
+		expect(t, c, "new", "unavailable")
+		expect(t, c, "good", "active")
+		if u.callsFor("good") != 2 {
+			t.Errorf("asked %d times about the good token, want 2", u.callsFor("good"))
+		}
+	})
+}
+
+func TestRetryAfter(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		status int
+		value  func() string
+		want   time.Duration
+	}{
+		{"429 seconds", 429, func() string { return "20" }, 20 * time.Second},
+		{"503 seconds", 503, func() string { return "20" }, 20 * time.Second},
+		{"a date", 429, func() string { return time.Now().Add(45 * time.Second).UTC().Format(http.TimeFormat) }, 45 * time.Second},
+		{"bounded", 429, func() string { return "86400" }, 5 * time.Minute},
+		{"bounded, beyond all integers", 429, func() string { return "99999999999999999999" }, 5 * time.Minute},
+		{"a date, bounded", 503, func() string { return time.Now().Add(time.Hour).UTC().Format(http.TimeFormat) }, 5 * time.Minute},
+		{"zero", 429, func() string { return "0" }, 0},
+		{"a date in the past", 429, func() string { return "Fri, 31 Dec 1999 23:59:59 GMT" }, 0},
+		{"nonsense", 429, func() string { return "soon" }, 0},
+		{"negative", 429, func() string { return "-5" }, 0},
+		{"none", 503, func() string { return "" }, 0},
+		{"not with a 500", 500, func() string { return "20" }, 0},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				u := newUpstream(always(activeBody))
+				c := newClient(t, u, nil)
+				expect(t, c, "seen", "active")
+				elapse(30 * time.Second)
+				u.become(func(string) answer {
+					return answer{status: test.status, header: map[string]string{"Retry-After": test.value()}}
+				})
+				_, err := c.Introspect(t.Context(), "token")
+				if got, want := failure(t, err).RetryAfter, max(test.want, time.Second); got != want {
+					t.Errorf("RetryAfter is %v, want %v", got, want)
+				}
+				u.become(always(activeBody))
+				if test.want > 0 {
+					elapse(test.want - 1)
+					for _, token := range []string{"token", "seen"} { // both budgets keep quiet
+						expect(t, c, token, "unavailable")
+					}
+					if u.calls() != 2 {
+						t.Fatalf("asked %d times, want nothing before Retry-After", u.calls())
+					}
+					elapse(1)
+				}
+				expect(t, c, "token", "active")
+				expect(t, c, "seen", "active")
+			})
+		})
+	}
+}
+
+// An answer that was under way when the endpoint asked for a pause does not end it.
+func TestRetryAfterOutlastsOlderAnswers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		u := newUpstream(func(string) answer { return answer{body: activeBody, after: 2 * time.Second} })
+		c := newClient(t, u, nil)
+		var slow sync.WaitGroup
+		slow.Go(func() { expectQuietly(t, c, "slow") })
+		elapse(time.Second)
+		u.become(func(string) answer { return answer{status: 429, header: map[string]string{"Retry-After": "60"}} })
+		expect(t, c, "refused", "unavailable")
+		slow.Wait()
+		expect(t, c, "other", "unavailable")
+		if u.callsFor("other") != 0 {
+			t.Error("asked before Retry-After")
+		}
+	})
+}
+
+func TestEvents(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var seen events
+		u := newUpstream(always(activeBody))
+		c := newClient(t, u, func(cfg *introspection.Config) {
+			cfg.Endpoint = endpointURL + "?tenant=t-123"
+			cfg.OnEvent = seen.add
+		})
+		expect(t, c, "a", "active")
+		u.become(func(string) answer { return answer{status: 502} })
+		expect(t, c, "b", "unavailable")
+		u.become(down)
+		expect(t, c, "b", "unavailable")
+		u.become(always(`{"active":false}`))
+		expect(t, c, "b", "inactive")
+		expect(t, c, "c", "inactive")
+		var got []string
+		for _, e := range seen.all() {
+			if e.Endpoint != endpointURL {
+				t.Errorf("the event names endpoint %q, want it without its query", e.Endpoint)
+			}
+			if (e.Err != nil) != (e.Kind == introspection.IntrospectionFailed) {
+				t.Errorf("event %v has error %v", e.Kind, e.Err)
+			}
+			got = append(got, fmt.Sprint(e.Kind, " ", e.Status))
+		}
+		want := []string{"introspection failed 502", "introspection failed 0", "introspection recovered 200"}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("events (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// Up and down again and again: every answer is right, and no restart is needed.
+func TestFlapping(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		u := newUpstream(nil)
+		c := newClient(t, u, nil)
+		for i := range 50 {
+			u.become(down)
+			for j := range 10 {
+				expect(t, c, tokenNumber(100*i+j), "unavailable")
+			}
+			u.become(always(activeBody))
+			elapse(5 * time.Second)
+			expect(t, c, tokenNumber(100*i), "active")
+		}
+	})
+}

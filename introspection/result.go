@@ -1,0 +1,82 @@
+package introspection
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/m2mguard/m2mguard/internal/strictjson"
+)
+
+// Result is the endpoint's answer about one token. It is immutable: many
+// callers share it.
+type Result struct {
+	active  bool
+	claims  []byte
+	askedAt time.Time
+	until   time.Time // zero: not to be served again
+	exp     time.Time // zero: the answer has none, or is inactive
+}
+
+// Active reports whether the endpoint called the token active. The caller still
+// checks what the answer says: exp, nbf, iss and aud.
+func (r *Result) Active() bool { return r.active }
+
+// Claims returns a copy of the answer: one strict JSON object, with active
+// among its members. An inactive answer is {"active":false}, whatever else the
+// endpoint said (RFC 7662 §2.2 wants nothing else said).
+func (r *Result) Claims() []byte { return bytes.Clone(r.claims) }
+
+// AskedAt returns when the request was sent: what the endpoint learned later,
+// a revocation say, is not in the answer.
+func (r *Result) AskedAt() time.Time { return r.askedAt }
+
+// ValidUntil returns the end of the result's lifetime, on the clock of
+// [time.Now]; whoever keeps a result longer lets revoked tokens pass longer
+// than configured. It is zero for a result that must not be kept at all, and
+// in the past for one that only Config.StaleIfError still serves.
+func (r *Result) ValidUntil() time.Time { return r.until }
+
+// inactiveClaims is all that an inactive answer says, so that a flood of them
+// costs no memory for what they say.
+var inactiveClaims = []byte(`{"active":false}`)
+
+var errNoActive = errors.New("has no member active")
+
+// decode reads an answer (RFC 7662 §2.2), which must be one strict JSON object
+// with a boolean active. The errors hold nothing of the body. A signed answer
+// (RFC 9701) is no JSON object, whatever its content type says.
+func decode(body []byte) (*Result, error) {
+	r := new(Result)
+	var exp strictjson.Value
+	found := false
+	err := strictjson.Members(body, func(name string, value strictjson.Value) (err error) {
+		switch name {
+		case "active":
+			found = true
+			if r.active, err = value.Bool(); err != nil {
+				return fmt.Errorf("has a member active that %w", err)
+			}
+		case "exp":
+			exp = value
+		}
+		return nil
+	})
+	switch {
+	case err != nil:
+		return nil, err
+	case !found:
+		return nil, errNoActive
+	case !r.active:
+		r.claims = inactiveClaims
+		return r, nil
+	}
+	if exp != nil {
+		if r.exp, err = exp.Date(); err != nil {
+			return nil, fmt.Errorf("has a member exp that %w", err)
+		}
+	}
+	r.claims = bytes.Clone(body)
+	return r, nil
+}
