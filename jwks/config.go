@@ -1,0 +1,148 @@
+package jwks
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/m2mguard/m2mguard/internal/fetch"
+	"github.com/m2mguard/m2mguard/internal/jws"
+)
+
+// The defaults, and the bounds of what Cache-Control may ask for.
+const (
+	defaultRefreshInterval  = 15 * time.Minute
+	minCacheControl         = time.Minute
+	maxCacheControl         = time.Hour
+	defaultMinFetchInterval = 5 * time.Second
+	defaultMaxStale         = 24 * time.Hour
+	defaultRequestTimeout   = 5 * time.Second
+	defaultMaxResponseBytes = 1 << 20
+	leastInterval           = time.Millisecond
+)
+
+// Config says where the keys are and how hard to try for them. One of Issuer,
+// URL and Set is needed; everything else has a default.
+type Config struct {
+	_ [0]func()
+
+	// Issuer is the issuer's identifier, byte for byte as in its tokens. Its
+	// metadata (OpenID Connect Discovery 1.0 §4, then RFC 8414 §3) names the
+	// key set, unless URL or Set is given; then Issuer is a name in events. The
+	// metadata is read again after a failed fetch and once a day.
+	Issuer string
+
+	// URL is where to fetch the key set, without discovery.
+	URL string
+
+	// Set is a fixed JSON Web Key Set, never fetched. At most one of URL and
+	// Set may be given.
+	Set []byte
+
+	// Algorithms lists what the keys may be used for, by their JOSE names
+	// ("Ed25519" is the same as "EdDSA"). A key of the set without an alg of
+	// its own serves every one of them that fits its type. Default: RS256,
+	// RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512 and EdDSA, which
+	// is everything supported.
+	Algorithms []string
+
+	// RefreshInterval is the age at which the set is fetched anew, in the
+	// background and a little early (85 to 95 percent of it, by chance).
+	// Default: the max-age that Cache-Control names, but no less than 1 minute
+	// and no more than 1 hour or half of MaxStale; 15 minutes where it names
+	// none, or says no-store or no-cache. At least 1 ms; a value given here is
+	// used as it is, whatever Cache-Control says.
+	RefreshInterval time.Duration
+
+	// MinFetchInterval is the least time between two fetches for unknown kids,
+	// with a burst of two: what a flood of made-up kids can cost the issuer,
+	// and how long a rotated key may go unnoticed. Failed fetches are tried
+	// again after a fifth of it, then twice as long each time, up to a quarter
+	// of the refresh interval, or up to MinFetchInterval while there is no key
+	// to serve with. Default: 5 s. At least 1 ms.
+	MinFetchInterval time.Duration
+
+	// MaxStale is how long the last good keys outlive the last good fetch.
+	// Default: 24 h. At least twice the refresh interval.
+	MaxStale time.Duration
+
+	// RequestTimeout bounds each request, its body included. A fetch that has
+	// to discover first makes up to three. Default: 5 s.
+	RequestTimeout time.Duration
+
+	// MaxResponseBytes bounds each answer, after decompression. Default: 1 MiB.
+	MaxResponseBytes int64
+
+	// HTTPClient sends the requests; a copy is used that follows no redirects.
+	// Default: a client of our own, which honours the proxy environment.
+	HTTPClient *http.Client
+
+	// OnEvent is told what an operator wants to know. It is called without
+	// locks held, perhaps from several goroutines at once; it must not call
+	// Close, which waits for it. Default: nobody is told.
+	OnEvent func(Event)
+
+	// DangerouslyAllowHTTP allows http for hosts that are not loopback. Whoever
+	// sits on the way can then replace the keys and sign any token.
+	DangerouslyAllowHTTP bool
+}
+
+// compile fills in the defaults and returns every fault.
+func (c Config) compile() (Config, error) {
+	var faults []error
+	fault := func(format string, args ...any) {
+		faults = append(faults, fmt.Errorf("jwks: Config."+format, args...))
+	}
+
+	switch {
+	case c.URL != "" && c.Set != nil:
+		fault("URL and Config.Set are both given, wanted at most one")
+	case c.URL == "" && c.Set == nil && c.Issuer == "":
+		fault("Issuer is empty, wanted it or URL or Set")
+	}
+	if c.URL != "" {
+		if err := fetch.CheckURL(c.URL, c.DangerouslyAllowHTTP); err != nil {
+			fault("URL: %w", err)
+		}
+	}
+	if discovers := c.Issuer != "" && c.URL == "" && c.Set == nil; discovers {
+		if err := fetch.CheckURL(c.Issuer, c.DangerouslyAllowHTTP); err != nil {
+			fault("Issuer: %w", err)
+		}
+	}
+
+	c.Algorithms = slices.Clone(c.Algorithms)
+	for i, alg := range c.Algorithms {
+		if c.Algorithms[i] = jws.Canonical(alg); !jws.Supported(c.Algorithms[i]) {
+			fault("Algorithms has %q, wanted some of %q", alg, jws.Algorithms())
+		}
+	}
+	if len(c.Algorithms) == 0 {
+		c.Algorithms = jws.Algorithms()
+	}
+
+	interval := max(cmp.Or(c.RefreshInterval, defaultRefreshInterval), leastInterval)
+	if c.RefreshInterval != 0 && c.RefreshInterval < leastInterval {
+		fault("RefreshInterval is %v, wanted at least %v", c.RefreshInterval, leastInterval)
+	}
+	c.MinFetchInterval = cmp.Or(c.MinFetchInterval, defaultMinFetchInterval)
+	if c.MinFetchInterval < leastInterval {
+		fault("MinFetchInterval is %v, wanted at least %v", c.MinFetchInterval, leastInterval)
+	}
+	c.MaxStale = cmp.Or(c.MaxStale, defaultMaxStale)
+	if c.MaxStale/2 < interval {
+		fault("MaxStale is %v, wanted at least twice RefreshInterval (%v)", c.MaxStale, interval)
+	}
+	c.RequestTimeout = cmp.Or(c.RequestTimeout, defaultRequestTimeout)
+	if c.RequestTimeout < leastInterval {
+		fault("RequestTimeout is %v, wanted at least %v", c.RequestTimeout, leastInterval)
+	}
+	c.MaxResponseBytes = cmp.Or(c.MaxResponseBytes, defaultMaxResponseBytes)
+	if c.MaxResponseBytes < 1 {
+		fault("MaxResponseBytes is %d, wanted at least 1", c.MaxResponseBytes)
+	}
+	return c, errors.Join(faults...)
+}

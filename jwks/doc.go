@@ -1,0 +1,24 @@
+// Package jwks keeps an issuer's signature keys at hand: a cached, refreshed
+// and bounded view of its JSON Web Key Set (RFC 7517).
+//
+// A [KeySet] discovers where the keys are (OpenID Connect Discovery 1.0, RFC
+// 8414), or is told by URL, or is given a fixed set. It fetches when the first
+// caller asks, and refreshes in the background for as long as somebody asks.
+// A request that names a known key reads one atomic pointer: no lock, no
+// allocation, no clock.
+//
+// What an issuer may do to us is bounded. Answers are limited in size and time,
+// and redirects are not followed. A key that cannot be used is skipped and
+// reported; a set that cannot be used never replaces one that can. The last
+// good keys go on serving for [Config.MaxStale] while the issuer is down.
+//
+// What a client may do to the issuer through us is bounded too. A token that
+// names an unknown key may cause one fetch, shared by all who wait for it, and
+// a flood of such tokens causes no more than one per [Config.MinFetchInterval],
+// after a burst of two. A bad signature causes none.
+//
+// [ErrKeyNotFound] says that the token is invalid; [ErrUnavailable] says that
+// nobody knows, because the keys cannot be had: answer 503, not 401.
+//
+// Users of golang-jwt get the same keys through [KeySet.Keyfunc].
+package jwks

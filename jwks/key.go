@@ -1,0 +1,54 @@
+package jwks
+
+import (
+	"crypto"
+	"slices"
+	"sync/atomic"
+)
+
+// Key is one public key of a set, and what it may be used for. Its pointer
+// stays the same from refresh to refresh for as long as the key does, so a
+// cache may hold it and ask [KeySet.Usable].
+type Key struct {
+	id         string
+	hasID      bool
+	thumbprint string
+	algorithms []string // canonical names that this key serves, sorted, never empty
+	public     crypto.PublicKey
+
+	// retired is set once, when the key leaves the set or changes in it.
+	retired atomic.Bool
+}
+
+// ID returns the key's kid, empty if it has none.
+func (k *Key) ID() string { return k.id }
+
+// Thumbprint returns the key's RFC 7638 thumbprint: SHA-256, in base64url.
+func (k *Key) Thumbprint() string { return k.thumbprint }
+
+// Public returns the key itself: an *rsa.PublicKey of 2048 to 4096 bits, an
+// *ecdsa.PublicKey on P-256, P-384 or P-521, or an ed25519.PublicKey. It is
+// shared and must not be changed.
+func (k *Key) Public() crypto.PublicKey { return k.public }
+
+// serves reports whether k may verify signatures of the canonical algorithm.
+func (k *Key) serves(alg string) bool { return slices.Contains(k.algorithms, alg) }
+
+// same reports whether other is this key, bound to the same kid and use.
+func (k *Key) same(other *Key) bool {
+	return k.id == other.id && k.hasID == other.hasID && k.thumbprint == other.thumbprint &&
+		slices.Equal(k.algorithms, other.algorithms)
+}
+
+// keyName is what a set calls a key: its kid, or for want of one its thumbprint.
+type keyName struct {
+	text  string
+	hasID bool
+}
+
+func (k *Key) name() keyName {
+	if k.hasID {
+		return keyName{k.id, true}
+	}
+	return keyName{k.thumbprint, false}
+}

@@ -1,0 +1,476 @@
+package jwks_test
+
+import (
+	"context"
+	"crypto/elliptic"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/m2mguard/m2mguard/jwks"
+)
+
+func TestLookupChoosesTheKey(t *testing.T) {
+	ed1, ec1, rsa1, ps := ed("ed"), ec("ec", elliptic.P256()), rsaKey("rsa"), rsaBits("ps", 3072).with("alg", "PS256")
+	nameless := ec("", elliptic.P384()).with("kid", nil)
+	fixed := []key{ed1, ec1, rsa1, ps, nameless, ec("empty", elliptic.P521()).with("kid", "")}
+	cases := map[string]struct {
+		kid  string
+		none bool // the token has no kid
+		alg  string
+		keys []key
+		want string // kid of the key; "!" and part of the error otherwise
+	}{
+		"by kid":                              {kid: "ed", alg: "EdDSA", want: "ed"},
+		"by kid, RFC 9864 name":               {kid: "ed", alg: "Ed25519", want: "ed"},
+		"RSA without alg serves RS":           {kid: "rsa", alg: "RS512", want: "rsa"},
+		"RSA without alg serves PS":           {kid: "rsa", alg: "PS384", want: "rsa"},
+		"RSA with alg serves it":              {kid: "ps", alg: "PS256", want: "ps"},
+		"RSA with alg serves no other":        {kid: "ps", alg: "RS256", want: `!kid "ps" does not serve "RS256"`},
+		"EC serves its own curve":             {kid: "ec", alg: "ES256", want: "ec"},
+		"EC serves no other curve":            {kid: "ec", alg: "ES384", want: `!kid "ec" does not serve "ES384"`},
+		"family of another":                   {kid: "ed", alg: "RS256", want: `!kid "ed" does not serve "RS256"`},
+		"HMAC":                                {kid: "rsa", alg: "HS256", want: `!kid "rsa" does not serve "HS256"`},
+		"none":                                {kid: "rsa", alg: "none", want: `!kid "rsa" does not serve "none"`},
+		"empty alg":                           {kid: "rsa", alg: "", want: `!kid "rsa" does not serve ""`},
+		"unknown kid":                         {kid: "other", alg: "RS256", want: `!kid "other" is not in the set`},
+		"kid in another case":                 {kid: "ED", alg: "EdDSA", want: `!kid "ED" is not in the set`},
+		"empty kid names the key with one":    {kid: "", alg: "ES512", want: ""},
+		"empty kid is not no kid":             {kid: "", alg: "ES384", want: `!kid "" does not serve "ES384"`},
+		"no kid, one fits":                    {none: true, alg: "EdDSA", want: "ed"},
+		"no kid, the one without kid fits":    {none: true, alg: "ES384", want: ""},
+		"no kid, several fit":                 {none: true, alg: "PS256", want: `!several keys of the set serve "PS256"`},
+		"no kid, one is not bound otherwise":  {none: true, alg: "RS256", want: "rsa"},
+		"no kid, none fits":                   {none: true, alg: "ES256", keys: []key{ed1}, want: `!no key of the set serves "ES256"`},
+		"no kid, the same key under two kids": {none: true, alg: "EdDSA", keys: []key{ed1, ed1.with("kid", "twin")}, want: "ed"},
+		"a long kid is cut in the error":      {kid: strings.Repeat("k", 10000), alg: "RS256", want: `!kid "` + strings.Repeat("k", 64) + `" is not in the set`},
+		"control characters are quoted":       {kid: "a\nb\x00", alg: "RS256", want: `!kid "a\nb\x00" is not in the set`},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			if c.keys == nil {
+				c.keys = fixed
+			}
+			s, err := jwks.New(jwks.Config{Set: set(c.keys...)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.Close()
+			got, err := s.Lookup(t.Context(), c.kid, !c.none, c.alg)
+			if text, bad := strings.CutPrefix(c.want, "!"); bad {
+				if got != nil || !errors.Is(err, jwks.ErrKeyNotFound) || !strings.Contains(err.Error(), text) {
+					t.Errorf("got %v, %v, wanted ErrKeyNotFound with %q", got, err, text)
+				}
+				return
+			}
+			if err != nil || got.ID() != c.want || !s.Usable(got) {
+				t.Errorf("got %v, %v, wanted key %q", got, err, c.want)
+			}
+		})
+	}
+}
+
+func TestHotPathAllocatesNothing(t *testing.T) {
+	k := rsaKey("a")
+	iss := &issuer{}
+	iss.keys(k, ed("b"))
+	s := open(t, iss, jwks.Config{})
+	got := wantKey(t, s, k)
+	ctx := context.Background()
+	for name, f := range map[string]func(){
+		"Lookup":             func() { _, _ = s.Lookup(ctx, "a", true, "RS256") },
+		"Lookup without kid": func() { _, _ = s.Lookup(ctx, "", false, "RS256") },
+		"Usable":             func() { s.Usable(got) },
+		"Ready":              func() { _ = s.Ready(ctx) },
+	} {
+		if n := testing.AllocsPerRun(100, f); n != 0 {
+			t.Errorf("%s allocates %v times", name, n)
+		}
+	}
+	wantCount(t, iss, 1)
+}
+
+func TestUsableRefusesWhatItDoesNotKnow(t *testing.T) {
+	s, err := jwks.New(jwks.Config{URL: "https://id.example.com/keys"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if s.Usable(nil) {
+		t.Error("no key is usable")
+	}
+	if s.Usable(&jwks.Key{}) {
+		t.Error("a key is usable before the first fetch")
+	}
+}
+
+func TestFirstLookupsShareOneFetch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := ed("a")
+		iss := &issuer{}
+		iss.serve(slowly(time.Second, answer(set(k))))
+		s := open(t, iss, jwks.Config{})
+		wantCount(t, iss, 0) // New asks nobody
+
+		// The first to ask gives up: that harms no other.
+		hasty, cancel := context.WithCancel(t.Context())
+		gaveUp := make(chan error)
+		go func() {
+			_, err := s.Lookup(hasty, "a", true, "EdDSA")
+			gaveUp <- err
+		}()
+		synctest.Wait()
+		errs := make(chan error, 500)
+		for range cap(errs) {
+			go func() {
+				_, err := find(s, k)
+				errs <- err
+			}()
+		}
+		synctest.Wait()
+		cancel()
+		if err := <-gaveUp; !errors.Is(err, context.Canceled) || !errors.Is(err, jwks.ErrUnavailable) {
+			t.Errorf("the one who gave up got %v", err)
+		}
+		for range cap(errs) {
+			if err := <-errs; err != nil {
+				t.Error(err)
+			}
+		}
+		wantCount(t, iss, 1)
+	})
+}
+
+// A fetch goes on when everybody who waited for it is gone.
+func TestFetchOutlivesItsCallers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := ed("a")
+		iss := &issuer{}
+		iss.serve(slowly(3*time.Second, answer(set(k))))
+		s := open(t, iss, jwks.Config{})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := s.Ready(ctx); !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, jwks.ErrUnavailable) {
+			t.Errorf("Ready: %v", err)
+		}
+		time.Sleep(3 * time.Second)
+		wantKey(t, s, k)
+		wantCount(t, iss, 1)
+	})
+}
+
+func TestStartWhileTheIssuerIsDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k, seen := ed("a"), &events{}
+		iss := &issuer{}
+		s := open(t, iss, jwks.Config{OnEvent: seen.add})
+		// Requests come ten times a second; the issuer is asked once per back-off.
+		for range 600 {
+			u := wantUnavailable(t, s, k)
+			if u.RetryAfter > 5*time.Second {
+				t.Fatalf("retry after %v, wanted at most MinFetchInterval", u.RetryAfter)
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+		times := iss.requests()
+		want := time.Second
+		for n := 1; n < len(times); n++ {
+			gap := times[n].at.Sub(times[n-1].at)
+			if gap < want*3/4 || gap > want+100*time.Millisecond {
+				t.Errorf("try %d came %v after the one before, wanted %v to %v", n, gap, want*3/4, want)
+			}
+			want = min(2*want, 5*time.Second)
+		}
+		synctest.Wait()
+		if got, want := len(seen.of(jwks.RefreshFailed)), len(times); got != want {
+			t.Errorf("%d RefreshFailed for %d tries", got, want)
+		}
+		if got := seen.of(jwks.StaleKeysInUse); len(got) != 0 {
+			t.Errorf("got %v without any keys", got)
+		}
+		time.Sleep(time.Hour) // nobody asks, so nobody is asked
+		wantCount(t, iss, len(times))
+		wantUnavailable(t, s, k)
+
+		iss.keys(k)
+		time.Sleep(5 * time.Second)
+		wantKey(t, s, k)
+		if err := s.Ready(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestRetryAfterIsWhenTheNextTryIs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := ed("a")
+		iss := &issuer{}
+		s := open(t, iss, jwks.Config{MinFetchInterval: time.Minute})
+		wantUnavailable(t, s, k)
+		wait := wantUnavailable(t, s, k).RetryAfter
+		iss.keys(k)
+		time.Sleep(wait - time.Nanosecond)
+		wantUnavailable(t, s, k)
+		wantCount(t, iss, 1)
+		time.Sleep(time.Nanosecond)
+		wantKey(t, s, k)
+	})
+}
+
+func TestUnknownKID(t *testing.T) {
+	const interval = 5 * time.Second
+	steps := map[string]func(t *testing.T, iss *issuer, s *jwks.KeySet, old, fresh key){
+		"a young set is not fetched again": func(t *testing.T, iss *issuer, s *jwks.KeySet, _, fresh key) {
+			iss.keys(fresh)
+			time.Sleep(interval - time.Nanosecond)
+			wantNotFound(t, s, fresh)
+			wantCount(t, iss, 1)
+			time.Sleep(time.Nanosecond)
+			wantKey(t, s, fresh)
+			wantCount(t, iss, 2)
+		},
+		"a rotated key is fetched, the dropped one is gone": func(t *testing.T, iss *issuer, s *jwks.KeySet, old, fresh key) {
+			before := wantKey(t, s, old)
+			time.Sleep(time.Minute)
+			iss.keys(fresh)
+			wantKey(t, s, fresh)
+			if s.Usable(before) {
+				t.Error("a key that left the set is usable")
+			}
+			wantNotFound(t, s, old)
+			wantCount(t, iss, 2)
+		},
+		"no kid and nothing fits": func(t *testing.T, iss *issuer, s *jwks.KeySet, _, _ key) {
+			iss.keys(rsaKey("rsa"))
+			time.Sleep(time.Minute)
+			if k, err := s.Lookup(t.Context(), "", false, "RS256"); err != nil || k.ID() != "rsa" {
+				t.Errorf("got %v, %v", k, err)
+			}
+			wantCount(t, iss, 2)
+		},
+		"the wrong algorithm is no reason to fetch": func(t *testing.T, iss *issuer, s *jwks.KeySet, old, _ key) {
+			time.Sleep(time.Minute)
+			if _, err := s.Lookup(t.Context(), old["kid"].(string), true, "RS256"); !errors.Is(err, jwks.ErrKeyNotFound) {
+				t.Errorf("got %v", err)
+			}
+			wantCount(t, iss, 1)
+		},
+		"several that fit are no reason to fetch": func(t *testing.T, iss *issuer, s *jwks.KeySet, old, _ key) {
+			iss.keys(old, ed("other"))
+			time.Sleep(time.Minute)
+			wantKey(t, s, key{"kid": "other", "crv": "Ed25519"})
+			time.Sleep(time.Minute)
+			if _, err := s.Lookup(t.Context(), "", false, "EdDSA"); !errors.Is(err, jwks.ErrKeyNotFound) {
+				t.Errorf("got %v", err)
+			}
+			wantCount(t, iss, 2)
+		},
+		"an issuer that cannot be reached is not the token's fault": func(t *testing.T, iss *issuer, s *jwks.KeySet, old, fresh key) {
+			time.Sleep(time.Minute)
+			iss.down()
+			for range 100 { // two tries: the burst
+				if u := wantUnavailable(t, s, fresh); u.RetryAfter > interval {
+					t.Fatalf("retry after %v", u.RetryAfter)
+				}
+			}
+			wantCount(t, iss, 3)
+			wantKey(t, s, old) // known keys do not notice
+			iss.keys(fresh)
+			time.Sleep(interval)
+			wantKey(t, s, fresh)
+		},
+		"all who wait share one fetch": func(t *testing.T, iss *issuer, s *jwks.KeySet, _, fresh key) {
+			time.Sleep(time.Minute)
+			iss.serve(slowly(time.Second, answer(set(fresh))))
+			errs := make(chan error, 200)
+			for n := range cap(errs) {
+				go func() {
+					k := fresh
+					if n%2 == 1 {
+						k = fresh.with("kid", fmt.Sprint("made up ", n))
+					}
+					if _, err := find(s, k); (err == nil) != (n%2 == 0) {
+						errs <- fmt.Errorf("lookup %d: %w", n, err)
+						return
+					}
+					errs <- nil
+				}()
+			}
+			for range cap(errs) {
+				if err := <-errs; err != nil {
+					t.Error(err)
+				}
+			}
+			wantCount(t, iss, 2)
+		},
+		"one that gives up harms no other": func(t *testing.T, iss *issuer, s *jwks.KeySet, _, fresh key) {
+			time.Sleep(time.Minute)
+			iss.serve(slowly(time.Second, answer(set(fresh))))
+			ctx, cancel := context.WithCancel(t.Context())
+			gaveUp := make(chan error)
+			go func() {
+				_, err := s.Lookup(ctx, "made up", true, "EdDSA")
+				gaveUp <- err
+			}()
+			synctest.Wait()
+			cancel()
+			if err := <-gaveUp; !errors.Is(err, context.Canceled) {
+				t.Errorf("got %v", err)
+			}
+			wantKey(t, s, fresh)
+			wantCount(t, iss, 2)
+		},
+	}
+	for name, step := range steps {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				old, fresh := ed("old"), ed("fresh")
+				iss := &issuer{}
+				iss.keys(old)
+				s := open(t, iss, jwks.Config{})
+				wantKey(t, s, old)
+				step(t, iss, s, old, fresh)
+			})
+		})
+	}
+}
+
+// 2,000 made-up kids within a second, an honest request after each, and a key
+// rotated in the midst of them.
+func TestFloodOfMadeUpKIDs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const interval = 5 * time.Second
+		old, fresh := ed("old"), ed("fresh")
+		iss := &issuer{}
+		iss.keys(old)
+		s := open(t, iss, jwks.Config{})
+		honest := wantKey(t, s, old)
+		time.Sleep(time.Minute)
+
+		flood := func(requests int, each func(n int)) {
+			for n := range requests {
+				wantNotFound(t, s, key{"kid": fmt.Sprintf("made up %d at %v", n, time.Now()), "crv": "Ed25519"})
+				each(n)
+				time.Sleep(time.Second / 2000)
+			}
+		}
+		before := iss.count()
+		var rotated time.Time
+		flood(2000, func(n int) {
+			if n == 1000 {
+				iss.keys(old, fresh)
+				rotated = time.Now()
+			}
+			if !s.Usable(honest) {
+				t.Fatal("the flood reached known keys")
+			}
+			wantKey(t, s, old)
+		})
+		if n := iss.count() - before; n > 2 {
+			t.Errorf("2,000 made-up kids within a second caused %d fetches, wanted at most 2", n)
+		}
+
+		// The flood goes on until the rotated key is accepted.
+		var accepted time.Duration
+		flood(2*2000*int(interval/time.Second), func(int) {
+			if _, err := find(s, fresh); err == nil && accepted == 0 {
+				accepted = time.Since(rotated)
+			}
+		})
+		if accepted == 0 || accepted > interval {
+			t.Errorf("the rotated key was accepted after %v, wanted at most %v", accepted, interval)
+		}
+		if n := iss.count() - before; n > 4 {
+			t.Errorf("11 seconds of flood caused %d fetches, wanted one per %v", n, interval)
+		}
+	})
+}
+
+// A flood against an issuer that is down costs it the configured rate, and ends
+// with the outage.
+func TestFloodWhileTheIssuerIsDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		old, fresh := ed("old"), ed("fresh")
+		iss := &issuer{}
+		iss.keys(old)
+		s := open(t, iss, jwks.Config{})
+		wantKey(t, s, old)
+		time.Sleep(time.Minute)
+		iss.down()
+		before := iss.count()
+		for range 6000 { // a minute
+			if u := wantUnavailable(t, s, fresh); u.RetryAfter > 5*time.Second {
+				t.Fatalf("retry after %v, though a new kid may be asked for sooner", u.RetryAfter)
+			}
+			wantKey(t, s, old)
+			time.Sleep(10 * time.Millisecond)
+		}
+		// One per interval and the burst, beside the background's own back-off.
+		if n := iss.count() - before; n > 2+12+12 {
+			t.Errorf("a minute of flood caused %d requests to a down issuer", n)
+		}
+		iss.keys(fresh)
+		time.Sleep(5 * time.Second)
+		wantKey(t, s, fresh)
+	})
+}
+
+// Keys come and go while many requests use them: a key that is published is
+// always accepted once it is known, a new one within the least interval, and
+// one that was dropped is refused from the next fetch on.
+func TestRotationUnderLoad(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const interval = 5 * time.Second
+		keys := []key{ed("0"), ed("1")}
+		iss := &issuer{}
+		iss.keys(keys...)
+		s := open(t, iss, jwks.Config{})
+		wantKey(t, s, keys[0])
+		for n := 2; n < 20; n++ {
+			time.Sleep(time.Minute)
+			dropped, stays, fresh := keys[0], keys[1], ed(fmt.Sprint(n))
+			retiring := wantKey(t, s, dropped)
+			keys = []key{stays, fresh}
+			iss.serve(slowly(50*time.Millisecond, answer(set(keys...))))
+			rotated := time.Now()
+			done := make(chan struct{})
+			for range 50 {
+				go func() {
+					defer func() { done <- struct{}{} }()
+					for range 100 {
+						if _, err := find(s, stays); err != nil {
+							t.Errorf("a published key is refused: %v", err)
+						}
+						if _, err := find(s, fresh); err != nil && time.Since(rotated) > interval {
+							t.Errorf("the new key is refused %v after the rotation: %v", time.Since(rotated), err)
+						}
+						time.Sleep(100 * time.Millisecond)
+					}
+				}()
+			}
+			for range 50 {
+				<-done
+			}
+			if s.Usable(retiring) {
+				t.Fatal("a dropped key is usable")
+			}
+		}
+	})
+}
+
+func TestLeastFetchIntervalKnob(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		iss := &issuer{}
+		old, fresh := ed("old"), ed("fresh")
+		iss.keys(old)
+		s := open(t, iss, jwks.Config{MinFetchInterval: 2 * time.Millisecond})
+		wantKey(t, s, old)
+		iss.keys(fresh)
+		wantNotFound(t, s, fresh)
+		time.Sleep(2 * time.Millisecond)
+		wantKey(t, s, fresh)
+	})
+}

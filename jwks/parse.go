@@ -1,0 +1,92 @@
+package jwks
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// maxKeys bounds a set. Real issuers publish fewer than twenty.
+const maxKeys = 1000
+
+// Faults of a whole set.
+var (
+	errNotSet   = errors.New(`not a strict JSON object with an array "keys" (RFC 7517 §5)`)
+	errNoKeys   = errors.New("the set is empty")
+	errManyKeys = fmt.Errorf("the set has more than %d keys", maxKeys)
+)
+
+// parse reads a JSON Web Key Set and keeps what can verify the algorithms. A
+// key that cannot be used is skipped (RFC 7517 §5); a set without one that can
+// is an error, and so is whatever is not strict JSON.
+func parse(text []byte, algorithms []string) (*snapshot, error) {
+	var doc struct {
+		Keys []jsontext.Value `json:"keys"`
+	}
+	if err := json.Unmarshal(text, &doc); err != nil || doc.Keys == nil {
+		return nil, errNotSet
+	}
+	switch n := len(doc.Keys); {
+	case n == 0:
+		return nil, errNoKeys
+	case n > maxKeys:
+		return nil, errManyKeys
+	}
+	var keys []*Key
+	var skipped []skip
+	known := make(map[keyName][]*Key)
+	for _, raw := range doc.Keys {
+		k, id, err := parseKey(raw, algorithms)
+		if err == nil {
+			var twin bool
+			if twin, err = merge(known[k.name()], k); twin {
+				continue
+			}
+		}
+		if err != nil {
+			skipped = append(skipped, skip{id, err})
+			continue
+		}
+		known[k.name()] = append(known[k.name()], k)
+		keys = append(keys, k)
+	}
+	if len(keys) == 0 {
+		return nil, fmt.Errorf("none of the %d keys of the set can be used; the first %w", len(skipped), skipped[0].reason)
+	}
+	return newSnapshot(keys, skipped), nil
+}
+
+// merge compares k with the keys that came before it under the same name. The
+// same key again is no second one, but may add algorithms. Of different keys
+// for one algorithm the first wins: the kid would not say which is meant.
+// Different keys for different algorithms are both good.
+func merge(earlier []*Key, k *Key) (twin bool, err error) {
+	var same *Key
+	var taken bool
+	var free []string
+	for _, e := range earlier {
+		if e.thumbprint == k.thumbprint {
+			same = e
+		}
+	}
+	for _, alg := range k.algorithms {
+		switch i := slices.IndexFunc(earlier, func(e *Key) bool { return e.serves(alg) }); {
+		case i < 0:
+			free = append(free, alg)
+		case earlier[i] != same:
+			taken = true
+		}
+	}
+	switch {
+	case same != nil:
+		same.algorithms = append(same.algorithms, free...)
+		slices.Sort(same.algorithms)
+		return true, nil
+	case taken:
+		return false, errDuplicate
+	}
+	return false, nil
+}

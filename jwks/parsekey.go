@@ -1,0 +1,220 @@
+package jwks
+
+import (
+	"crypto"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"math/big"
+	"slices"
+
+	"github.com/MicahParks/jwkset"
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/m2mguard/m2mguard/internal/jws"
+)
+
+// Why a key is skipped. The reasons are constants, so that they hold nothing of
+// the key and compare equal from one refresh to the next.
+var (
+	errNotKey    = errors.New("is not a JSON object with members of the right types")
+	errKeyType   = errors.New(`has a "kty" other than RSA, EC and OKP`)
+	errSymmetric = errors.New(`is symmetric ("kty" is "oct"): whoever can verify with it can sign`)
+	errPrivate   = errors.New("holds private key material, so it must be taken for stolen")
+	errUse       = errors.New(`has a "use" other than "sig" (RFC 7517 §4.2)`)
+	errKeyOps    = errors.New(`has "key_ops" without "verify" (RFC 7517 §4.3)`)
+	errCurve     = errors.New(`has a "crv" other than P-256, P-384, P-521 and Ed25519`)
+	errPoint     = errors.New("has a point that is not on its curve")
+	errLength    = errors.New("has a coordinate of the wrong length (RFC 7518 §6.2.1.2)")
+	errBase64    = errors.New("has a value that is missing or is not strict base64url")
+	errModulus   = fmt.Errorf("has an RSA modulus that is even or not of %d to %d bits (RFC 7518 §3.3)", jws.MinRSABits, jws.MaxRSABits)
+	errExponent  = errors.New("has an RSA exponent that is even, below 3 or above 2³¹−1")
+	errAlgorithm = errors.New(`has an "alg" that is not accepted here`)
+	errUnfit     = errors.New(`has an "alg" that its type, curve or size cannot serve, or serves none that is accepted here`)
+	errDuplicate = errors.New("has the kid of an earlier key of the set that serves the same algorithm")
+)
+
+// jwk holds the members of a JSON Web Key that are read. Certificates (x5c and
+// the like) are not among them. Pointers tell absent from empty.
+type jwk struct {
+	Type      string    `json:"kty"`
+	ID        *string   `json:"kid"`
+	Use       *string   `json:"use"`
+	KeyOps    *[]string `json:"key_ops"`
+	Algorithm *string   `json:"alg"`
+
+	Curve string `json:"crv"`
+	X     string `json:"x"`
+	Y     string `json:"y"`
+	N     string `json:"n"`
+	E     string `json:"e"`
+
+	// Private members, of which only the presence counts.
+	D   jsontext.Value `json:"d"`
+	P   jsontext.Value `json:"p"`
+	Q   jsontext.Value `json:"q"`
+	DP  jsontext.Value `json:"dp"`
+	DQ  jsontext.Value `json:"dq"`
+	QI  jsontext.Value `json:"qi"`
+	Oth jsontext.Value `json:"oth"`
+	K   jsontext.Value `json:"k"`
+}
+
+func (j *jwk) private() bool {
+	for _, v := range []jsontext.Value{j.D, j.P, j.Q, j.DP, j.DQ, j.QI, j.Oth, j.K} {
+		if len(v) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// parseKey reads one key and decides what it may be used for. The id is
+// returned beside an error as well, for the report.
+func parseKey(raw jsontext.Value, accepted []string) (k *Key, id string, err error) {
+	var j jwk
+	if err := json.Unmarshal(raw, &j); err != nil {
+		return nil, "", errNotKey
+	}
+	if j.ID != nil {
+		id = *j.ID
+	}
+	if err := j.check(); err != nil {
+		return nil, id, err
+	}
+	public, thumbprint, err := j.public()
+	if err != nil {
+		return nil, id, err
+	}
+	algorithms, err := j.algorithms(public, accepted)
+	if err != nil {
+		return nil, id, err
+	}
+	return &Key{id: id, hasID: j.ID != nil, thumbprint: thumbprint, algorithms: algorithms, public: public}, id, nil
+}
+
+// check refuses a key for what it says of itself.
+func (j *jwk) check() error {
+	switch {
+	case j.Type == "oct":
+		return errSymmetric
+	case j.Type != "RSA" && j.Type != "EC" && j.Type != "OKP":
+		return errKeyType
+	case j.private():
+		return errPrivate
+	case j.Use != nil && *j.Use != "sig":
+		return errUse
+	case j.KeyOps != nil && !slices.Contains(*j.KeyOps, "verify"):
+		return errKeyOps
+	}
+	return nil
+}
+
+// algorithms returns what the key may be used for: its alg alone if it has one
+// (RFC 7517 §4.4), else all that are accepted and fit.
+func (j *jwk) algorithms(public crypto.PublicKey, accepted []string) ([]string, error) {
+	if j.Algorithm != nil {
+		alg := jws.Canonical(*j.Algorithm)
+		if !slices.Contains(accepted, alg) {
+			return nil, errAlgorithm
+		}
+		accepted = []string{alg}
+	}
+	var out []string
+	for _, alg := range accepted {
+		if jws.Fits(alg, public) {
+			out = append(out, alg)
+		}
+	}
+	if len(out) == 0 {
+		return nil, errUnfit
+	}
+	slices.Sort(out)
+	return out, nil
+}
+
+// public decodes the key and computes its RFC 7638 thumbprint. jwkset does the
+// decoding, from the public members alone; what it is lenient about is checked
+// first.
+func (j *jwk) public() (crypto.PublicKey, string, error) {
+	public := jwkset.JWKMarshal{KTY: jwkset.KTY(j.Type)}
+	var canonical string
+	var err error
+	switch j.Type {
+	case "RSA":
+		canonical, err = j.rsa()
+		public.N, public.E = j.N, j.E
+	default:
+		canonical, err = j.curve()
+		public.CRV, public.X, public.Y = jwkset.CRV(j.Curve), j.X, j.Y
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	decoded, err := jwkset.NewJWKFromMarshal(public, jwkset.JWKMarshalOptions{}, jwkset.JWKValidateOptions{})
+	if err != nil {
+		return nil, "", errPoint // all else is checked
+	}
+	sum := sha256.Sum256([]byte(canonical))
+	return decoded.Key(), encode(sum[:]), nil
+}
+
+// rsa checks modulus and exponent. jwkset would cut an exponent to 64 bits.
+// Leading zero octets are let pass, as RFC 7518 §6.3.1.1 warns of them.
+func (j *jwk) rsa() (canonical string, err error) {
+	n, err := decode(j.N)
+	if err != nil {
+		return "", err
+	}
+	e, err := decode(j.E)
+	if err != nil {
+		return "", err
+	}
+	modulus := new(big.Int).SetBytes(n)
+	if bits := modulus.BitLen(); bits < jws.MinRSABits || bits > jws.MaxRSABits || modulus.Bit(0) == 0 {
+		return "", errModulus
+	}
+	exponent := new(big.Int).SetBytes(e)
+	if exponent.BitLen() > 31 || exponent.Bit(0) == 0 || exponent.Cmp(big.NewInt(3)) < 0 {
+		return "", errExponent
+	}
+	return fmt.Sprintf(`{"e":"%s","kty":"RSA","n":"%s"}`, encode(exponent.Bytes()), encode(modulus.Bytes())), nil
+}
+
+// curve checks curve and coordinates; jwkset checks that the point is on the
+// curve.
+func (j *jwk) curve() (canonical string, err error) {
+	size, ok := map[string]int{"EC P-256": 32, "EC P-384": 48, "EC P-521": 66, "OKP Ed25519": 32}[j.Type+" "+j.Curve]
+	if !ok {
+		return "", errCurve
+	}
+	canonical = fmt.Sprintf(`{"crv":"%s","kty":"%s","x":"%s"`, j.Curve, j.Type, j.X)
+	coordinates := []string{j.X}
+	if j.Type == "EC" {
+		canonical += fmt.Sprintf(`,"y":"%s"`, j.Y)
+		coordinates = append(coordinates, j.Y)
+	}
+	for _, c := range coordinates {
+		octets, err := decode(c)
+		if err != nil {
+			return "", err
+		}
+		if len(octets) != size {
+			return "", errLength
+		}
+	}
+	return canonical + "}", nil
+}
+
+// decode takes strict base64url, without padding, white space or stray bits.
+func decode(text string) ([]byte, error) {
+	out, err := jws.AppendDecode(nil, text)
+	if err != nil || len(out) == 0 {
+		return nil, errBase64
+	}
+	return out, nil
+}
+
+func encode(octets []byte) string { return base64.RawURLEncoding.EncodeToString(octets) }

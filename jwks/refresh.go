@@ -1,0 +1,300 @@
+package jwks
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+)
+
+// A refresh comes early by chance, between these parts of the set's age, so
+// that many processes do not ask an issuer all at once.
+const (
+	earliest = 0.85
+	latest   = 0.95
+)
+
+// state is what fetches and timers know, under KeySet.mu.
+type state struct {
+	closed bool
+	source *source // nil for a fixed set
+	flight *flight // the fetch under way
+
+	last     *snapshot     // the last good set, serving or not
+	fetched  time.Time     // when the last good fetch ended
+	lifetime time.Duration // the age at which last is refreshed
+	lastUsed time.Time     // about when last was in use, as seen by timers
+	address  string        // where the last fetch asked, for events
+
+	failure   error     // what the last fetch met, nil after a good one
+	failures  int       // in a row
+	notBefore time.Time // end of the back-off after a failure
+	stale     bool      // StaleKeysInUse was reported for this outage
+
+	refresh, expiry *time.Timer
+}
+
+// flight is one shared fetch. Its context is its own: it ends by its time-out
+// or by Close, and not because a caller gave up.
+type flight struct {
+	cancel context.CancelFunc
+	done   chan struct{}
+	set    *snapshot // after done: the set to use, nil if there is none
+	err    error     // after done: why the fetch failed
+}
+
+// start begins a fetch. The caller holds mu, no fetch is under way, and the set
+// is not closed.
+func (s *KeySet) start() *flight {
+	ctx, cancel := context.WithCancel(context.Background())
+	f := &flight{cancel: cancel, done: make(chan struct{})}
+	s.flight = f
+	s.stop(&s.refresh)
+	s.running.Add(1)
+	last := s.last
+	go func() {
+		defer s.running.Done()
+		defer cancel()
+		got, err := s.source.fetch(ctx, last)
+		s.mu.Lock()
+		s.flight = nil
+		events := s.land(f, got, err, time.Now())
+		s.mu.Unlock()
+		close(f.done)
+		s.emit(events)
+	}()
+	return f
+}
+
+// landed is a fetch that need not be made: set is the answer.
+func landed(set *snapshot) *flight {
+	done := make(chan struct{})
+	close(done)
+	return &flight{done: done, set: set}
+}
+
+// wait returns what f brought, or an error when ctx ends first. What is there
+// already counts, whatever became of ctx.
+func (s *KeySet) wait(ctx context.Context, f *flight) (*snapshot, error) {
+	select {
+	case <-f.done:
+		return f.set, f.err
+	default:
+	}
+	select {
+	case <-f.done:
+		return f.set, f.err
+	case <-ctx.Done():
+		return nil, unavailable(s.config.MinFetchInterval, ctx.Err())
+	}
+}
+
+// land takes in the result of a fetch, under mu, and returns what to report.
+func (s *KeySet) land(f *flight, got fetched, err error, now time.Time) []Event {
+	s.address = got.address
+	if s.closed {
+		f.err = unavailable(s.config.MinFetchInterval, errClosed)
+		return nil
+	}
+	if err != nil {
+		events := s.fail(err, now)
+		f.set = s.serving.Load()
+		f.err = unavailable(min(s.notBefore.Sub(now), s.config.MinFetchInterval), err)
+		return events
+	}
+	events := s.adopt(got, now)
+	f.set = s.last
+	return events
+}
+
+// adopt makes the fetched set the one in use.
+func (s *KeySet) adopt(got fetched, now time.Time) []Event {
+	var events []Event
+	if got.discovery != nil {
+		events = append(events, s.event(DiscoveryFailed, got.discovery))
+	}
+	events = append(events, s.skipEvents(s.last.newlySkipped(got.set))...)
+	set, added, removed := s.last.succeed(got.set)
+	if len(added)+len(removed) > 0 {
+		e := s.event(KeySetChanged, nil)
+		e.Added, e.Removed = names(added), names(removed)
+		events = append(events, e)
+	}
+
+	s.last, s.fetched, s.lifetime = set, now, s.ageLimit(got)
+	s.failure, s.failures, s.notBefore, s.stale = nil, 0, time.Time{}, false
+	s.lastUsed = now
+	s.used.Store(false)
+	s.serving.Store(set)
+	for _, k := range removed {
+		k.retired.Store(true)
+	}
+	s.set(&s.refresh, between(s.lifetime, earliest, latest), s.onRefresh)
+	s.set(&s.expiry, s.config.MaxStale, s.onExpiry)
+	return events
+}
+
+// ageLimit is the age at which the fetched set is to be refreshed.
+func (s *KeySet) ageLimit(got fetched) time.Duration {
+	switch {
+	case s.config.RefreshInterval != 0:
+		return s.config.RefreshInterval
+	case got.unmodified && !got.hasCacheControl:
+		return s.lifetime // RFC 9111 §4.3.4: what the 304 leaves out stays as it was
+	case got.maxAge < 0:
+		return defaultRefreshInterval
+	}
+	return min(max(got.maxAge, minCacheControl), maxCacheControl, s.config.MaxStale/2)
+}
+
+// fail notes a failed fetch. The last good keys go on serving within MaxStale,
+// and only then is there a timer for the next try: without keys, the next
+// request tries.
+func (s *KeySet) fail(err error, now time.Time) []Event {
+	s.failure = err
+	s.failures++
+	set := s.lastGood(now)
+	limit := s.config.MinFetchInterval
+	if set != nil {
+		limit = s.lifetime / 4
+	}
+	s.notBefore = now.Add(backoff(s.config.MinFetchInterval/5, limit, s.failures))
+	events := []Event{s.event(RefreshFailed, err)}
+	if set != nil {
+		events = append(events, s.serveStale(set, now)...)
+	}
+	return events
+}
+
+// serveStale lets the last good set serve, reopening it if it had aged unused,
+// and arms the next try.
+func (s *KeySet) serveStale(set *snapshot, now time.Time) []Event {
+	reopened := s.serving.Load() == nil
+	if reopened {
+		s.serving.Store(set)
+	}
+	s.set(&s.refresh, s.notBefore.Sub(now), s.onRefresh)
+	if s.stale || !reopened && now.Sub(s.fetched) < s.lifetime {
+		return nil
+	}
+	s.stale = true
+	return []Event{s.event(StaleKeysInUse, s.failure)}
+}
+
+// lastGood returns the last good set if it is within MaxStale.
+func (s *KeySet) lastGood(now time.Time) *snapshot {
+	if s.last == nil || now.Sub(s.fetched) >= s.config.MaxStale {
+		return nil
+	}
+	return s.last
+}
+
+// onRefresh runs when a refresh is due. A set that nobody uses is put aside
+// instead: the next one to ask waits for a fetch.
+func (s *KeySet) onRefresh(now time.Time) []Event {
+	if s.used.Swap(false) {
+		s.lastUsed = now
+	}
+	if idle := now.Sub(s.lastUsed); idle >= part(s.lifetime, earliest) {
+		s.serving.Store(nil)
+		return nil
+	}
+	if s.flight == nil {
+		s.start()
+	}
+	return nil
+}
+
+// onExpiry runs MaxStale after the last good fetch. It keeps last, so that keys
+// which the issuer still has are the same keys when it comes back.
+func (s *KeySet) onExpiry(now time.Time) []Event {
+	s.serving.Store(nil)
+	s.stop(&s.refresh)
+	if s.failure == nil {
+		return nil // nobody asked: nothing is known to be wrong
+	}
+	if limit := now.Add(s.config.MinFetchInterval); s.notBefore.After(limit) {
+		s.notBefore = limit
+	}
+	return []Event{s.event(KeysExpired, s.failure)}
+}
+
+// set arms t to call f under mu after d, in place of what it was armed for.
+func (s *KeySet) set(t **time.Timer, d time.Duration, f func(now time.Time) []Event) {
+	s.stop(t)
+	s.running.Add(1)
+	var armed *time.Timer
+	armed = time.AfterFunc(d, func() {
+		defer s.running.Done()
+		s.mu.Lock()
+		var events []Event
+		if *t == armed { // else it was stopped or armed anew while it fired
+			*t = nil
+			events = f(time.Now())
+		}
+		s.mu.Unlock()
+		s.emit(events)
+	})
+	*t = armed
+}
+
+// stop disarms t.
+func (s *KeySet) stop(t **time.Timer) {
+	if *t != nil && (*t).Stop() {
+		s.running.Done()
+	}
+	*t = nil
+}
+
+// emit reports events, with no lock held.
+func (s *KeySet) emit(events []Event) {
+	if s.config.OnEvent == nil {
+		return
+	}
+	for _, e := range events {
+		s.config.OnEvent(e)
+	}
+}
+
+// event makes an event. The caller holds mu.
+func (s *KeySet) event(kind EventKind, cause error) Event {
+	return Event{Kind: kind, Issuer: s.config.Issuer, URL: s.address, Err: cause}
+}
+
+// backoff returns the wait after so many failures in a row: first, then twice
+// as long each time, up to limit, and up to a quarter less by chance.
+func backoff(first, limit time.Duration, failures int) time.Duration {
+	d := first
+	for range failures - 1 {
+		if d >= limit {
+			break
+		}
+		d *= 2
+	}
+	return between(min(d, limit), 0.75, 1)
+}
+
+// between returns a random part of d.
+func between(d time.Duration, low, high float64) time.Duration {
+	return part(d, low+(high-low)*rand.Float64())
+}
+
+func part(d time.Duration, p float64) time.Duration { return time.Duration(float64(d) * p) }
+
+// skipEvents reports keys that are skipped.
+func (s *KeySet) skipEvents(skipped []skip) []Event {
+	var events []Event
+	for _, k := range skipped {
+		e := s.event(KeySkipped, k.reason)
+		e.KeyID = k.id
+		events = append(events, e)
+	}
+	return events
+}
+
+func names(keys []*Key) []string {
+	var out []string
+	for _, k := range keys {
+		out = append(out, k.name().text)
+	}
+	return out
+}
