@@ -1,0 +1,69 @@
+package validator
+
+import (
+	"context"
+	"crypto"
+	"crypto/rand"
+	"errors"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/m2mguard/m2mguard/internal/jws"
+	"github.com/m2mguard/m2mguard/introspection"
+)
+
+// assertionLifetime is how long a client assertion is good for: one request,
+// and clocks that differ.
+const assertionLifetime = time.Minute
+
+// NewAssertionSigner returns what [introspection.PrivateKeyJWT] signs with: it
+// makes client assertions (RFC 7523 §3) for clientID, each for one request. key
+// is this API's private key, which may live in a KMS or HSM; keyID goes into kid
+// unless it is empty; algorithm is one of RS256, RS384, RS512, PS256, PS384,
+// PS512, ES256, ES384, ES512 and EdDSA, and must fit the key.
+func NewAssertionSigner(clientID string, key crypto.Signer, keyID, algorithm string) (introspection.AssertionSigner, error) {
+	switch {
+	case clientID == "":
+		return nil, errors.New("validator: NewAssertionSigner: the client id is empty")
+	case key == nil:
+		return nil, errors.New("validator: NewAssertionSigner: the key is nil")
+	case !jws.Fits(jws.Canonical(algorithm), key.Public()):
+		return nil, errors.New("validator: NewAssertionSigner: the key cannot sign with this algorithm: wanted RSA of 2048 to 4096 bits for RS and PS, the curve of the name for ES, Ed25519 for EdDSA")
+	}
+	header := map[string]string{"alg": algorithm, "typ": "JWT"}
+	if keyID != "" {
+		header["kid"] = keyID
+	}
+	text, err := json.Marshal(header)
+	if err != nil {
+		return nil, errors.New("validator: NewAssertionSigner: the key id is not UTF-8")
+	}
+	return &assertionSigner{clientID: clientID, key: key, algorithm: jws.Canonical(algorithm), header: text}, nil
+}
+
+type assertionSigner struct {
+	clientID  string
+	key       crypto.Signer
+	algorithm string
+	header    []byte
+}
+
+var _ introspection.AssertionSigner = (*assertionSigner)(nil)
+
+// SignAssertion implements [introspection.AssertionSigner].
+func (s *assertionSigner) SignAssertion(_ context.Context, audience string) (string, error) {
+	now := time.Now()
+	payload, err := json.Marshal(map[string]any{
+		"iss": s.clientID,
+		"sub": s.clientID,
+		"aud": audience,
+		"jti": rand.Text(),
+		"iat": now.Unix(),
+		"exp": now.Add(assertionLifetime).Unix(),
+	})
+	if err != nil {
+		return "", err
+	}
+	return jws.Sign(s.algorithm, s.key, s.header, payload)
+}

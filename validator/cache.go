@@ -1,0 +1,149 @@
+package validator
+
+import (
+	"encoding/binary"
+	"math/bits"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/m2mguard/m2mguard/jwks"
+)
+
+// proof is what the cache remembers of a token: what it says, and what proved
+// it. It is a fact, not a decision: whether the proof still holds is asked anew
+// at every hit.
+type proof struct {
+	id    fingerprint
+	token *Token
+	// notBefore and notAfter are nbf and exp with the clock skew applied; the
+	// zero time means no bound.
+	notBefore, notAfter time.Time
+	// issuer is whose token it is, key what verified a JWT; nil for an
+	// introspected token.
+	issuer *issuer
+	key    *jwks.Key
+	// until is when introspection's own result ends, by the process's clock.
+	until time.Time
+	// stamp is the cache's tick at the last use.
+	stamp atomic.Uint32
+}
+
+// holds reports whether the proof is still good at now.
+func (p *proof) holds(now time.Time) bool {
+	if !p.notAfter.IsZero() && !now.Before(p.notAfter) || now.Before(p.notBefore) {
+		return false
+	}
+	if p.key != nil {
+		return p.issuer.keys.Usable(p.key)
+	}
+	return time.Now().Before(p.until)
+}
+
+// cache is a set-associative table of proofs. A read takes no lock and writes
+// nothing but, now and then, the stamp of what it found. A write locks one
+// stripe of sets. The size is fixed when it is made, so a flood of tokens can
+// push out others, never grow it.
+//
+// Within a set the entry with the oldest stamp goes. Stamps count in steps of
+// a sixty-fourth of the cache's size in insertions, which is fine enough to
+// stay close to a true LRU and coarse enough that a busy token's stamp is
+// seldom written.
+type cache struct {
+	sets    []cacheSet
+	ways    int
+	step    uint64
+	inserts atomic.Uint64
+	tick    atomic.Uint32
+	stripes [64]sync.Mutex
+}
+
+const maxWays = 8
+
+// cacheSet keeps part of each fingerprint beside the pointers, so that a miss
+// reads one cache line.
+type cacheSet struct {
+	tags   [maxWays]atomic.Uint64
+	proofs [maxWays]atomic.Pointer[proof]
+}
+
+// newCache makes a cache of at most entries proofs.
+func newCache(entries int) *cache {
+	ways := min(entries, maxWays)
+	return &cache{
+		sets: make([]cacheSet, max(1, entries/ways)),
+		ways: ways,
+		step: uint64(max(1, entries/64)),
+	}
+}
+
+// place splits a fingerprint into the number of its set and its tag. Both
+// halves are uniform, so a multiplication spreads the first over the sets.
+func (c *cache) place(id *fingerprint) (set int, tag uint64) {
+	hi, _ := bits.Mul64(binary.LittleEndian.Uint64(id[:8]), uint64(len(c.sets)))
+	return int(hi), binary.LittleEndian.Uint64(id[8:])
+}
+
+// get returns the proof with this fingerprint, or nil.
+func (c *cache) get(id *fingerprint) *proof {
+	n, tag := c.place(id)
+	set := &c.sets[n]
+	for i := range c.ways {
+		if set.tags[i].Load() != tag {
+			continue
+		}
+		if p := set.proofs[i].Load(); p != nil && p.id == *id {
+			if now := c.tick.Load(); p.stamp.Load() != now {
+				p.stamp.Store(now)
+			}
+			return p
+		}
+	}
+	return nil
+}
+
+// put stores p in the place of an older proof of the same token, in an empty
+// place, or in that of the proof unused for longest.
+func (c *cache) put(p *proof) {
+	if c.inserts.Add(1)%c.step == 0 {
+		c.tick.Add(1)
+	}
+	now := c.tick.Load()
+	p.stamp.Store(now)
+	n, tag := c.place(&p.id)
+	set := &c.sets[n]
+	lock := &c.stripes[n%len(c.stripes)]
+	lock.Lock()
+	defer lock.Unlock()
+	victim, age := 0, -1
+	for i := range c.ways {
+		old := set.proofs[i].Load()
+		if old != nil && old.id == p.id {
+			victim = i
+			break
+		}
+		switch {
+		case old == nil:
+			if age < 1<<33 {
+				victim, age = i, 1<<33
+			}
+		default:
+			if a := int(now - old.stamp.Load()); a > age {
+				victim, age = i, a
+			}
+		}
+	}
+	set.tags[victim].Store(tag)
+	set.proofs[victim].Store(p)
+}
+
+// drop removes p if it is still there.
+func (c *cache) drop(p *proof) {
+	n, _ := c.place(&p.id)
+	set := &c.sets[n]
+	for i := range c.ways {
+		if set.proofs[i].CompareAndSwap(p, nil) {
+			return
+		}
+	}
+}

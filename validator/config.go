@@ -1,0 +1,274 @@
+package validator
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"slices"
+	"time"
+
+	"github.com/m2mguard/m2mguard/internal/jws"
+	"github.com/m2mguard/m2mguard/introspection"
+	"github.com/m2mguard/m2mguard/jwks"
+)
+
+// Defaults and bounds of Config and Issuer.
+const (
+	DefaultClockSkew     = 30 * time.Second
+	MaxClockSkew         = 5 * time.Minute
+	DefaultMaxTokenBytes = 16 << 10
+	DefaultCacheEntries  = 10_000
+	DefaultVerifyWait    = time.Second
+	DefaultMaxResolved   = 1000
+	DefaultResolveRate   = 10 // per second
+)
+
+// Config is what one process has once. Only Issuers, or a Resolver, is required. The zero value
+// of each field means its default; where "none" makes sense, a negative value
+// means none.
+type Config struct {
+	_ [0]func()
+
+	// Issuers are the authorization servers whose tokens are accepted. A token
+	// is held against the one that its iss names and against no other.
+	Issuers []Issuer
+
+	// Resolver finds issuers beyond Issuers, by the iss of a token, for APIs
+	// whose issuers are known only at run time. Default: none.
+	Resolver Resolver
+
+	// MaxResolved bounds how many resolved issuers are held, each with its own
+	// keys. Default 1,000; the one unused for longest goes.
+	MaxResolved int
+
+	// ResolvesPerSecond bounds the calls of Resolver, which made-up issuers
+	// can cause, in bursts of as many. Default 10.
+	ResolvesPerSecond int
+
+	// OpaqueIssuer chooses the issuer, by its URL, that an opaque token is
+	// taken to: such a token names none, and showing it to each would show it to
+	// strangers. It is needed if several issuers have Introspection. It gets
+	// the request's context and the token, which it must not keep or log; an
+	// empty answer refuses the token.
+	OpaqueIssuer func(ctx context.Context, token string) string
+
+	// ClockSkew is how far this clock and an issuer's may differ: a token is
+	// accepted that long after exp and that long before nbf. Default 30 s, at
+	// most 5 min, negative for none. Longer than half a minute mostly prolongs
+	// the life of stolen tokens.
+	ClockSkew time.Duration
+
+	// MaxTokenBytes is the longest token that is looked at. Default 16 KiB,
+	// twice what common servers take as a header line; at least 256.
+	MaxTokenBytes int
+
+	// CacheEntries bounds the verified-token cache. Default 10,000, negative
+	// for no cache. Each entry takes about 700 bytes and the token's payload, so
+	// that memory is at most CacheEntries × (MaxTokenBytes × 3/4 + 700 B),
+	// and about 15 MB for ten thousand usual tokens.
+	CacheEntries int
+
+	// VerifySlots is how many signatures of one issuer's tokens are verified at
+	// once; keys that cost far more than the usual ones (RSA above 3072 bits,
+	// P-384, P-521) get a quarter as many of their own. Default 4 for each
+	// processor (GOMAXPROCS). Tokens in the cache need no slot.
+	VerifySlots int
+
+	// VerifyWait is how long a token waits for such a slot before the answer is
+	// ErrUnavailable. Default 1 s, negative for no wait.
+	VerifyWait time.Duration
+
+	// Now judges exp and nbf. Default time.Now. It concerns token times alone:
+	// waiting and refreshing go by the process's clock.
+	Now func() time.Time
+
+	// Observer is told what an operator may want to know. It is called on the
+	// request's goroutine or a background one, must not block, and never gets
+	// token material. Default: LogEvents(slog.Default()).
+	Observer func(Event)
+}
+
+// Issuer is one authorization server, and how its tokens are proven: by Keys
+// (JWTs by signature; the default), by Introspection (every token is asked
+// about, and no key is fetched), or by both (JWTs by signature, opaque tokens by
+// introspection, told apart by shape). A token that fails its proof is never
+// tried with the other one.
+type Issuer struct {
+	_ [0]func()
+
+	// URL is the issuer identifier: what iss must be, byte for byte, and where
+	// keys and endpoints are discovered unless Keys or Introspection say where.
+	// Required.
+	URL string
+
+	// Audience lists the names of this API, one of which must be in aud.
+	// Required; RFC 8725 §3.9 tells why.
+	Audience []string
+
+	// DangerouslyAcceptMissingAudience accepts tokens and introspection answers
+	// without any aud. What is lost: a token that the issuer meant for another
+	// API is accepted here, too. An aud that is there must still hold one of
+	// Audience, which may then be empty.
+	DangerouslyAcceptMissingAudience bool
+
+	// Clients lists the client ids whose tokens are accepted. Nil means every
+	// client that the issuer issues tokens to for this API.
+	Clients []string
+
+	// AppOnly refuses tokens that were issued to a user. It needs a Profile
+	// whose App can tell; New refuses it where nothing could.
+	AppOnly bool
+
+	// Algorithms lists the accepted signature algorithms, out of RS256, RS384,
+	// RS512, PS256, PS384, PS512, ES256, ES384, ES512 and EdDSA (that is Ed25519,
+	// under either name). Default RS256, PS256, ES256 and EdDSA.
+	Algorithms []string
+
+	// Profile says how this issuer writes its tokens. The zero value is the
+	// plain form; RFC9068() the strict one.
+	Profile Profile
+
+	// Keys says where the issuer's keys come from. Nil means discovery from
+	// URL, or no keys at all if Introspection is set.
+	Keys *jwks.Config
+
+	// Introspection says how to ask the issuer about a token (RFC 7662).
+	Introspection *introspection.Config
+
+	// SignedAnswersFor makes Introspection ask for signed answers (RFC 9701)
+	// and accept no others. It is the client id that this API has at the issuer,
+	// which must be in the answer's aud. The keys are those of Keys, or
+	// discovered. Empty means plain answers.
+	SignedAnswersFor string
+
+	// DangerouslyAllowHTTP allows http to hosts other than loopback for this
+	// issuer's URL and endpoints. What is lost: whoever is on the path can
+	// supply keys, read credentials, and so make any token good.
+	DangerouslyAllowHTTP bool
+}
+
+// defaultAlgorithms are what issuers use by default; the others cost more or
+// need asking for.
+var defaultAlgorithms = []string{"RS256", "PS256", "ES256", "EdDSA"}
+
+// settings is a Config with every default filled in.
+type settings struct {
+	skew        time.Duration
+	maxToken    int
+	entries     int // 0 for none
+	verifySlots int
+	verifyWait  time.Duration
+	now         func() time.Time
+	observe     func(Event)
+}
+
+// settle fills in defaults and reports every fault outside Issuers.
+func (c *Config) settle() (settings, []error) {
+	var faults []error
+	fault := func(format string, args ...any) {
+		faults = append(faults, fmt.Errorf("validator: Config."+format, args...))
+	}
+	s := settings{
+		skew:        orDefault(c.ClockSkew, DefaultClockSkew),
+		maxToken:    c.MaxTokenBytes,
+		entries:     int(orDefault(time.Duration(c.CacheEntries), DefaultCacheEntries)),
+		verifySlots: c.VerifySlots,
+		verifyWait:  orDefault(c.VerifyWait, DefaultVerifyWait),
+		now:         c.Now,
+		observe:     c.Observer,
+	}
+	if s.skew > MaxClockSkew {
+		fault("ClockSkew is %v, wanted at most %v", c.ClockSkew, MaxClockSkew)
+	}
+	switch {
+	case s.maxToken == 0:
+		s.maxToken = DefaultMaxTokenBytes
+	case s.maxToken < 256 || s.maxToken > 1<<20:
+		fault("MaxTokenBytes is %d, wanted 256 to 1,048,576, or 0 for %d", c.MaxTokenBytes, DefaultMaxTokenBytes)
+	}
+	switch {
+	case s.verifySlots == 0:
+		s.verifySlots = 4 * runtime.GOMAXPROCS(0)
+	case s.verifySlots < 0:
+		fault("VerifySlots is %d, wanted at least 1, or 0 for the default", c.VerifySlots)
+	}
+	if c.MaxResolved < 0 {
+		fault("MaxResolved is %d, wanted at least 1, or 0 for %d", c.MaxResolved, DefaultMaxResolved)
+	}
+	if c.ResolvesPerSecond < 0 {
+		fault("ResolvesPerSecond is %d, wanted at least 1, or 0 for %d", c.ResolvesPerSecond, DefaultResolveRate)
+	}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	if s.observe == nil {
+		s.observe = LogEvents(nil)
+	}
+	return s, faults
+}
+
+// orDefault applies the rule of zero and negative values.
+func orDefault(d, byDefault time.Duration) time.Duration {
+	switch {
+	case d == 0:
+		return byDefault
+	case d < 0:
+		return 0
+	}
+	return d
+}
+
+// settleIssuer fills in the defaults of one issuer and reports its faults.
+func settleIssuer(c Issuer) (*issuer, []error) {
+	var faults []error
+	fault := func(format string, args ...any) {
+		faults = append(faults, issuerFault(c, format, args...))
+	}
+	i := &issuer{
+		url:               c.URL,
+		audience:          slices.Clone(c.Audience),
+		missingAudienceOK: c.DangerouslyAcceptMissingAudience,
+		clients:           slices.Clone(c.Clients),
+		appOnly:           c.AppOnly,
+		profile:           c.Profile.settled(),
+	}
+	if c.URL == "" {
+		fault("URL is empty, wanted the issuer identifier such as %q", "https://id.example.com")
+	}
+	if c.Profile.NoAudience && len(c.Clients) == 0 {
+		fault("Clients is empty, wanted at least one client id: the profile says that tokens name no audience, so only the client proves that one is meant for this API")
+	}
+	if len(c.Audience) == 0 && !c.DangerouslyAcceptMissingAudience && !c.Profile.NoAudience {
+		fault("Audience is empty, wanted the name of this API as the issuer writes it into aud")
+	}
+	if slices.Contains(c.Audience, "") {
+		fault("Audience holds an empty name")
+	}
+	if c.SignedAnswersFor != "" && c.Introspection == nil {
+		fault("SignedAnswersFor is set without Introspection")
+	}
+	if c.Clients != nil && len(c.Clients) == 0 || slices.Contains(c.Clients, "") {
+		fault("Clients is empty or holds an empty id, wanted nil for every client, or client ids")
+	}
+	if c.AppOnly && c.Profile.App == nil {
+		fault("AppOnly is set, but nothing in this issuer's tokens tells a client from a user: wanted a Profile with App, such as RFC9068()")
+	}
+	names := c.Algorithms
+	if names == nil {
+		names = defaultAlgorithms
+	} else if len(names) == 0 {
+		fault("Algorithms is empty, wanted nil for the default or at least one of %v", jws.Algorithms())
+	}
+	for _, name := range names {
+		canonical := jws.Canonical(name)
+		if !jws.Supported(canonical) {
+			fault("Algorithms holds %q, wanted some of %v: signatures are asymmetric here", name, jws.Algorithms())
+		}
+		i.algorithms = append(i.algorithms, canonical)
+	}
+	return i, faults
+}
+
+func issuerFault(c Issuer, format string, args ...any) error {
+	return fmt.Errorf("validator: Issuer %q: "+format, append([]any{c.URL}, args...)...)
+}

@@ -1,0 +1,194 @@
+package validator
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// The sentinels that errors.Is tells apart. Every error of Verify matches
+// exactly one of them.
+var (
+	// ErrMissingToken: the request carries no bearer token (401 without an
+	// error code, RFC 6750 §3.1).
+	ErrMissingToken = errors.New("no bearer token")
+	// ErrInvalidRequest: the credentials are malformed or repeated (400).
+	ErrInvalidRequest = errors.New("invalid_request")
+	// ErrInvalidToken: the token is malformed, expired, revoked, foreign, or
+	// not proven (401).
+	ErrInvalidToken = errors.New("invalid_token")
+	// ErrInsufficientScope: the token is good and may not do this (403).
+	ErrInsufficientScope = errors.New("insufficient_scope")
+	// ErrUnavailable: whether the token is good cannot be told now, because
+	// keys or introspection cannot be had (503). It says nothing about the token.
+	ErrUnavailable = errors.New("temporarily unavailable")
+)
+
+// Check names the step at which a token was refused.
+type Check string
+
+// The checks, in the order in which they are made.
+const (
+	CheckMissing     Check = "missing"     // a token was sent
+	CheckRequest     Check = "request"     // exactly one, well formed (RFC 6750 §2.1)
+	CheckSize        Check = "size"        // Config.MaxTokenBytes
+	CheckShape       Check = "shape"       // of a kind that some issuer here proves
+	CheckEncoding    Check = "encoding"    // strict base64url (RFC 7515 §2)
+	CheckJSON        Check = "json"        // strict JSON objects (RFC 7519 §4)
+	CheckCritical    Check = "crit"        // no extension (RFC 7515 §4.1.11)
+	CheckIssuer      Check = "iss"         // a configured issuer, byte for byte
+	CheckType        Check = "typ"         // an access token (RFC 8725 §3.11)
+	CheckAlgorithm   Check = "alg"         // on the issuer's list and the key's own
+	CheckExpiry      Check = "exp"         // present and not past
+	CheckNotBefore   Check = "nbf"         // not in the future
+	CheckIssuedAt    Check = "iat"         // a NumericDate
+	CheckAudience    Check = "aud"         // one of ours
+	CheckClaims      Check = "claims"      // what the profile asks for
+	CheckBinding     Check = "cnf"         // not bound to a sender
+	CheckClient      Check = "client"      // on Issuer.Clients
+	CheckApp         Check = "app"         // issued to a client, where Issuer.AppOnly asks for it
+	CheckKey         Check = "key"         // a key of the issuer
+	CheckSignature   Check = "signature"   // by that key
+	CheckActive      Check = "active"      // introspection says so (RFC 7662 §2.2)
+	CheckScope       Check = "scope"       // what the route needs
+	CheckUnavailable Check = "unavailable" // keys or introspection can be had
+)
+
+// facts are what is constant about a check.
+type facts struct {
+	kind error
+	// sentence is all that a client reads: it names the rule and nothing of
+	// what was found, in characters that may stand in a challenge.
+	sentence string
+	// fix tells an operator where to look.
+	fix string
+}
+
+var checks = map[Check]facts{
+	CheckMissing:     {ErrMissingToken, "No access token was sent.", "send it as: Authorization: Bearer <token>"},
+	CheckRequest:     {ErrInvalidRequest, "The request must carry exactly one well-formed bearer token, in the Authorization header.", "send one Authorization header with one token"},
+	CheckSize:        {ErrInvalidToken, "The access token is too large.", "Config.MaxTokenBytes"},
+	CheckShape:       {ErrInvalidToken, "The access token is not of a kind that this API accepts.", "Issuer.Keys proves JWTs, Issuer.Introspection proves any token"},
+	CheckEncoding:    {ErrInvalidToken, "The access token is malformed.", "the client altered the token, or the authorization server does not follow RFC 7515"},
+	CheckJSON:        {ErrInvalidToken, "The access token is malformed.", "the authorization server does not follow RFC 7519"},
+	CheckCritical:    {ErrInvalidToken, "The access token uses an extension that this API does not understand.", "turn the extension off at the authorization server"},
+	CheckIssuer:      {ErrInvalidToken, "The access token is from an issuer that this API does not trust.", "Issuer.URL is compared byte for byte, a trailing slash included"},
+	CheckType:        {ErrInvalidToken, "The token is not an access token of the type that this API accepts.", "Issuer.Profile"},
+	CheckAlgorithm:   {ErrInvalidToken, "The access token is signed with an algorithm that this API does not accept.", "Issuer.Algorithms"},
+	CheckExpiry:      {ErrInvalidToken, "The access token has expired.", "the client should fetch a new token; Config.ClockSkew and Config.Now"},
+	CheckNotBefore:   {ErrInvalidToken, "The access token is not valid yet.", "Config.ClockSkew and Config.Now"},
+	CheckIssuedAt:    {ErrInvalidToken, "The access token is malformed.", "the authorization server does not follow RFC 7519 §4.1.6"},
+	CheckAudience:    {ErrInvalidToken, "The access token is meant for another API.", "Issuer.Audience, or the audience that the client asks for"},
+	CheckClaims:      {ErrInvalidToken, "The access token lacks a claim that this API needs, or holds one of the wrong form.", "Issuer.Profile"},
+	CheckBinding:     {ErrInvalidToken, "The access token is bound to a sender and cannot be used as a bearer token.", "let the authorization server issue bearer tokens for this API (no DPoP, no mTLS binding)"},
+	CheckClient:      {ErrInvalidToken, "The access token was issued to a client that this API does not accept.", "Issuer.Clients"},
+	CheckApp:         {ErrInvalidToken, "The access token was issued to a user, and this API accepts clients only.", "Issuer.AppOnly and Profile.App"},
+	CheckKey:         {ErrInvalidToken, "The access token is signed with a key that its issuer does not publish.", "the issuer's key set, Issuer.Keys"},
+	CheckSignature:   {ErrInvalidToken, "The signature of the access token is not valid.", "the token was altered or is not the issuer's"},
+	CheckActive:      {ErrInvalidToken, "The access token is not active.", "it was revoked, has expired, or the authorization server does not show it to this API's client"},
+	CheckScope:       {ErrInsufficientScope, "The access token lacks a scope that this request needs.", "the client should ask its authorization server for the scope"},
+	CheckUnavailable: {ErrUnavailable, "The access token cannot be checked right now.", "the authorization server, and the wrapped error"},
+}
+
+// Error is why a token was refused. It is immutable.
+type Error struct {
+	check      Check
+	text       string   // what was found, in words
+	got        []string // values from the token, quoted and shortened when printed
+	want       []string // values from the configuration
+	needs      string   // scopes, in challenge form
+	retryAfter time.Duration
+	cause      error
+	gaveUp     bool // the caller's context ended: it says nothing about the token or the issuer
+}
+
+// Check names the step that failed.
+func (e *Error) Check() Check { return e.check }
+
+// Code is the error code of RFC 6750 §3.1: invalid_request, invalid_token,
+// insufficient_scope, or empty where the RFC has none (no token was sent, or
+// the answer is a 503).
+func (e *Error) Code() string {
+	switch kind := checks[e.check].kind; kind {
+	case ErrInvalidRequest, ErrInvalidToken, ErrInsufficientScope:
+		return kind.Error()
+	}
+	return ""
+}
+
+// Description is one constant sentence for each check, fit for a client and
+// for the error_description of a challenge.
+func (e *Error) Description() string { return checks[e.check].sentence }
+
+// Scope is what the route needs, in the form of a challenge's scope attribute;
+// empty unless the error is ErrInsufficientScope.
+func (e *Error) Scope() string { return e.needs }
+
+// RetryAfter is when a client may try again; zero unless the error is
+// ErrUnavailable.
+func (e *Error) RetryAfter() time.Duration { return e.retryAfter }
+
+// Is makes errors.Is work with the sentinels.
+func (e *Error) Is(target error) bool { return target == checks[e.check].kind }
+
+// Unwrap returns the cause, if another error is behind this one.
+func (e *Error) Unwrap() error { return e.cause }
+
+// Error is for logs: the code, the check, what was found, what was wanted and
+// where to mend it. Values from the token are quoted and shortened; the token
+// itself is never in it.
+func (e *Error) Error() string {
+	f := checks[e.check]
+	var b strings.Builder
+	fmt.Fprintf(&b, "validator: %v: %s", f.kind, e.check)
+	if e.text != "" {
+		b.WriteString(": " + e.text)
+	}
+	if e.got != nil {
+		b.WriteString(": got " + quoteAll(e.got))
+	}
+	if e.want != nil {
+		b.WriteString(", wanted " + quoteAll(e.want))
+	}
+	if e.cause != nil {
+		fmt.Fprintf(&b, ": %v", e.cause)
+	}
+	b.WriteString(" (" + f.fix + ")")
+	return b.String()
+}
+
+// quoteAll quotes at most four values of at most 64 bytes each.
+func quoteAll(values []string) string {
+	const most, longest = 4, 64
+	quoted := make([]string, 0, most+1)
+	for i, v := range values {
+		if i == most {
+			quoted = append(quoted, fmt.Sprintf("%d more", len(values)-most))
+			break
+		}
+		if len(v) > longest {
+			v = v[:longest] + "…"
+		}
+		quoted = append(quoted, fmt.Sprintf("%+q", v))
+	}
+	return "[" + strings.Join(quoted, ", ") + "]"
+}
+
+// NewError makes the error of a check that is made outside this package: an
+// adapter's CheckMissing and CheckRequest, which it makes before Verify. It
+// panics if there is no such check.
+func NewError(check Check) *Error {
+	if _, ok := checks[check]; !ok {
+		panic(fmt.Sprintf("validator: NewError(%q): there is no such check", check))
+	}
+	return &Error{check: check}
+}
+
+// refuse is the short form for an error without values.
+func refuse(check Check, text string) *Error { return &Error{check: check, text: text} }
+
+// unavailable wraps what kept keys or introspection from us.
+func unavailable(retryAfter time.Duration, cause error) *Error {
+	return &Error{check: CheckUnavailable, retryAfter: max(retryAfter, time.Second), cause: cause}
+}

@@ -1,0 +1,115 @@
+package validator
+
+import (
+	"context"
+	"time"
+
+	"github.com/m2mguard/m2mguard/internal/jws"
+	"github.com/m2mguard/m2mguard/introspection"
+	"github.com/m2mguard/m2mguard/jwks"
+)
+
+// issuer is a compiled Issuer.
+type issuer struct {
+	url               string
+	audience          []string
+	missingAudienceOK bool
+	clients           []string // nil: all
+	appOnly           bool
+	algorithms        []string // canonical
+	profile           Profile
+	keys              *jwks.KeySet          // nil: introspected only
+	introspection     *introspection.Client // nil: JWTs only
+	answerKeys        *jwks.KeySet          // for signed answers of an issuer without keys
+	slots             slots
+}
+
+// close ends what was started for i and waits for it.
+func (i *issuer) close() {
+	if i.keys != nil {
+		i.keys.Close()
+	}
+	if i.introspection != nil {
+		i.introspection.Close()
+	}
+	if i.answerKeys != nil {
+		i.answerKeys.Close()
+	}
+}
+
+// verifySignature is the one expensive step, so it needs one of the issuer's
+// slots.
+func (i *issuer) verifySignature(ctx context.Context, wait time.Duration, h *header, key *jwks.Key, c jws.Compact) error {
+	var buffer [512]byte // a signature by RSA 4096
+	signature, err := jws.AppendDecode(buffer[:0], c.Signature)
+	if err != nil {
+		return refuse(CheckEncoding, "the signature "+err.Error())
+	}
+	turn, err := i.slots.acquire(ctx, key.Public(), wait)
+	if err != nil {
+		return err
+	}
+	defer turn.release()
+	if err := jws.Verify(h.canonical, key.Public(), c.SigningInput, signature); err != nil {
+		return &Error{check: CheckSignature, cause: err, got: []string{h.KeyID}}
+	}
+	return nil
+}
+
+// newIssuer compiles c and reports its faults.
+func (v *Validator) newIssuer(c Issuer) (*issuer, []error) {
+	i, faults := settleIssuer(c)
+	i.slots = newSlots(v.verifySlots)
+	var err error
+	if c.Keys != nil || c.Introspection == nil {
+		if i.keys, err = v.newKeys(c, i.algorithms); err != nil {
+			faults = append(faults, issuerFault(c, "Keys: %w", err))
+		}
+	}
+	if c.Introspection != nil {
+		if i.introspection, err = v.newIntrospection(c, i); err != nil {
+			faults = append(faults, issuerFault(c, "Introspection: %w", err))
+		}
+	}
+	return i, faults
+}
+
+func (v *Validator) newKeys(c Issuer, algorithms []string) (*jwks.KeySet, error) {
+	var cfg jwks.Config
+	if c.Keys != nil {
+		cfg = *c.Keys
+	}
+	if cfg.Issuer == "" && cfg.URL == "" && cfg.Set == nil {
+		cfg.Issuer = c.URL
+	}
+	if cfg.Algorithms == nil {
+		cfg.Algorithms = algorithms
+	}
+	cfg.DangerouslyAllowHTTP = cfg.DangerouslyAllowHTTP || c.DangerouslyAllowHTTP
+	cfg.OnEvent = v.onKeys(c.URL, cfg.OnEvent)
+	return jwks.New(cfg)
+}
+
+func (v *Validator) newIntrospection(c Issuer, i *issuer) (*introspection.Client, error) {
+	cfg := *c.Introspection
+	if c.SignedAnswersFor != "" {
+		keys := i.keys
+		if keys == nil {
+			var err error
+			if keys, err = v.newKeys(c, i.algorithms); err != nil {
+				return nil, err
+			}
+			i.answerKeys = keys
+		}
+		cfg.Answers = &answerVerifier{issuer: c.URL, clientID: c.SignedAnswersFor, algorithms: i.algorithms, keys: keys, now: v.now}
+	}
+	if cfg.Issuer == "" && cfg.Endpoint == "" {
+		cfg.Issuer = c.URL
+	}
+	if cfg.Now == nil {
+		cfg.Now = v.now
+	}
+	cfg.DangerouslyAllowHTTP = cfg.DangerouslyAllowHTTP || c.DangerouslyAllowHTTP
+	cfg.OnEvent = v.onIntrospection(c.URL, cfg.OnEvent)
+	return introspection.New(cfg)
+}

@@ -1,0 +1,102 @@
+package validator
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/m2mguard/m2mguard/introspection"
+	"github.com/m2mguard/m2mguard/jwks"
+)
+
+// Event is one thing that an operator may want to know. It holds no token, no
+// secret and no key material.
+type Event struct {
+	Kind EventKind
+	// Issuer is the configured issuer that it concerns; empty for a refused
+	// token, which may be nobody's.
+	Issuer string
+	// Check is the step at which a token was refused.
+	Check Check
+	// Err says what was wrong, what was wanted and where to mend it.
+	Err error
+	// Keys is the detail of an event of a key set.
+	Keys *jwks.Event
+	// Introspection is the detail of an event of introspection.
+	Introspection *introspection.Event
+}
+
+// EventKind says what an Event is about.
+type EventKind string
+
+// The kinds of events.
+const (
+	// TokenRefused: Verify returned an error; Check and Err say why.
+	TokenRefused EventKind = "token refused"
+	// KeySetEvent: a key set changed, could not be refreshed, or serves stale.
+	KeySetEvent EventKind = "key set"
+	// IntrospectionEvent: introspection fails, or works again.
+	IntrospectionEvent EventKind = "introspection"
+)
+
+// LogEvents returns an observer that writes events to l, or to slog.Default if
+// l is nil: refused tokens at level Debug, because anybody can cause them, and
+// what concerns an issuer at Info or Warn.
+func LogEvents(l *slog.Logger) func(Event) {
+	return func(e Event) {
+		log := l
+		if log == nil {
+			log = slog.Default()
+		}
+		ctx := context.Background()
+		switch {
+		case e.Kind == TokenRefused:
+			if log.Enabled(ctx, slog.LevelDebug) {
+				log.LogAttrs(ctx, slog.LevelDebug, "m2mguard: token refused", slog.String("check", string(e.Check)), slog.String("error", e.Err.Error()))
+			}
+		case e.Keys != nil:
+			logKeys(ctx, log, e)
+		case e.Introspection != nil:
+			logIntrospection(ctx, log, e)
+		}
+	}
+}
+
+func logKeys(ctx context.Context, log *slog.Logger, e Event) {
+	level := slog.LevelWarn
+	if e.Keys.Kind == jwks.KeySetChanged || e.Keys.Kind == jwks.KeySkipped {
+		level = slog.LevelInfo
+	}
+	log.LogAttrs(ctx, level, "m2mguard: "+e.Keys.Kind.String(), slog.String("issuer", e.Issuer),
+		slog.String("url", e.Keys.URL), slog.String("kid", e.Keys.KeyID),
+		slog.Any("added", e.Keys.Added), slog.Any("removed", e.Keys.Removed), slog.Any("error", e.Err))
+}
+
+func logIntrospection(ctx context.Context, log *slog.Logger, e Event) {
+	level := slog.LevelWarn
+	if e.Introspection.Kind == introspection.Recovered {
+		level = slog.LevelInfo
+	}
+	log.LogAttrs(ctx, level, "m2mguard: "+e.Introspection.Kind.String(), slog.String("issuer", e.Issuer),
+		slog.String("endpoint", e.Introspection.Endpoint), slog.Int("status", e.Introspection.Status), slog.Any("error", e.Err))
+}
+
+// onKeys passes the events of an issuer's key set on, first to a function of
+// the user's own.
+func (v *Validator) onKeys(url string, own func(jwks.Event)) func(jwks.Event) {
+	return func(e jwks.Event) {
+		if own != nil {
+			own(e)
+		}
+		v.observe(Event{Kind: KeySetEvent, Issuer: url, Err: e.Err, Keys: &e})
+	}
+}
+
+// onIntrospection does the same for introspection.
+func (v *Validator) onIntrospection(url string, own func(introspection.Event)) func(introspection.Event) {
+	return func(e introspection.Event) {
+		if own != nil {
+			own(e)
+		}
+		v.observe(Event{Kind: IntrospectionEvent, Issuer: url, Err: e.Err, Introspection: &e})
+	}
+}

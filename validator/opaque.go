@@ -1,0 +1,127 @@
+package validator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/m2mguard/m2mguard/introspection"
+)
+
+// anyAge stands for no demand on how fresh an introspection answer is: what
+// its cache holds will do.
+const anyAge time.Duration = -1
+
+// opaqueIssuerOf is where a token that names no issuer is taken to.
+func (v *Validator) opaqueIssuerOf(ctx context.Context, raw string) (*issuer, error) {
+	if v.opaqueIssuer == nil {
+		if v.introspector == nil {
+			return nil, refuse(CheckShape, "the token is no JWT, and no issuer here introspects")
+		}
+		return v.introspector, nil
+	}
+	url := v.opaqueIssuer(ctx, raw)
+	if url == "" {
+		return nil, refuse(CheckShape, "the token is no JWT, and Config.OpaqueIssuer chose no issuer for it")
+	}
+	i, err := v.issuerOf(ctx, url)
+	if err == nil && i.introspection == nil {
+		err = refuse(CheckShape, "the token is no JWT, and the issuer that Config.OpaqueIssuer chose does not introspect")
+	}
+	return i, err
+}
+
+// proveOpaque takes a token to where opaque ones go.
+func (v *Validator) proveOpaque(ctx context.Context, raw string, id fingerprint, maxAge time.Duration) (*proof, error) {
+	i, err := v.opaqueIssuerOf(ctx, raw)
+	if err != nil {
+		return nil, err
+	}
+	return v.proveByAsking(ctx, i, raw, id, maxAge)
+}
+
+// proveByAsking asks the issuer about a token; its answer's claims pass the
+// same checks as a JWT's.
+func (v *Validator) proveByAsking(ctx context.Context, i *issuer, raw string, id fingerprint, maxAge time.Duration) (*proof, error) {
+	c, result, err := v.ask(ctx, i, raw, id, maxAge)
+	if err != nil {
+		return nil, err
+	}
+	if err := i.checkAnswer(&c, v.now(), v.skew); err != nil {
+		return nil, err
+	}
+	return v.remember(&proof{id: id, issuer: i, until: result.ValidUntil()}, &c), nil
+}
+
+// ask returns what the issuer says of an active token. What it calls inactive
+// leaves the cache.
+func (v *Validator) ask(ctx context.Context, i *issuer, raw string, id fingerprint, maxAge time.Duration) (claims, *introspection.Result, error) {
+	var result *introspection.Result
+	var err error
+	if maxAge == anyAge {
+		result, err = i.introspection.Introspect(ctx, raw)
+	} else {
+		result, err = i.introspection.IntrospectFresh(ctx, raw, maxAge)
+	}
+	if err != nil {
+		return claims{}, nil, unavailableBecause(ctx, err)
+	}
+	if !result.Active() {
+		v.forget(id)
+		return claims{}, nil, refuse(CheckActive, "introspection answered active: false")
+	}
+	c, err := parseClaims(result.Claims())
+	return c, result, err
+}
+
+// VerifyFresh is Verify for what must not wait for a cache: the issuer must
+// have called the token active no longer than maxAge ago. Zero asks it now, and
+// joins no call that is under way already. A JWT of an issuer with Keys needs
+// its good signature and that answer, too. The error is as for Verify.
+//
+// An inactive answer removes the token from the verified-token cache and from
+// introspection's, so that Verify refuses an opaque token afterwards, too; a
+// JWT that is proven by signature alone passes Verify until it expires.
+func (v *Validator) VerifyFresh(ctx context.Context, raw string, maxAge time.Duration) (*Token, error) {
+	p, err := v.verify(ctx, raw, max(maxAge, 0))
+	if err != nil {
+		return nil, v.refused(err)
+	}
+	return p.token, nil
+}
+
+// confirm asks about a JWT whose signature is good. Of the answer, what is
+// there must agree; aud was checked on the JWT, so it may be missing.
+func (v *Validator) confirm(ctx context.Context, p *proof, raw string, maxAge time.Duration) error {
+	i := p.issuer
+	if i.introspection == nil {
+		return &Error{check: CheckUnavailable, retryAfter: time.Second, text: "the issuer has no Introspection, which VerifyFresh needs", got: []string{i.url}}
+	}
+	c, _, err := v.ask(ctx, i, raw, p.id, maxAge)
+	if err != nil {
+		return err
+	}
+	if c.token.audience == nil {
+		c.token.audience = p.token.audience
+	}
+	if c.token.clientID == "" {
+		c.token.clientID = p.token.clientID
+	}
+	if iss := c.token.issuer; iss != "" && iss != i.url {
+		return &Error{check: CheckIssuer, got: []string{iss}, want: []string{i.url}}
+	}
+	return i.checkClaims(&c, v.now(), v.skew)
+}
+
+// CanVerifyFresh returns nil if VerifyFresh can be asked of every configured
+// issuer, or an error that names those without Introspection.
+func (v *Validator) CanVerifyFresh() error {
+	var faults []error
+	for _, url := range v.issuerURLs {
+		if v.issuers[url].introspection == nil {
+			faults = append(faults, fmt.Errorf("validator: Issuer %q has no Introspection, which VerifyFresh needs", url))
+		}
+	}
+	return errors.Join(faults...)
+}

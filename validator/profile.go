@@ -1,0 +1,165 @@
+package validator
+
+import (
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Profile says how an issuer writes its access tokens, as far as that differs
+// from the plain form. The zero value is the plain one: the type is absent, JWT
+// or at+jwt, scopes are in scope or scp, roles in roles, and no claim is asked
+// for beyond those that every token is checked for.
+//
+// A claim is named by its name, or, where it is nested, by a JSON Pointer (RFC
+// 6901), which begins with a slash: "/realm_access/roles".
+type Profile struct {
+	_ [0]func()
+
+	// Types lists the accepted values of a JWT's typ header (RFC 8725 §3.11),
+	// without the "application/" prefix and without regard to case (RFC 7515
+	// §4.1.9). An empty string in it accepts a token without typ. Nil means
+	// "", "JWT" and "at+jwt".
+	Types []string
+
+	// Require lists claims that a JWT must hold, beyond iss, aud and exp.
+	Require []string
+
+	// Match lists claims of a JWT that must have exactly this value: a string,
+	// or the literal text of a number, true or false.
+	Match map[string]string
+
+	// MatchAnswer is Match for the members of an introspection answer.
+	MatchAnswer map[string]string
+
+	// ScopeClaims lists the claims that grant scopes, each a space-delimited
+	// string or an array of strings; their union counts. Nil means scope and
+	// scp.
+	ScopeClaims []string
+
+	// RoleClaims lists the claims that Token.Roles is read from, each a string
+	// or an array of strings. Nil means roles. Roles grant nothing by
+	// themselves; name the claim in ScopeClaims, too, where they are to count
+	// as scopes.
+	RoleClaims []string
+
+	// TenantClaim is the claim that Token.Tenant is read from. Empty means
+	// none.
+	TenantClaim string
+
+	// App reports whether a token was issued to a client that acts for itself,
+	// and not for a user. It is what Issuer.AppOnly asks. Nil means that this
+	// issuer's tokens do not tell.
+	App func(*Token) bool
+
+	// NoAudience says that this issuer's tokens never hold aud, so that none
+	// is asked for, and that Issuer.Clients, which must then be set, proves
+	// that a token was meant for this API.
+	NoAudience bool
+}
+
+// RFC9068 is the strict profile of RFC 9068 §2: the type is at+jwt, the
+// required claims are there, and a client that acts for itself is its own
+// subject (§2.2). Types and Require concern JWTs; what an introspection answer
+// holds is RFC 7662's to say.
+func RFC9068() Profile {
+	return Profile{
+		Types:   []string{"at+jwt"},
+		Require: []string{"iss", "exp", "aud", "sub", "client_id", "iat", "jti"},
+		App:     SubjectIsClient,
+	}
+}
+
+// SubjectIsClient is a Profile.App for issuers whose tokens name the client as
+// the subject when it acts for itself (RFC 9068 §2.2).
+func SubjectIsClient(t *Token) bool { return t.subject != "" && t.subject == t.clientID }
+
+var (
+	plainTypes  = []string{"", "JWT", "at+jwt"}
+	plainScopes = []string{"scope", "scp"}
+	plainRoles  = []string{"roles"}
+)
+
+// settled is a copy of p with the defaults filled in, out of reach of whoever
+// called New.
+func (p Profile) settled() Profile {
+	p.Types = slices.Clone(p.Types)
+	if p.Types == nil {
+		p.Types = plainTypes
+	}
+	p.ScopeClaims = slices.Clone(p.ScopeClaims)
+	if p.ScopeClaims == nil {
+		p.ScopeClaims = plainScopes
+	}
+	p.RoleClaims = slices.Clone(p.RoleClaims)
+	if p.RoleClaims == nil {
+		p.RoleClaims = plainRoles
+	}
+	p.Require = slices.Clone(p.Require)
+	p.Match = maps.Clone(p.Match)
+	p.MatchAnswer = maps.Clone(p.MatchAnswer)
+	return p
+}
+
+// acceptsType reports whether a JWT with this typ is an access token here.
+func (p *Profile) acceptsType(typ string, present bool) bool {
+	const prefix = "application/"
+	if len(typ) > len(prefix) && asciiEqualFold(typ[:len(prefix)], prefix) {
+		typ = typ[len(prefix):]
+	}
+	for _, accepted := range p.Types {
+		if (accepted != "") == present && asciiEqualFold(accepted, typ) {
+			return true
+		}
+	}
+	return false
+}
+
+// check looks for the claims that the profile requires and for their values.
+func (p *Profile) check(c *claims, match map[string]string, require []string) error {
+	for _, name := range require {
+		if value, err := c.find(name); err != nil || value == nil || value.IsNull() {
+			return &Error{check: CheckClaims, text: "a required claim is missing", want: []string{name}}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(match)) {
+		value, err := c.find(name)
+		if err != nil || value == nil || !value.Is(match[name]) {
+			return &Error{check: CheckClaims, text: "claim " + name + " has another value", want: []string{match[name]}}
+		}
+	}
+	return nil
+}
+
+// asciiEqualFold compares without regard to the case of ASCII letters; unlike
+// strings.EqualFold it folds no other letter onto them.
+func asciiEqualFold(a, b string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range len(a) {
+		if lower(a[i]) != lower(b[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func lower(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		return c + ('a' - 'A')
+	}
+	return c
+}
+
+// steps are the member names that lead to a claim.
+func steps(name string) []string {
+	if !strings.HasPrefix(name, "/") {
+		return []string{name}
+	}
+	path := strings.Split(name[1:], "/")
+	for i, step := range path {
+		path[i] = strings.NewReplacer("~1", "/", "~0", "~").Replace(step)
+	}
+	return path
+}

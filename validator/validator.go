@@ -1,0 +1,160 @@
+package validator
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// Validator verifies access tokens. It is safe for concurrent use, and made
+// with New.
+type Validator struct {
+	settings
+	issuers    map[string]*issuer
+	issuerURLs []string
+	resolved   *resolved // nil without a Resolver
+	// introspector is the one issuer that opaque tokens are taken to; nil if
+	// none introspects, or if opaqueIssuer chooses.
+	introspector *issuer
+	opaqueIssuer func(context.Context, string) string
+	// opaqueOnly: no issuer has keys, so the shape of a token does not matter.
+	opaqueOnly bool
+
+	fingerprints *fingerprinter
+	cache        *cache // nil for none
+	headers      headerMemo
+	flights      flights
+	closed       atomic.Bool
+}
+
+// New compiles cfg. It reports every fault of cfg at once, makes no request and
+// starts no goroutine: an issuer that is down does not keep a program from
+// starting.
+func New(cfg Config) (*Validator, error) {
+	s, faults := cfg.settle()
+	v := &Validator{
+		settings:     s,
+		issuers:      make(map[string]*issuer, len(cfg.Issuers)),
+		opaqueIssuer: cfg.OpaqueIssuer,
+		fingerprints: newFingerprinter(),
+		flights:      flights{now: make(map[fingerprint]*flight)},
+	}
+	if len(cfg.Issuers) == 0 && cfg.Resolver == nil {
+		faults = append(faults, errors.New("validator: Config.Issuers is empty, wanted at least one"))
+	}
+	for _, c := range cfg.Issuers {
+		i, f := v.newIssuer(c)
+		faults = append(faults, f...)
+		if v.issuers[c.URL] != nil {
+			faults = append(faults, issuerFault(c, "URL is configured twice"))
+		}
+		v.issuers[c.URL] = i
+		v.issuerURLs = append(v.issuerURLs, c.URL)
+	}
+	slices.Sort(v.issuerURLs)
+	faults = append(faults, v.chooseIntrospector()...)
+	if len(faults) > 0 {
+		v.Close()
+		return nil, errors.Join(faults...)
+	}
+	if cfg.Resolver != nil {
+		v.opaqueOnly = false
+		v.resolved = v.newResolved(&cfg)
+	}
+	if s.entries > 0 {
+		v.cache = newCache(s.entries)
+	}
+	return v, nil
+}
+
+// chooseIntrospector finds out where opaque tokens go.
+func (v *Validator) chooseIntrospector() []error {
+	var asked []string
+	v.opaqueOnly = len(v.issuers) == 1
+	for _, url := range v.issuerURLs {
+		i := v.issuers[url]
+		if i.keys != nil {
+			v.opaqueOnly = false
+		}
+		if i.introspection != nil {
+			asked = append(asked, url)
+			v.introspector = i
+		}
+	}
+	if v.opaqueIssuer != nil {
+		v.introspector, v.opaqueOnly = nil, false
+		return nil
+	}
+	if len(asked) > 1 {
+		return []error{fmt.Errorf("validator: Issuers %q have Introspection: an opaque token names no issuer, and trying each would show it to strangers; wanted one of them, or Config.OpaqueIssuer", asked)}
+	}
+	return nil
+}
+
+func (v *Validator) newResolved(cfg *Config) *resolved {
+	perSecond := cmp.Or(cfg.ResolvesPerSecond, DefaultResolveRate)
+	return &resolved{
+		resolver: cfg.Resolver,
+		compile: func(c Issuer) (*issuer, error) {
+			i, faults := v.newIssuer(c)
+			if len(faults) > 0 {
+				i.close()
+				return nil, errors.Join(faults...)
+			}
+			return i, nil
+		},
+		limit:   cmp.Or(cfg.MaxResolved, DefaultMaxResolved),
+		limiter: rate.NewLimiter(rate.Limit(perSecond), perSecond),
+		unknown: make(map[string]time.Time),
+	}
+}
+
+// issuerOf picks the issuer that an unverified iss names: a choice among what
+// the configuration holds, or what the Resolver knows. Nothing is fetched from
+// iss.
+func (v *Validator) issuerOf(ctx context.Context, url string) (*issuer, error) {
+	if i := v.issuers[url]; i != nil {
+		return i, nil
+	}
+	if v.resolved != nil {
+		return v.resolved.find(ctx, url)
+	}
+	return nil, &Error{check: CheckIssuer, got: []string{url}, want: v.issuerURLs}
+}
+
+// Ready is for a readiness probe: nil if every issuer's keys can be used now.
+// It fetches them if they are not there, so calling it once at start also warms
+// the key sets up. Introspection is not asked: there is no harmless question.
+func (v *Validator) Ready(ctx context.Context) error {
+	if v.closed.Load() {
+		return errClosed
+	}
+	var faults []error
+	for _, url := range v.issuerURLs {
+		if i := v.issuers[url]; i.keys != nil {
+			if err := i.keys.Ready(ctx); err != nil {
+				faults = append(faults, fmt.Errorf("validator: Issuer %q: %w", url, err))
+			}
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// Close ends what was started for v and waits for it: refreshes, calls under
+// way, timers. Verify then answers ErrUnavailable. Close may be called more
+// than once.
+func (v *Validator) Close() {
+	v.closed.Store(true)
+	for _, i := range v.issuers {
+		i.close()
+	}
+	if v.resolved != nil {
+		v.resolved.close()
+	}
+}

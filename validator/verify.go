@@ -1,0 +1,197 @@
+package validator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/m2mguard/m2mguard/internal/jws"
+	"github.com/m2mguard/m2mguard/introspection"
+	"github.com/m2mguard/m2mguard/jwks"
+)
+
+// Verify proves raw, an access token without its scheme, and returns what it
+// says. The error is an *Error and matches exactly one of ErrMissingToken (raw
+// is empty), ErrInvalidRequest (raw is not a token's text), ErrInvalidToken and
+// ErrUnavailable.
+//
+// ctx bounds only this caller's waiting: a fetch or a verification that others
+// wait for goes on when it ends.
+func (v *Validator) Verify(ctx context.Context, raw string) (*Token, error) {
+	p, err := v.verify(ctx, raw, anyAge)
+	if err != nil {
+		return nil, v.refused(err)
+	}
+	return p.token, nil
+}
+
+// verify finds a proof that holds, or makes one.
+func (v *Validator) verify(ctx context.Context, raw string, maxAge time.Duration) (*proof, error) {
+	if len(raw) > v.maxToken {
+		return nil, &Error{check: CheckSize, text: fmt.Sprintf("%d bytes, wanted at most %d", len(raw), v.maxToken)}
+	}
+	if raw == "" {
+		return nil, refuse(CheckMissing, "")
+	}
+	if v.closed.Load() {
+		return nil, errClosed
+	}
+	id := v.fingerprints.sum(raw)
+	p := v.recall(&id)
+	switch {
+	case p == nil:
+		if !isB64Token(raw) {
+			return nil, refuse(CheckRequest, "the token holds characters outside RFC 6750 §2.1")
+		}
+		var err error
+		if p, err = v.prove(ctx, raw, id, maxAge); err != nil {
+			return nil, err
+		}
+		if p.key == nil { // proven by asking, as freshly as was asked for
+			return p, nil
+		}
+	case p.key == nil && maxAge != anyAge:
+		return v.proveByAsking(ctx, p.issuer, raw, id, maxAge)
+	}
+	if maxAge != anyAge {
+		return p, v.confirm(ctx, p, raw, maxAge)
+	}
+	return p, nil
+}
+
+// recall returns a proof from the cache if it holds now.
+func (v *Validator) recall(id *fingerprint) *proof {
+	if v.cache == nil {
+		return nil
+	}
+	p := v.cache.get(id)
+	if p == nil {
+		return nil
+	}
+	if !p.holds(v.now()) {
+		v.cache.drop(p)
+		return nil
+	}
+	return p
+}
+
+// forget drops what the cache knows of a token.
+func (v *Validator) forget(id fingerprint) {
+	if v.cache != nil {
+		if p := v.cache.get(&id); p != nil {
+			v.cache.drop(p)
+		}
+	}
+}
+
+var errClosed = &Error{check: CheckUnavailable, text: "the validator is closed", retryAfter: time.Second}
+
+// prove is the way of a token that is not in the cache: what it is decides how
+// it is proven, and a proof that fails is never tried another way.
+func (v *Validator) prove(ctx context.Context, raw string, id fingerprint, maxAge time.Duration) (*proof, error) {
+	if v.opaqueOnly {
+		return v.proveByAsking(ctx, v.introspector, raw, id, maxAge)
+	}
+	compact, three := jws.Split(raw)
+	if !three {
+		return v.proveOpaque(ctx, raw, id, maxAge)
+	}
+	h, known := v.headers.get(compact.Header)
+	if !known {
+		text, err := jws.AppendDecode(nil, compact.Header)
+		if !jws.LooksLikeHeader(text, err) {
+			return v.proveOpaque(ctx, raw, id, maxAge)
+		}
+		if h, err = parseHeader(text); err != nil {
+			return nil, err
+		}
+	}
+	payload, err := jws.AppendDecode(nil, compact.Payload)
+	if err != nil {
+		return nil, refuse(CheckEncoding, "the payload "+err.Error())
+	}
+	c, err := parseClaims(payload)
+	if err != nil {
+		return nil, err
+	}
+	i, err := v.issuerOf(ctx, c.token.issuer)
+	if err != nil {
+		return nil, err
+	}
+	if i.keys == nil {
+		return v.proveByAsking(ctx, i, raw, id, maxAge)
+	}
+	p, err := v.proveJWT(ctx, i, compact, &h, &c, id)
+	if err == nil && !known {
+		v.headers.put(compact.Header, h)
+	}
+	return p, err
+}
+
+// proveJWT makes the rest of the checks of checks.go in their order.
+func (v *Validator) proveJWT(ctx context.Context, i *issuer, compact jws.Compact, h *header, c *claims, id fingerprint) (*proof, error) {
+	if err := i.checkHeader(h); err != nil {
+		return nil, err
+	}
+	if err := i.checkJWT(c, v.now(), v.skew); err != nil {
+		return nil, err
+	}
+	key, err := i.keys.Lookup(ctx, h.KeyID, h.HasKeyID, h.canonical)
+	if err != nil {
+		return nil, keyError(ctx, h, err)
+	}
+	return v.flights.do(ctx, id, func() (*proof, error) {
+		if err := i.verifySignature(ctx, v.verifyWait, h, key, compact); err != nil {
+			return nil, err
+		}
+		return v.remember(&proof{id: id, issuer: i, key: key}, c), nil
+	})
+}
+
+// remember completes p with what the claims say and puts it into the cache.
+func (v *Validator) remember(p *proof, c *claims) *proof {
+	p.token = c.token
+	if c.hasExpiry {
+		p.notAfter = c.token.expiry.Add(v.skew)
+	}
+	if c.hasNBF {
+		p.notBefore = c.token.notBefore.Add(-v.skew)
+	}
+	if v.cache != nil && (p.key != nil || !p.until.IsZero()) {
+		v.cache.put(p)
+	}
+	return p
+}
+
+// keyError turns an error of the key set into one of ours.
+func keyError(ctx context.Context, h *header, err error) error {
+	if errors.Is(err, jwks.ErrKeyNotFound) {
+		return &Error{check: CheckKey, cause: err, got: []string{h.KeyID}}
+	}
+	return unavailableBecause(ctx, err)
+}
+
+// unavailableBecause is a 503 that is the caller's own if its context ended.
+func unavailableBecause(ctx context.Context, err error) *Error {
+	if ctx.Err() != nil {
+		return gaveUp(ctx)
+	}
+	var retryAfter time.Duration
+	if e, ok := errors.AsType[*jwks.UnavailableError](err); ok {
+		retryAfter = e.RetryAfter
+	} else if e, ok := errors.AsType[*introspection.UnavailableError](err); ok {
+		retryAfter = e.RetryAfter
+	}
+	return unavailable(retryAfter, err)
+}
+
+// refused reports a refusal to the observer and returns it.
+func (v *Validator) refused(err error) error {
+	e, ok := errors.AsType[*Error](err)
+	if !ok {
+		e = unavailable(0, err)
+	}
+	v.observe(Event{Kind: TokenRefused, Check: e.check, Err: e})
+	return e
+}
