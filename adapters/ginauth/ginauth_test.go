@@ -1,0 +1,101 @@
+package ginauth_test
+
+import (
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/gin-gonic/gin"
+	"go.uber.org/goleak"
+
+	"github.com/m2mguard/m2mguard/adapters/ginauth"
+	"github.com/m2mguard/m2mguard/adapters/httpauth"
+	"github.com/m2mguard/m2mguard/scopes"
+	"github.com/m2mguard/m2mguard/validator"
+	"github.com/m2mguard/m2mguard/validator/issuertest"
+)
+
+// What all adapters have in common is tested in internal/adaptertest.
+
+func TestMain(m *testing.M) {
+	gin.SetMode(gin.TestMode)
+	goleak.VerifyTestMain(m)
+}
+
+// TestErrorPath: a refusal aborts, and logging middleware finds the reason.
+func TestErrorPath(t *testing.T) {
+	iss := issuertest.New(t)
+	auth := ginauth.New(newValidator(t, iss, nil), nil)
+	engine := gin.New()
+	engine.Use(func(c *gin.Context) {
+		c.Next()
+		if !c.IsAborted() {
+			t.Error("not aborted")
+		}
+		if len(c.Errors) != 1 || !errors.Is(c.Errors[0], validator.ErrInsufficientScope) {
+			t.Errorf("got errors %v", c.Errors)
+		}
+	})
+	engine.GET("/orders", auth.Require(scopes.All("orders:read")), unreachable(t))
+
+	r := httptest.NewRequest(http.MethodGet, "/orders", nil)
+	r.Header.Set("Authorization", "Bearer "+iss.Token(issuertest.Claims{}))
+	w := httptest.NewRecorder()
+	engine.ServeHTTP(w, r)
+	if w.Code != http.StatusForbidden {
+		t.Errorf("status %d", w.Code)
+	}
+}
+
+// TestCarelessRecovery: Gin goes on with the next handler after a recovered
+// panic, unless somebody aborts. Whichever of the user's functions panics, the
+// handler must not run.
+func TestCarelessRecovery(t *testing.T) {
+	careless := func(c *gin.Context) {
+		defer func() { _ = recover() }()
+		c.Next()
+	}
+	iss := issuertest.New(t)
+	for name, auth := range map[string]*ginauth.Middleware{
+		"error handler": ginauth.New(newValidator(t, iss, nil), &httpauth.Config{
+			ErrorHandler: func(http.ResponseWriter, *http.Request, *httpauth.Failure) { panic("a mistake") },
+		}),
+		"observer": ginauth.New(newValidator(t, iss, func(validator.Event) { panic("a mistake") }), nil),
+	} {
+		t.Run(name, func(t *testing.T) {
+			engine := gin.New()
+			engine.Use(careless)
+			engine.GET("/orders", auth.Require(scopes.AnyToken()), unreachable(t))
+			r := httptest.NewRequest(http.MethodGet, "/orders", nil)
+			r.Header.Set("Authorization", "Bearer "+iss.Bad(issuertest.WrongIssuer, issuertest.Claims{}))
+			engine.ServeHTTP(httptest.NewRecorder(), r)
+		})
+	}
+}
+
+// TestTokenWithoutRequire: a handler that nobody protects has no token.
+func TestTokenWithoutRequire(t *testing.T) {
+	c, _ := gin.CreateTestContext(httptest.NewRecorder())
+	c.Request = httptest.NewRequest(http.MethodGet, "/", nil)
+	if token := ginauth.Token(c); token != nil {
+		t.Errorf("got %v", token)
+	}
+}
+
+func unreachable(t *testing.T) gin.HandlerFunc {
+	return func(*gin.Context) { t.Error("the handler ran") }
+}
+
+func newValidator(t testing.TB, iss *issuertest.Issuer, observer func(validator.Event)) *validator.Validator {
+	t.Helper()
+	v, err := validator.New(validator.Config{
+		Issuers:  []validator.Issuer{{URL: iss.URL(), Audience: []string{issuertest.Audience}}},
+		Observer: observer,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(v.Close)
+	return v
+}

@@ -1,0 +1,22 @@
+// Package httpauth lets the requests of a net/http API through that carry a
+// good bearer token with the right scopes (RFC 6750), and answers the others.
+//
+//	auth := httpauth.New(v, nil)
+//	mux.Handle("GET /orders", auth.Require(scopes.All("orders:read"))(http.HandlerFunc(listOrders)))
+//
+// [Middleware.Require] makes a func(http.Handler) http.Handler, so it serves chi
+// and other routers of that kind as it is. A handler behind it finds the token
+// with [validator.FromContext].
+//
+// What a refused client gets:
+//
+//	no credentials, or another scheme     401  a challenge without an error code
+//	malformed or repeated credentials     400  invalid_request
+//	bad, expired, foreign, revoked token  401  invalid_token
+//	a scope is missing                    403  insufficient_scope, and what the route needs
+//	keys or introspection cannot be had   503  no challenge; Retry-After
+//
+// The body is a JSON object with error and error_description. It and the
+// challenge hold constants alone, never a part of the request. [Config] can
+// replace the rendering.
+package httpauth

@@ -1,0 +1,68 @@
+package httpauth
+
+import (
+	"net/http"
+
+	"github.com/m2mguard/m2mguard/validator"
+)
+
+var (
+	errMissing = validator.NewError(validator.CheckMissing)
+	errRequest = validator.NewError(validator.CheckRequest)
+)
+
+// bearer takes what should be a token out of the Authorization header: "Bearer"
+// in any case, at least one space, the rest (RFC 6750 §2.1, RFC 9110 §11.4). It
+// is the only place that is looked at; a token in a form body or in the query
+// (RFC 6750 §2.2 and §2.3) ends up in logs and caches.
+//
+// No header or another scheme is errMissing. A second header is errRequest
+// whatever its scheme, because a proxy may have looked at the other one. That
+// the rest is exactly one token, and not several joined by commas, is for Verify
+// to see: a token that it knows need not be read again.
+func bearer(h http.Header) (string, *validator.Error) {
+	values := h["Authorization"] // net/http's own spelling; Values would compute it each time
+	if len(values) == 0 {
+		return "", errMissing
+	}
+	if len(values) > 1 {
+		return "", errRequest
+	}
+	rest, ok := cutScheme(values[0])
+	if !ok {
+		return "", errMissing
+	}
+	token := rest
+	for len(token) > 0 && token[0] == ' ' {
+		token = token[1:]
+	}
+	if len(token) == len(rest) || token == "" {
+		return "", errRequest
+	}
+	return token, nil
+}
+
+// cutScheme returns what follows the scheme if that is Bearer. A scheme is a
+// token (RFC 9110 §11.1): it ends before the first character that cannot be in
+// one.
+func cutScheme(value string) (rest string, ok bool) {
+	const scheme = "bearer"
+	if len(value) < len(scheme) {
+		return "", false
+	}
+	for i := range len(scheme) {
+		if value[i]|0x20 != scheme[i] { // ASCII letters differ from their other case in this bit alone
+			return "", false
+		}
+	}
+	rest = value[len(scheme):]
+	return rest, rest == "" || !isTokenChar[rest[0]]
+}
+
+// isTokenChar tells which bytes may be part of a scheme (RFC 9110 §5.6.2).
+var isTokenChar = func() (in [256]bool) {
+	for _, c := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+-.^_`|~") {
+		in[c] = true
+	}
+	return in
+}()

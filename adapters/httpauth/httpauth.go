@@ -1,0 +1,147 @@
+package httpauth
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/m2mguard/m2mguard/scopes"
+	"github.com/m2mguard/m2mguard/validator"
+)
+
+// DefaultRealm is the realm of a challenge unless Config says otherwise.
+const DefaultRealm = "api"
+
+// Config is how requests are refused, the same in every adapter.
+type Config struct {
+	_ [0]func()
+
+	// Realm names the protected API in challenges (RFC 9110 §11.5). It is
+	// printable ASCII without '"' and '\'. Default DefaultRealm.
+	Realm string
+
+	// ErrorHandler answers refused requests in place of the default rendering,
+	// in every adapter. The failure's header fields (challenge, Retry-After,
+	// Cache-Control) are set on w already and may be changed; the status and the
+	// body are ErrorHandler's to write, from f or with f.Respond. The protected
+	// handler does not run, whatever ErrorHandler does.
+	ErrorHandler func(w http.ResponseWriter, r *http.Request, f *Failure)
+}
+
+// Middleware protects routes with one validator. It is made with New and safe
+// for concurrent use.
+type Middleware struct {
+	validator    *validator.Validator
+	realm        string
+	errorHandler func(http.ResponseWriter, *http.Request, *Failure) // nil for the default
+	answers      sync.Map                                           // validator.Check to *answer, for what is the same on each route
+}
+
+// New makes the middleware for v. A nil cfg stands for the zero Config. Like
+// http.ServeMux.Handle, New panics if it is called wrongly: with a nil v, or
+// with a realm that no challenge can hold.
+func New(v *validator.Validator, cfg *Config) *Middleware {
+	if v == nil {
+		panic("httpauth: New: the validator is nil")
+	}
+	m := &Middleware{validator: v, realm: DefaultRealm}
+	if cfg != nil {
+		m.errorHandler = cfg.ErrorHandler
+		if cfg.Realm != "" {
+			m.realm = cfg.Realm
+		}
+	}
+	if !quotable(m.realm) {
+		panic(fmt.Sprintf("httpauth: New: Config.Realm is %q, wanted printable ASCII without %q and %q", m.realm, '"', '\\'))
+	}
+	return m
+}
+
+// Require returns a middleware that lets a request through to the handler if it
+// carries a good bearer token whose scopes satisfy rule, with the token in the
+// request's context (validator.FromContext). A zero rule lets nobody in.
+func (m *Middleware) Require(rule scopes.Rule) func(http.Handler) http.Handler {
+	return m.Route(rule).protect
+}
+
+// RequireFresh is Require for what must not wait for a cache to run out: the
+// issuer must have called the token active no longer than maxAge ago, and zero
+// asks it now, at every request (validator.VerifyFresh). It panics if a
+// configured issuer has no Introspection to ask, or if maxAge is negative.
+func (m *Middleware) RequireFresh(maxAge time.Duration, rule scopes.Rule) func(http.Handler) http.Handler {
+	return m.FreshRoute(maxAge, rule).protect
+}
+
+// Route compiles what Require checks, for adapters of other frameworks.
+func (m *Middleware) Route(rule scopes.Rule) *Route {
+	missingScope := newAnswer(m.realm, validator.NewError(validator.CheckScope), rule.Needs())
+	return &Route{middleware: m, rule: rule, missingScope: missingScope, verify: m.validator.Verify}
+}
+
+// FreshRoute compiles what RequireFresh checks, for adapters of other
+// frameworks.
+func (m *Middleware) FreshRoute(maxAge time.Duration, rule scopes.Rule) *Route {
+	if maxAge < 0 {
+		panic(fmt.Sprintf("httpauth: RequireFresh: maxAge is %v, wanted 0 or more", maxAge))
+	}
+	if err := m.validator.CanVerifyFresh(); err != nil {
+		panic(fmt.Sprintf("httpauth: RequireFresh: %v", err))
+	}
+	route := m.Route(rule)
+	route.verify = func(ctx context.Context, raw string) (*validator.Token, error) {
+		return m.validator.VerifyFresh(ctx, raw, maxAge)
+	}
+	return route
+}
+
+// Route is one rule under protection. It is safe for concurrent use.
+type Route struct {
+	middleware   *Middleware
+	rule         scopes.Rule
+	missingScope *answer
+	verify       func(ctx context.Context, raw string) (*validator.Token, error)
+}
+
+// Check decides whether r may pass and writes nothing. Exactly one of its
+// results is nil. On success the caller puts the token into the request's
+// context with validator.NewContext; on failure it must not run the handler,
+// and answers with Fail.
+func (rt *Route) Check(r *http.Request) (*validator.Token, *Failure) {
+	raw, refusal := bearer(r.Header)
+	if refusal != nil {
+		return nil, rt.failure(refusal)
+	}
+	token, err := rt.verify(r.Context(), raw)
+	if err != nil {
+		return nil, rt.failure(err.(*validator.Error)) // as Verify promises
+	}
+	if err := token.Check(rt.rule); err != nil {
+		return nil, rt.failure(err.(*validator.Error)) // as Token.Check promises
+	}
+	return token, nil
+}
+
+// Fail answers a request that Check refused: by Config.ErrorHandler, or with
+// the default rendering.
+func (rt *Route) Fail(w http.ResponseWriter, r *http.Request, f *Failure) {
+	if handle := rt.middleware.errorHandler; handle != nil {
+		f.SetHeader(w.Header())
+		handle(w, r, f)
+		return
+	}
+	f.Respond(w)
+}
+
+// protect is the way through in net/http.
+func (rt *Route) protect(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		token, failure := rt.Check(r)
+		if failure != nil {
+			rt.Fail(w, r, failure)
+			return
+		}
+		next.ServeHTTP(w, r.WithContext(validator.NewContext(r.Context(), token)))
+	})
+}

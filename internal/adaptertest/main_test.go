@@ -1,0 +1,15 @@
+// Package adaptertest_test holds the three adapters to one table of requests:
+// same status, same challenge, same body.
+package adaptertest_test
+
+import (
+	"testing"
+
+	"github.com/gin-gonic/gin"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) {
+	gin.SetMode(gin.TestMode)
+	goleak.VerifyTestMain(m)
+}
