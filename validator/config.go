@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/m2mguard/m2mguard/internal/jws"
@@ -263,12 +264,36 @@ func settleIssuer(c Issuer) (*issuer, []error) {
 		canonical := jws.Canonical(name)
 		if !jws.Supported(canonical) {
 			fault("Algorithms holds %q, wanted some of %v: signatures are asymmetric here", name, jws.Algorithms())
+			continue
 		}
 		i.algorithms = append(i.algorithms, canonical)
 	}
 	return i, faults
 }
 
+// issuerFault names the issuer whose configuration is wrong, without what its
+// URL should not hold.
 func issuerFault(c Issuer, format string, args ...any) error {
-	return fmt.Errorf("validator: Issuer %q: "+format, append([]any{c.URL}, args...)...)
+	return fmt.Errorf("validator: Issuer %q: "+format, append([]any{withoutUser(c.URL)}, args...)...)
+}
+
+// withoutUser cuts off user information, which may be a password.
+func withoutUser(url string) string {
+	if at := strings.LastIndexByte(url, '@'); at >= 0 {
+		return "…" + url[at:]
+	}
+	return url
+}
+
+// issuerFaults names the field that each fault of a nested configuration is in.
+func issuerFaults(c Issuer, field string, err error) []error {
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return []error{issuerFault(c, field+": %w", err)}
+	}
+	var faults []error
+	for _, inner := range joined.Unwrap() {
+		faults = append(faults, issuerFaults(c, field, inner)...)
+	}
+	return faults
 }

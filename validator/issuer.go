@@ -63,12 +63,12 @@ func (v *Validator) newIssuer(c Issuer) (*issuer, []error) {
 	var err error
 	if c.Keys != nil || c.Introspection == nil {
 		if i.keys, err = v.newKeys(c, i.algorithms); err != nil {
-			faults = append(faults, issuerFault(c, "Keys: %w", err))
+			faults = append(faults, issuerFaults(c, "Keys", err)...)
 		}
 	}
 	if c.Introspection != nil {
 		if i.introspection, err = v.newIntrospection(c, i); err != nil {
-			faults = append(faults, issuerFault(c, "Introspection: %w", err))
+			faults = append(faults, issuerFaults(c, "Introspection", err)...)
 		}
 	}
 	return i, faults

@@ -66,9 +66,17 @@ func logKeys(ctx context.Context, log *slog.Logger, e Event) {
 	if e.Keys.Kind == jwks.KeySetChanged || e.Keys.Kind == jwks.KeySkipped {
 		level = slog.LevelInfo
 	}
-	log.LogAttrs(ctx, level, "m2mguard: "+e.Keys.Kind.String(), slog.String("issuer", e.Issuer),
-		slog.String("url", e.Keys.URL), slog.String("kid", e.Keys.KeyID),
-		slog.Any("added", e.Keys.Added), slog.Any("removed", e.Keys.Removed), slog.Any("error", e.Err))
+	attrs := []slog.Attr{slog.String("issuer", e.Issuer)}
+	if e.Keys.URL != "" {
+		attrs = append(attrs, slog.String("url", e.Keys.URL))
+	}
+	if e.Keys.KeyID != "" {
+		attrs = append(attrs, slog.String("kid", e.Keys.KeyID))
+	}
+	if len(e.Keys.Added)+len(e.Keys.Removed) > 0 {
+		attrs = append(attrs, slog.Any("added", e.Keys.Added), slog.Any("removed", e.Keys.Removed))
+	}
+	log.LogAttrs(ctx, level, "m2mguard: "+e.Keys.Kind.String(), withError(attrs, e.Err)...)
 }
 
 func logIntrospection(ctx context.Context, log *slog.Logger, e Event) {
@@ -76,8 +84,18 @@ func logIntrospection(ctx context.Context, log *slog.Logger, e Event) {
 	if e.Introspection.Kind == introspection.Recovered {
 		level = slog.LevelInfo
 	}
-	log.LogAttrs(ctx, level, "m2mguard: "+e.Introspection.Kind.String(), slog.String("issuer", e.Issuer),
-		slog.String("endpoint", e.Introspection.Endpoint), slog.Int("status", e.Introspection.Status), slog.Any("error", e.Err))
+	attrs := []slog.Attr{slog.String("issuer", e.Issuer), slog.String("endpoint", e.Introspection.Endpoint)}
+	if e.Introspection.Status != 0 {
+		attrs = append(attrs, slog.Int("status", e.Introspection.Status))
+	}
+	log.LogAttrs(ctx, level, "m2mguard: "+e.Introspection.Kind.String(), withError(attrs, e.Err)...)
+}
+
+func withError(attrs []slog.Attr, err error) []slog.Attr {
+	if err == nil {
+		return attrs
+	}
+	return append(attrs, slog.String("error", err.Error()))
 }
 
 // onKeys passes the events of an issuer's key set on, first to a function of

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -135,14 +136,18 @@ func (v *Validator) Ready(ctx context.Context) error {
 	if v.closed.Load() {
 		return errClosed
 	}
-	var faults []error
-	for _, url := range v.issuerURLs {
+	faults := make([]error, len(v.issuerURLs))
+	var wg sync.WaitGroup
+	for n, url := range v.issuerURLs {
 		if i := v.issuers[url]; i.keys != nil {
-			if err := i.keys.Ready(ctx); err != nil {
-				faults = append(faults, fmt.Errorf("validator: Issuer %q: %w", url, err))
-			}
+			wg.Go(func() {
+				if err := i.keys.Ready(ctx); err != nil {
+					faults[n] = fmt.Errorf("validator: Issuer %q: %w", url, err)
+				}
+			})
 		}
 	}
+	wg.Wait()
 	return errors.Join(faults...)
 }
 

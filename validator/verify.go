@@ -142,6 +142,9 @@ func (v *Validator) proveJWT(ctx context.Context, i *issuer, compact jws.Compact
 		return nil, keyError(ctx, h, err)
 	}
 	return v.flights.do(ctx, id, func() (*proof, error) {
+		if p := v.recall(&id); p != nil { // another caller was done before this one began
+			return p, nil
+		}
 		if err := i.verifySignature(ctx, v.verifyWait, h, key, compact); err != nil {
 			return nil, err
 		}
