@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/m2mguard/m2mguard/validator/issuertest"
+)
+
+// check is one request, and what it should be answered.
+type check struct {
+	name      string
+	method    string
+	token     func(context.Context, *demo, kind) (string, error)
+	status    int
+	challenge string // as shorten writes it
+}
+
+var checks = []check{
+	{"no token", http.MethodGet, noToken, 401, "Bearer"},
+	{"valid", http.MethodGet, valid, 200, ""},
+	{"missing scope", http.MethodPost, valid, 403, "Bearer insufficient_scope orders:write"},
+	{"expired", http.MethodGet, bad(issuertest.Expired), 401, "Bearer invalid_token"},
+	{"wrong audience", http.MethodGet, forAnotherAPI, 401, "Bearer invalid_token"},
+	{"tampered", http.MethodGet, tampered, 401, "Bearer invalid_token"},
+	{"unknown issuer", http.MethodGet, fromStranger, 401, "Bearer invalid_token"},
+}
+
+func noToken(context.Context, *demo, kind) (string, error) { return "", nil }
+
+// valid is a token that may read orders, and not write them.
+func valid(ctx context.Context, d *demo, k kind) (string, error) {
+	return d.token(ctx, k, d.issuer, audience)
+}
+
+// forAnotherAPI is a good token of the right issuer, which the client asked for
+// in order to call somebody else.
+func forAnotherAPI(ctx context.Context, d *demo, k kind) (string, error) {
+	return d.token(ctx, k, d.issuer, "https://invoices.example.test")
+}
+
+// fromStranger is a good token of an issuer that the APIs do not trust.
+func fromStranger(ctx context.Context, d *demo, k kind) (string, error) {
+	return d.token(ctx, k, d.stranger, audience)
+}
+
+// bad is a token that no client would be given.
+func bad(how issuertest.Bad) func(context.Context, *demo, kind) (string, error) {
+	return func(_ context.Context, d *demo, k kind) (string, error) {
+		claims := issuertest.Claims{ClientID: k.clientID, Audience: []string{audience}, Scope: "orders:read"}
+		if k.opaque {
+			return d.issuer.BadOpaque(how, claims), nil
+		}
+		return d.issuer.Bad(how, claims), nil
+	}
+}
+
+// tampered is a token that was changed on its way: a JWT that grants itself
+// another scope under the old signature, an opaque token with another last
+// character.
+func tampered(ctx context.Context, d *demo, k kind) (string, error) {
+	if !k.opaque {
+		return bad(issuertest.Tampered)(ctx, d, k)
+	}
+	token, err := valid(ctx, d, k)
+	if err != nil {
+		return "", err
+	}
+	last := len(token) - 1
+	if token[last] == 'A' {
+		return token[:last] + "B", nil
+	}
+	return token[:last] + "A", nil
+}
+
+// row is a check as it went on one API, with one kind of token.
+type row struct {
+	check
+	api  string
+	kind string
+	got  answer
+	err  error // there was no answer
+}
+
+// surprise reports whether something else happened than was expected.
+func (r row) surprise() bool {
+	return r.err != nil || r.got.status != r.status || shorten(r.got.challenge) != r.challenge
+}
+
+// runChecks makes every check on every API with both kinds of tokens.
+func runChecks(ctx context.Context, d *demo) []row {
+	var rows []row
+	for _, a := range d.apis {
+		for _, k := range kinds {
+			for _, c := range checks {
+				r := row{check: c, api: a.name, kind: k.name}
+				var token string
+				if token, r.err = c.token(ctx, d, k); r.err == nil {
+					r.got, r.err = d.call(ctx, a, c.method, token)
+				}
+				rows = append(rows, r)
+			}
+		}
+	}
+	return rows
+}

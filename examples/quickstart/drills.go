@@ -1,0 +1,169 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/m2mguard/m2mguard/validator/issuertest"
+)
+
+// drill is something that happens to an issuer in the course of a year. It says
+// what was seen, or why that is not what was expected.
+type drill struct {
+	name string
+	run  func(context.Context, *demo) (string, error)
+}
+
+var drills = []drill{
+	{"keys rotated", keysRotated},
+	{"token revoked", tokenRevoked},
+	{"issuer down", issuerDown},
+}
+
+// runDrills runs the drills, prints a line for each, and returns how many
+// surprises there were.
+func runDrills(ctx context.Context, d *demo, w io.Writer) (surprises int) {
+	fmt.Fprintln(w)
+	for _, drill := range drills {
+		seen, err := drill.run(ctx, d)
+		if err != nil {
+			surprises++
+			seen = "SURPRISE: " + err.Error()
+		}
+		fmt.Fprintf(w, "%-14s %s\n", drill.name, seen)
+	}
+	return surprises
+}
+
+// keysRotated lets the issuer sign with a key that the APIs have never seen.
+func keysRotated(ctx context.Context, d *demo) (string, error) {
+	if err := wait(ctx, minFetchInterval); err != nil {
+		return "", err
+	}
+	d.issuer.Rotate()
+	token, err := d.token(ctx, jwt, d.issuer, audience)
+	if err != nil {
+		return "", err
+	}
+	before := d.issuer.Requests(issuertest.JWKS)
+	for _, a := range d.apis {
+		if _, err := d.expect(ctx, a, token, http.StatusOK); err != nil {
+			return "", err
+		}
+	}
+	fetches := d.issuer.Requests(issuertest.JWKS) - before
+	if fetches != len(d.apis) {
+		return "", fmt.Errorf("the key set was fetched %d times, expected %d, once by each API", fetches, len(d.apis))
+	}
+	return fmt.Sprintf("The next request, signed with the new key, passed on each API; %d fetches of the key set, 1 by each.", fetches), nil
+}
+
+// tokenRevoked revokes an opaque token and calls the APIs with it until each of
+// them has noticed.
+func tokenRevoked(ctx context.Context, d *demo) (string, error) {
+	token, err := d.token(ctx, opaque, d.issuer, audience)
+	if err != nil {
+		return "", err
+	}
+	for _, a := range d.apis {
+		if _, err := d.expect(ctx, a, token, http.StatusOK); err != nil {
+			return "", err
+		}
+	}
+	d.issuer.Revoke(token)
+	revoked := time.Now()
+
+	passed := make([]string, len(d.apis))
+	var group errgroup.Group
+	for i, a := range d.apis {
+		group.Go(func() error {
+			last, err := d.lastPass(ctx, a, token, revoked)
+			passed[i] = fmt.Sprintf("%.2f s on %s", last.Seconds(), a.name)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("It still passed for %s, and was refused from then on; the configured limit is %v.", strings.Join(passed, ", "), revocationLimit), nil
+}
+
+// lastPass calls a with a revoked token until it is refused, and returns how
+// long after the revocation the last request was sent that passed.
+func (d *demo) lastPass(ctx context.Context, a *api, token string, revoked time.Time) (last time.Duration, err error) {
+	for {
+		sent := time.Since(revoked)
+		got, err := d.call(ctx, a, http.MethodGet, token)
+		switch {
+		case err != nil:
+			return last, err
+		case got.status == http.StatusUnauthorized:
+			return last, nil
+		case got.status != http.StatusOK:
+			return last, fmt.Errorf("%s answered %d, expected 200 and then 401", a.name, got.status)
+		case sent > revocationLimit:
+			return last, fmt.Errorf("on %s it passed %v after it was revoked; the configured limit is %v", a.name, sent, revocationLimit)
+		}
+		last = sent
+		if err := wait(ctx, 5*time.Millisecond); err != nil {
+			return last, err
+		}
+	}
+}
+
+// issuerDown takes the issuer off the network and brings it back.
+func issuerDown(ctx context.Context, d *demo) (string, error) {
+	known, err := d.token(ctx, jwt, d.issuer, audience)
+	if err != nil {
+		return "", err
+	}
+	first, err := d.token(ctx, opaque, d.issuer, audience)
+	if err != nil {
+		return "", err
+	}
+
+	for _, e := range []issuertest.Endpoint{issuertest.Discovery, issuertest.JWKS, issuertest.TokenEndpoint, issuertest.Introspection} {
+		d.issuer.SetFault(e, issuertest.Down())
+	}
+	defer d.issuer.ClearFaults()
+	if _, err := d.token(ctx, jwt, d.issuer, audience); err == nil {
+		return "", errors.New("the issuer is not down")
+	}
+	retryAfter := ""
+	for _, a := range d.apis {
+		if _, err := d.expect(ctx, a, known, http.StatusOK); err != nil {
+			return "", err
+		}
+		refused, err := d.expect(ctx, a, first, http.StatusServiceUnavailable)
+		if err != nil {
+			return "", err
+		}
+		if retryAfter = refused.retryAfter; retryAfter == "" {
+			return "", fmt.Errorf("%s answered 503 without Retry-After", a.name)
+		}
+	}
+
+	d.issuer.ClearFaults()
+	for _, a := range d.apis {
+		if _, err := d.expect(ctx, a, first, http.StatusOK); err != nil {
+			return "", fmt.Errorf("after the outage: %w", err)
+		}
+	}
+	return fmt.Sprintf("A new JWT passed by the known keys. An opaque token not seen before got 503 with Retry-After: %s, and passed once the issuer was back.", retryAfter), nil
+}
+
+// expect gets the orders and fails if the status is another one.
+func (d *demo) expect(ctx context.Context, a *api, token string, status int) (answer, error) {
+	got, err := d.call(ctx, a, http.MethodGet, token)
+	if err == nil && got.status != status {
+		err = fmt.Errorf("%s answered %d, expected %d: %s", a.name, got.status, status, got.reason)
+	}
+	return got, err
+}

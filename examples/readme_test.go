@@ -1,0 +1,247 @@
+// Package examples_test runs what README.md shows.
+package examples_test
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/gin-gonic/gin"
+	"github.com/labstack/echo/v4"
+	"go.uber.org/goleak"
+
+	"github.com/m2mguard/m2mguard/adapters/echoauth"
+	"github.com/m2mguard/m2mguard/adapters/ginauth"
+	"github.com/m2mguard/m2mguard/adapters/httpauth"
+	"github.com/m2mguard/m2mguard/introspection"
+	"github.com/m2mguard/m2mguard/jwks"
+	"github.com/m2mguard/m2mguard/scopes"
+	"github.com/m2mguard/m2mguard/validator"
+	"github.com/m2mguard/m2mguard/validator/issuertest"
+)
+
+func TestMain(m *testing.M) {
+	gin.SetMode(gin.ReleaseMode)
+	goleak.VerifyTestMain(m)
+}
+
+func Example_netHTTP() {
+	listOrders := func(http.ResponseWriter, *http.Request) {}
+	createOrder := listOrders
+
+	v, err := validator.New(validator.Config{
+		Issuers: []validator.Issuer{{
+			URL:      "https://id.example.com",
+			Audience: []string{"https://orders.example.com"},
+		}},
+	}) // discovers, caches and rotates the issuer's keys
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer v.Close()
+
+	auth := httpauth.New(v, nil)
+	mux := http.NewServeMux()
+	mux.Handle("GET /orders", auth.Require(scopes.All("orders:read"))(http.HandlerFunc(listOrders)))
+	mux.Handle("POST /orders", auth.Require(scopes.All("orders:write"))(http.HandlerFunc(createOrder)))
+
+	w := call(mux, "GET", "")
+	fmt.Println(w.Code, w.Header().Get("WWW-Authenticate"))
+	// Output: 401 Bearer realm="api"
+}
+
+func Example_echo() {
+	iss, v := start()
+	defer iss.Close()
+	defer v.Close()
+	e := echo.New()
+	listOrders := func(c echo.Context) error {
+		return c.String(http.StatusOK, "orders of "+echoauth.Token(c).ClientID())
+	}
+
+	auth := echoauth.New(v, nil)
+	e.GET("/orders", listOrders, auth.Require(scopes.All("orders:read")))
+
+	fmt.Println(call(e, "GET", iss.Token(issuertest.Claims{Scope: "orders:read"})).Body)
+	fmt.Println(call(e, "GET", iss.Token(issuertest.Claims{Scope: "orders:write"})).Code)
+	// Output:
+	// orders of m2m-client
+	// 403
+}
+
+func Example_gin() {
+	iss, v := start()
+	defer iss.Close()
+	defer v.Close()
+	r := gin.New()
+	listOrders := func(c *gin.Context) {
+		c.String(http.StatusOK, "orders of "+ginauth.Token(c).ClientID())
+	}
+
+	auth := ginauth.New(v, nil)
+	r.GET("/orders", auth.Require(scopes.All("orders:read")), listOrders)
+
+	fmt.Println(call(r, "GET", iss.Token(issuertest.Claims{Scope: "orders:read"})).Body)
+	fmt.Println(call(r, "GET", iss.Bad(issuertest.Expired, issuertest.Claims{Scope: "orders:read"})).Code)
+	// Output:
+	// orders of m2m-client
+	// 401
+}
+
+func Example_opaqueTokens() {
+	secret := "read from where the API keeps its secrets"
+	issuer := validator.Issuer{
+		URL:      "https://id.example.com",
+		Audience: []string{"https://orders.example.com"},
+		Keys:     &jwks.Config{},
+		Introspection: &introspection.Config{
+			Auth: introspection.ClientSecretBasic("orders-api", introspection.Secret(secret)),
+		},
+	}
+	v, err := validator.New(validator.Config{Issuers: []validator.Issuer{issuer}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer v.Close()
+
+	auth := httpauth.New(v, nil)
+	w := call(auth.Require(scopes.AnyToken())(http.NotFoundHandler()), "GET", "")
+	fmt.Println(w.Code)
+	// Output: 401
+}
+
+func TestListOrders(t *testing.T) {
+	iss := issuertest.New(t)
+	r := httptest.NewRequest("GET", "/orders", nil)
+	r.Header.Set("Authorization", "Bearer "+iss.Token(issuertest.Claims{Scope: "orders:read"}))
+	w := httptest.NewRecorder()
+	newAPI(t, iss.URL(), issuertest.Audience).ServeHTTP(w, r)
+	if w.Code != http.StatusOK {
+		t.Errorf("status %d: %s", w.Code, w.Body)
+	}
+}
+
+// newAPI is an API that trusts an issuer.
+func newAPI(t *testing.T, issuer, audience string) http.Handler {
+	t.Helper()
+	v, err := validator.New(validator.Config{Issuers: []validator.Issuer{{URL: issuer, Audience: []string{audience}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(v.Close)
+	orders := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
+	return httpauth.New(v, nil).Require(scopes.All("orders:read"))(orders)
+}
+
+// start starts an issuer, and a validator that trusts it.
+func start() (*issuertest.Issuer, *validator.Validator) {
+	iss, err := issuertest.Start()
+	if err != nil {
+		log.Fatal(err)
+	}
+	v, err := validator.New(validator.Config{Issuers: []validator.Issuer{{URL: iss.URL(), Audience: []string{issuertest.Audience}}}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	return iss, v
+}
+
+// call sends an API a request, without a token if that is empty.
+func call(api http.Handler, method, token string) *httptest.ResponseRecorder {
+	r, w := httptest.NewRequest(method, "/orders", nil), httptest.NewRecorder()
+	if token != "" {
+		r.Header.Set("Authorization", "Bearer "+token)
+	}
+	api.ServeHTTP(w, r)
+	return w
+}
+
+// Every snippet of README.md stands in an Example or a Test of this file, so it
+// runs with the tests, and every command in .ci/run.
+func TestREADME(t *testing.T) {
+	readme := read(t, "../README.md")
+	if n := strings.Count(readme, "\n"); n > 150 {
+		t.Errorf("README.md has %d lines, wanted at most 150", n)
+	}
+	running := runningFunctions(t)
+	snippets := blocks(readme, "go")
+	if len(snippets) == 0 {
+		t.Error("README.md has no snippet")
+	}
+	for _, snippet := range snippets {
+		found := false
+		for _, function := range running {
+			found = found || strings.Contains(function, fields(snippet))
+		}
+		if !found {
+			t.Errorf("this snippet of README.md stands in no Example and no Test here:\n%s", snippet)
+		}
+	}
+	ci := strings.Split(read(t, "../.ci/run"), "\n")
+	for _, block := range blocks(readme, "sh") {
+		for command := range strings.Lines(block) {
+			found := false
+			for _, line := range ci {
+				found = found || strings.HasSuffix(line, " "+strings.TrimSpace(command))
+			}
+			if !found {
+				t.Errorf(".ci/run does not run %q, which README.md shows", strings.TrimSpace(command))
+			}
+		}
+	}
+}
+
+// runningFunctions returns the source of each function of this file that go test
+// runs, by fields.
+func runningFunctions(t *testing.T) []string {
+	t.Helper()
+	const name = "readme_test.go"
+	source := read(t, name)
+	files := token.NewFileSet()
+	file, err := parser.ParseFile(files, name, source, parser.ParseComments)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var running []string
+	for _, d := range file.Decls {
+		f, ok := d.(*ast.FuncDecl)
+		if !ok {
+			continue
+		}
+		text := source[files.Position(f.Pos()).Offset:files.Position(f.End()).Offset]
+		example := strings.HasPrefix(f.Name.Name, "Example") && strings.Contains(text, "// Output:")
+		if example || strings.HasPrefix(f.Name.Name, "Test") {
+			running = append(running, fields(text))
+		}
+	}
+	return running
+}
+
+// blocks returns the code blocks of a language in a Markdown text.
+func blocks(markdown, language string) []string {
+	var found []string
+	for _, m := range regexp.MustCompile("(?ms)^```"+language+"\n(.*?)^```$").FindAllStringSubmatch(markdown, -1) {
+		found = append(found, m[1])
+	}
+	return found
+}
+
+// fields makes texts equal that differ in white space alone.
+func fields(text string) string { return strings.Join(strings.Fields(text), " ") }
+
+func read(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
