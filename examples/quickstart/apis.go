@@ -69,6 +69,7 @@ func netHTTP(v *validator.Validator) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /orders", auth.Require(scopes.All("orders:read"))(orders))
 	mux.Handle("POST /orders", auth.Require(scopes.All("orders:write"))(orders))
+	mux.Handle("DELETE /orders", auth.RequireFresh(0, scopes.All("orders:read"))(orders))
 	return mux
 }
 
@@ -81,6 +82,7 @@ func onEcho(v *validator.Validator) http.Handler {
 	e := echo.New()
 	e.GET("/orders", orders, auth.Require(scopes.All("orders:read")))
 	e.POST("/orders", orders, auth.Require(scopes.All("orders:write")))
+	e.DELETE("/orders", orders, auth.RequireFresh(0, scopes.All("orders:read")))
 	return e
 }
 
@@ -94,5 +96,6 @@ func onGin(v *validator.Validator) http.Handler {
 	r := gin.New()
 	r.GET("/orders", auth.Require(scopes.All("orders:read")), orders)
 	r.POST("/orders", auth.Require(scopes.All("orders:write")), orders)
+	r.DELETE("/orders", auth.RequireFresh(0, scopes.All("orders:read")), orders)
 	return r
 }

@@ -24,6 +24,7 @@ type drill struct {
 var drills = []drill{
 	{"keys rotated", keysRotated},
 	{"token revoked", tokenRevoked},
+	{"asked anew", askedAnew},
 	{"issuer down", issuerDown},
 }
 
@@ -54,7 +55,7 @@ func keysRotated(ctx context.Context, d *demo) (string, error) {
 	}
 	before := d.issuer.Requests(issuertest.JWKS)
 	for _, a := range d.apis {
-		if _, err := d.expect(ctx, a, token, http.StatusOK); err != nil {
+		if _, err := d.expect(ctx, a, http.MethodGet, token, http.StatusOK); err != nil {
 			return "", err
 		}
 	}
@@ -73,7 +74,7 @@ func tokenRevoked(ctx context.Context, d *demo) (string, error) {
 		return "", err
 	}
 	for _, a := range d.apis {
-		if _, err := d.expect(ctx, a, token, http.StatusOK); err != nil {
+		if _, err := d.expect(ctx, a, http.MethodGet, token, http.StatusOK); err != nil {
 			return "", err
 		}
 	}
@@ -118,6 +119,35 @@ func (d *demo) lastPass(ctx context.Context, a *api, token string, revoked time.
 	}
 }
 
+// askedAnew revokes an opaque token that every API has in its cache, and calls
+// the route that asks the issuer at each request: it refuses at once, and takes
+// the token out of the cache that the plain route beside it still served from.
+func askedAnew(ctx context.Context, d *demo) (string, error) {
+	for _, a := range d.apis {
+		token, err := d.token(ctx, opaque, d.issuer, audience)
+		if err != nil {
+			return "", err
+		}
+		if _, err := d.expect(ctx, a, http.MethodGet, token, http.StatusOK); err != nil {
+			return "", err
+		}
+		d.issuer.Revoke(token)
+		for _, step := range []struct {
+			method string
+			status int
+		}{
+			{http.MethodGet, http.StatusOK},              // from the cache
+			{http.MethodDelete, http.StatusUnauthorized}, // asks
+			{http.MethodGet, http.StatusUnauthorized},    // has been told
+		} {
+			if _, err := d.expect(ctx, a, step.method, token, step.status); err != nil {
+				return "", fmt.Errorf("after a revocation, %s: %w", step.method, err)
+			}
+		}
+	}
+	return "A revoked token still passed GET from the cache; DELETE, which asks the issuer at each request, refused it at once, and from then on GET did, too.", nil
+}
+
 // issuerDown takes the issuer off the network and brings it back.
 func issuerDown(ctx context.Context, d *demo) (string, error) {
 	known, err := d.token(ctx, jwt, d.issuer, audience)
@@ -138,10 +168,10 @@ func issuerDown(ctx context.Context, d *demo) (string, error) {
 	}
 	retryAfter := ""
 	for _, a := range d.apis {
-		if _, err := d.expect(ctx, a, known, http.StatusOK); err != nil {
+		if _, err := d.expect(ctx, a, http.MethodGet, known, http.StatusOK); err != nil {
 			return "", err
 		}
-		refused, err := d.expect(ctx, a, first, http.StatusServiceUnavailable)
+		refused, err := d.expect(ctx, a, http.MethodGet, first, http.StatusServiceUnavailable)
 		if err != nil {
 			return "", err
 		}
@@ -152,16 +182,16 @@ func issuerDown(ctx context.Context, d *demo) (string, error) {
 
 	d.issuer.ClearFaults()
 	for _, a := range d.apis {
-		if _, err := d.expect(ctx, a, first, http.StatusOK); err != nil {
+		if _, err := d.expect(ctx, a, http.MethodGet, first, http.StatusOK); err != nil {
 			return "", fmt.Errorf("after the outage: %w", err)
 		}
 	}
 	return fmt.Sprintf("A new JWT passed by the known keys. An opaque token not seen before got 503 with Retry-After: %s, and passed once the issuer was back.", retryAfter), nil
 }
 
-// expect gets the orders and fails if the status is another one.
-func (d *demo) expect(ctx context.Context, a *api, token string, status int) (answer, error) {
-	got, err := d.call(ctx, a, http.MethodGet, token)
+// expect sends one request and fails if the status is another one.
+func (d *demo) expect(ctx context.Context, a *api, method, token string, status int) (answer, error) {
+	got, err := d.call(ctx, a, method, token)
 	if err == nil && got.status != status {
 		err = fmt.Errorf("%s answered %d, expected %d: %s", a.name, got.status, status, got.reason)
 	}

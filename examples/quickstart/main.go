@@ -101,6 +101,6 @@ func show(ctx context.Context, d *demo, w io.Writer) (surprises int) {
 func introduce(w io.Writer, d *demo) {
 	fmt.Fprintf(w, "%-9s %s  (fake: issues, introspects and revokes tokens)\n", "issuer", d.issuer.URL())
 	for _, a := range d.apis {
-		fmt.Fprintf(w, "%-9s %s  GET /orders needs orders:read, POST /orders needs orders:write\n", a.name, a.url)
+		fmt.Fprintf(w, "%-9s %s  GET /orders needs orders:read, POST orders:write, DELETE orders:read and asks the issuer each time\n", a.name, a.url)
 	}
 }
