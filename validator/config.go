@@ -19,6 +19,7 @@ const (
 	MaxClockSkew         = 5 * time.Minute
 	DefaultMaxTokenBytes = 16 << 10
 	DefaultCacheEntries  = 10_000
+	MaxCacheEntries      = 1 << 24
 	DefaultVerifyWait    = time.Second
 	DefaultMaxResolved   = 1000
 	DefaultResolveRate   = 10 // per second
@@ -50,7 +51,8 @@ type Config struct {
 	// taken to: such a token names none, and showing it to each would show it to
 	// strangers. It is needed if several issuers have Introspection. It gets
 	// the request's context and the token, which it must not keep or log; an
-	// empty answer refuses the token.
+	// empty answer refuses the token. It is asked at every request, so it
+	// should answer from memory.
 	OpaqueIssuer func(ctx context.Context, token string) string
 
 	// ClockSkew is how far this clock and an issuer's may differ: a token is
@@ -60,11 +62,11 @@ type Config struct {
 	ClockSkew time.Duration
 
 	// MaxTokenBytes is the longest token that is looked at. Default 16 KiB,
-	// twice what common servers take as a header line; at least 256.
+	// twice what common servers take as a header line; 256 to 1 MiB.
 	MaxTokenBytes int
 
-	// CacheEntries bounds the verified-token cache. Default 10,000, negative
-	// for no cache. Each entry takes about 700 bytes and the token's payload, so
+	// CacheEntries bounds the verified-token cache. Default 10,000, at most
+	// 16,777,216, negative for no cache. Each entry takes about 700 bytes and the token's payload, so
 	// that memory is at most CacheEntries × (MaxTokenBytes × 3/4 + 700 B),
 	// and about 15 MB for ten thousand usual tokens.
 	CacheEntries int
@@ -187,6 +189,9 @@ func (c *Config) settle() (settings, []error) {
 	case s.maxToken < 256 || s.maxToken > 1<<20:
 		fault("MaxTokenBytes is %d, wanted 256 to 1,048,576, or 0 for %d", c.MaxTokenBytes, DefaultMaxTokenBytes)
 	}
+	if s.entries > MaxCacheEntries {
+		fault("CacheEntries is %d, wanted at most %d", c.CacheEntries, MaxCacheEntries)
+	}
 	switch {
 	case s.verifySlots == 0:
 		s.verifySlots = 4 * runtime.GOMAXPROCS(0)
@@ -235,6 +240,9 @@ func settleIssuer(c Issuer) (*issuer, []error) {
 	}
 	if c.URL == "" {
 		fault("URL is empty, wanted the issuer identifier such as %q", "https://id.example.com")
+	}
+	for _, problem := range c.Profile.faults() {
+		fault("Profile.%s", problem)
 	}
 	if c.Profile.NoAudience && len(c.Clients) == 0 {
 		fault("Clients is empty, wanted at least one client id: the profile says that tokens name no audience, so only the client proves that one is meant for this API")

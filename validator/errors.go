@@ -168,7 +168,8 @@ func quoteAll(values []string) string {
 			break
 		}
 		if len(v) > longest {
-			v = v[:longest] + "…"
+			quoted = append(quoted, fmt.Sprintf("%+q…", v[:longest]))
+			continue
 		}
 		quoted = append(quoted, fmt.Sprintf("%+q", v))
 	}

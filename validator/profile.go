@@ -1,6 +1,7 @@
 package validator
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -101,6 +102,28 @@ func (p Profile) settled() Profile {
 	return p
 }
 
+// faults says which fields would refuse every token or name nothing.
+func (p *Profile) faults() (faults []string) {
+	if p.Types != nil && len(p.Types) == 0 {
+		faults = append(faults, "Types is empty, wanted nil for the default or at least one type")
+	}
+	for _, typ := range p.Types {
+		if strings.Contains(typ, "/") {
+			faults = append(faults, fmt.Sprintf("Types holds %q, wanted the type without its %q prefix", typ, "application/"))
+		}
+	}
+	for field, names := range map[string][]string{
+		"Require": p.Require, "ScopeClaims": p.ScopeClaims, "RoleClaims": p.RoleClaims,
+		"Match": slices.Collect(maps.Keys(p.Match)), "MatchAnswer": slices.Collect(maps.Keys(p.MatchAnswer)),
+	} {
+		if slices.Contains(names, "") {
+			faults = append(faults, field+" names an empty claim")
+		}
+	}
+	slices.Sort(faults)
+	return faults
+}
+
 // acceptsType reports whether a JWT with this typ is an access token here.
 func (p *Profile) acceptsType(typ string, present bool) bool {
 	const prefix = "application/"
@@ -159,7 +182,10 @@ func steps(name string) []string {
 	}
 	path := strings.Split(name[1:], "/")
 	for i, step := range path {
-		path[i] = strings.NewReplacer("~1", "/", "~0", "~").Replace(step)
+		path[i] = unescapeStep.Replace(step)
 	}
 	return path
 }
+
+// unescapeStep reads RFC 6901 §3: in one pass, so that "~01" becomes "~1".
+var unescapeStep = strings.NewReplacer("~1", "/", "~0", "~")

@@ -31,6 +31,7 @@ type Validator struct {
 	cache        *cache // nil for none
 	headers      headerMemo
 	flights      flights
+	revocations  atomic.Uint64 // counts inactive answers
 	closed       atomic.Bool
 }
 
@@ -100,6 +101,7 @@ func (v *Validator) chooseIntrospector() []error {
 
 func (v *Validator) newResolved(cfg *Config) *resolved {
 	perSecond := cmp.Or(cfg.ResolvesPerSecond, DefaultResolveRate)
+	ended, end := context.WithCancel(context.Background())
 	return &resolved{
 		resolver: cfg.Resolver,
 		compile: func(c Issuer) (*issuer, error) {
@@ -112,7 +114,10 @@ func (v *Validator) newResolved(cfg *Config) *resolved {
 		},
 		limit:   cmp.Or(cfg.MaxResolved, DefaultMaxResolved),
 		limiter: rate.NewLimiter(rate.Limit(perSecond), perSecond),
+		ended:   ended,
+		end:     end,
 		unknown: make(map[string]time.Time),
+		asking:  make(map[string]bool),
 	}
 }
 
@@ -129,7 +134,8 @@ func (v *Validator) issuerOf(ctx context.Context, url string) (*issuer, error) {
 	return nil, &Error{check: CheckIssuer, got: []string{url}, want: v.issuerURLs}
 }
 
-// Ready is for a readiness probe: nil if every issuer's keys can be used now.
+// Ready is for a readiness probe: nil if every issuer's keys can be used now,
+// else an error that matches ErrUnavailable and names the issuers.
 // It fetches them if they are not there, so calling it once at start also warms
 // the key sets up. Introspection is not asked: there is no harmless question.
 func (v *Validator) Ready(ctx context.Context) error {
@@ -142,7 +148,9 @@ func (v *Validator) Ready(ctx context.Context) error {
 		if i := v.issuers[url]; i.keys != nil {
 			wg.Go(func() {
 				if err := i.keys.Ready(ctx); err != nil {
-					faults[n] = fmt.Errorf("validator: Issuer %q: %w", url, err)
+					e := unavailableBecause(ctx, err)
+					e.text = fmt.Sprintf("Issuer %q", url)
+					faults[n] = e
 				}
 			})
 		}

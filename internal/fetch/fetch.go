@@ -104,25 +104,26 @@ func bare(u *url.URL) string {
 // on a loopback host, or http anywhere if allowHTTP.
 func CheckURL(raw string, allowHTTP bool) error {
 	u, err := url.Parse(raw)
+	shown, _, _ := strings.Cut(raw, "?") // a query may hold an API key
 	switch {
 	case strings.Contains(raw, "@") && (err != nil || u.Opaque != ""):
 		return errors.New("the value is not a URL, and is not shown because it may hold a password")
 	case err != nil:
-		return fmt.Errorf("%q is not a URL", raw)
+		return fmt.Errorf("%q is not a URL", shown)
 	case u.Host == "" || u.Opaque != "":
-		return fmt.Errorf("%q is not an absolute URL such as %q", raw, "https://id.example.com")
+		return fmt.Errorf("%q is not an absolute URL such as %q", shown, "https://id.example.com")
 	case u.User != nil:
 		return fmt.Errorf("the URL for host %q holds user information; credentials have their own fields", u.Host)
 	case u.Fragment != "" || strings.HasSuffix(raw, "#"):
-		return fmt.Errorf("%q has a fragment", raw)
+		return fmt.Errorf("%q has a fragment", shown)
 	case u.Scheme == "https":
 		return nil
 	case u.Scheme != "http":
-		return fmt.Errorf("%q has scheme %q, wanted https", raw, u.Scheme)
+		return fmt.Errorf("%q has scheme %q, wanted https", shown, u.Scheme)
 	case allowHTTP || loopback(u.Hostname()):
 		return nil
 	}
-	return fmt.Errorf("%q is http, which is for loopback hosts alone: use https", raw)
+	return fmt.Errorf("%q is http, which is for loopback hosts alone: use https", shown)
 }
 
 // CheckDiscovered says what is wrong with an address that issuer's own

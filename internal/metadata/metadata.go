@@ -4,7 +4,6 @@ package metadata
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -39,7 +38,7 @@ var (
 // (RFC 8414 §3.3), whatever its content type. The error names for both paths
 // the URL, the status, and the issuer that was named instead.
 func Discover(ctx context.Context, c *fetch.Client, issuer string, want Endpoint, allowHTTP bool) (string, error) {
-	var faults []error
+	var fault error
 	for _, url := range paths(issuer) {
 		found, err := read(ctx, c, url, issuer, want)
 		if err == nil {
@@ -48,12 +47,16 @@ func Discover(ctx context.Context, c *fetch.Client, issuer string, want Endpoint
 		if err == nil {
 			return found, nil
 		}
-		faults = append(faults, fmt.Errorf("discovery at %s: %w", url, err))
+		err = fmt.Errorf("discovery at %s: %w", url, err)
+		if fault != nil {
+			err = fmt.Errorf("%w; %w", fault, err) // on one line, for logs
+		}
+		fault = err
 		if ctx.Err() != nil {
 			break
 		}
 	}
-	return "", errors.Join(faults...)
+	return "", fault
 }
 
 // paths lists where issuer's metadata may be: OpenID Connect appends to the

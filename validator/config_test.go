@@ -1,0 +1,304 @@
+package validator_test
+
+import (
+	"errors"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/m2mguard/m2mguard/introspection"
+	"github.com/m2mguard/m2mguard/jwks"
+	"github.com/m2mguard/m2mguard/validator"
+	"github.com/m2mguard/m2mguard/validator/issuertest"
+)
+
+// fine is an Issuer without a fault.
+func fine() validator.Issuer {
+	return validator.Issuer{URL: "https://id.example.com", Audience: []string{"api"}}
+}
+
+func fineIntrospection() *introspection.Config {
+	return &introspection.Config{Auth: introspection.ClientSecretBasic("api", introspection.Secret("s"))}
+}
+
+// faults are wrong settings, one each, and what the error must say of them: the
+// field, what was wrong with it, and what is wanted.
+var faults = []struct {
+	name   string
+	change func(*validator.Config)
+	says   []string
+}{
+	{"no issuers", func(c *validator.Config) { c.Issuers = nil }, []string{"Config.Issuers", "empty", "wanted"}},
+	{"skew above 5 min", func(c *validator.Config) { c.ClockSkew = 5*time.Minute + 1 }, []string{"Config.ClockSkew", "5m0.000000001s", "at most 5m0s"}},
+	{"tokens too short", func(c *validator.Config) { c.MaxTokenBytes = 255 }, []string{"Config.MaxTokenBytes", "255", "wanted 256"}},
+	{"tokens too long", func(c *validator.Config) { c.MaxTokenBytes = 1<<20 + 1 }, []string{"Config.MaxTokenBytes", "1048577", "wanted 256 to 1,048,576"}},
+	{"negative tokens", func(c *validator.Config) { c.MaxTokenBytes = -1 }, []string{"Config.MaxTokenBytes", "-1", "wanted"}},
+	{"a cache without end", func(c *validator.Config) { c.CacheEntries = 1 << 50 }, []string{"Config.CacheEntries", "1125899906842624", "at most 16777216"}},
+	{"no types", issuer(func(i *validator.Issuer) { i.Profile.Types = []string{} }), []string{"Profile.Types", "empty", "wanted nil"}},
+	{"a media type", issuer(func(i *validator.Issuer) { i.Profile.Types = []string{"application/at+jwt"} }), []string{"Profile.Types", `"application/at+jwt"`, "without"}},
+	{"a claim without name", issuer(func(i *validator.Issuer) { i.Profile.Require = []string{""} }), []string{"Profile.Require", "empty"}},
+	{"negative slots", func(c *validator.Config) { c.VerifySlots = -1 }, []string{"Config.VerifySlots", "-1", "at least 1"}},
+	{"no URL", issuer(func(i *validator.Issuer) { i.URL = "" }), []string{"Issuer \"\"", "URL", "empty", "https://id.example.com"}},
+	{"no audience", issuer(func(i *validator.Issuer) { i.Audience = nil }), []string{"Issuer \"https://id.example.com\"", "Audience", "empty", "wanted"}},
+	{"an empty audience", issuer(func(i *validator.Issuer) { i.Audience = []string{"api", ""} }), []string{"Audience", "empty name"}},
+	{"no algorithms", issuer(func(i *validator.Issuer) { i.Algorithms = []string{} }), []string{"Algorithms", "empty", "wanted", "RS256"}},
+	{"algorithm none", issuer(func(i *validator.Issuer) { i.Algorithms = []string{"RS256", "none"} }), []string{"Algorithms", `"none"`, "wanted", "RS256"}},
+	{"an HMAC", issuer(func(i *validator.Issuer) { i.Algorithms = []string{"HS256"} }), []string{"Algorithms", `"HS256"`, "asymmetric"}},
+	{"lower case", issuer(func(i *validator.Issuer) { i.Algorithms = []string{"rs256"} }), []string{"Algorithms", `"rs256"`, "wanted"}},
+	{"http", issuer(func(i *validator.Issuer) { i.URL = "http://id.example.com" }), []string{"Keys", `"http://id.example.com"`, "use https"}},
+	{"no URL at all", issuer(func(i *validator.Issuer) { i.URL = "id.example.com" }), []string{"Keys", `"id.example.com"`, "absolute"}},
+	{"a key set and where to fetch it", issuer(func(i *validator.Issuer) {
+		i.Keys = &jwks.Config{URL: "https://id.example.com/keys", Set: []byte(`{}`)}
+	}), []string{"Keys", "URL", "Set", "at most one"}},
+	{"a key set that is none", issuer(func(i *validator.Issuer) { i.Keys = &jwks.Config{Set: []byte(`{"keys":[]}`)} }), []string{"Keys", "Set", "empty"}},
+	{"a short life", issuer(func(i *validator.Issuer) { i.Keys = &jwks.Config{RefreshInterval: time.Hour, MaxStale: time.Hour} }), []string{"Keys", "MaxStale", "1h0m0s", "twice"}},
+	{"refreshing too often", issuer(func(i *validator.Issuer) { i.Keys = &jwks.Config{RefreshInterval: time.Microsecond} }), []string{"Keys", "RefreshInterval", "1µs", "at least 1ms"}},
+	{"nobody introspects", issuer(func(i *validator.Issuer) { i.Introspection = &introspection.Config{} }), []string{"Introspection", "Auth", "missing"}},
+	{"a nameless client", issuer(func(i *validator.Issuer) {
+		i.Introspection = &introspection.Config{Auth: introspection.ClientSecretBasic("", introspection.Secret("s"))}
+	}), []string{"Introspection", "Auth", "empty client id"}},
+	{"introspection over http", issuer(func(i *validator.Issuer) {
+		i.Introspection = fineIntrospection()
+		i.Introspection.Endpoint = "http://id.example.com/introspect"
+	}), []string{"Introspection", "Endpoint", `"http://id.example.com/introspect"`, "use https"}},
+	{"the same issuer twice", func(c *validator.Config) { c.Issuers = append(c.Issuers, fine()) }, []string{`"https://id.example.com"`, "twice"}},
+	{"two that introspect", func(c *validator.Config) {
+		one, other := fine(), fine()
+		one.URL, other.URL = "https://one.example.com", "https://other.example.com"
+		one.Introspection, other.Introspection = fineIntrospection(), fineIntrospection()
+		c.Issuers = append(c.Issuers, one, other)
+	}, []string{`"https://one.example.com"`, `"https://other.example.com"`, "Introspection", "strangers"}},
+}
+
+// issuer changes the one issuer of a Config.
+func issuer(change func(*validator.Issuer)) func(*validator.Config) {
+	return func(c *validator.Config) { change(&c.Issuers[0]) }
+}
+
+func TestNewReportsAFault(t *testing.T) {
+	for _, tc := range faults {
+		t.Run(tc.name, func(t *testing.T) {
+			cfg := validator.Config{Issuers: []validator.Issuer{fine()}}
+			tc.change(&cfg)
+			v, err := validator.New(cfg)
+			if err == nil || v != nil {
+				t.Fatalf("New returned %v, %v", v, err)
+			}
+			if !strings.HasPrefix(err.Error(), "validator: ") {
+				t.Errorf("%v does not name the package", err)
+			}
+			for _, part := range tc.says {
+				if !strings.Contains(err.Error(), part) {
+					t.Errorf("%v does not say %s", err, part)
+				}
+			}
+		})
+	}
+}
+
+// TestNewReportsEveryFault wants a line for each fault that says whose it is.
+func TestNewReportsEveryFault(t *testing.T) {
+	bad := fine()
+	bad.URL, bad.Audience, bad.Algorithms = "http://id.example.com", nil, []string{"none", "HS512"}
+	bad.Keys = &jwks.Config{RefreshInterval: time.Microsecond, RequestTimeout: -1, MaxResponseBytes: -1}
+	bad.Introspection = &introspection.Config{Endpoint: "ftp://id.example.com", RefreshAhead: time.Hour}
+	_, err := validator.New(validator.Config{
+		ClockSkew:     time.Hour,
+		MaxTokenBytes: 1,
+		VerifySlots:   -1,
+		Issuers:       []validator.Issuer{bad, fine(), fine(), {}},
+	})
+	if err == nil {
+		t.Fatal("New found no fault")
+	}
+	lines := strings.Split(err.Error(), "\n")
+	for _, want := range []string{
+		`validator: Config.ClockSkew is 1h0m0s`,
+		`validator: Config.MaxTokenBytes is 1`,
+		`validator: Config.VerifySlots is -1`,
+		`validator: Issuer "http://id.example.com": Audience is empty`,
+		`validator: Issuer "http://id.example.com": Algorithms holds "none"`,
+		`validator: Issuer "http://id.example.com": Algorithms holds "HS512"`,
+		`validator: Issuer "http://id.example.com": Keys: jwks: Config.Issuer`,
+		`validator: Issuer "http://id.example.com": Keys: jwks: Config.RefreshInterval is 1µs`,
+		`validator: Issuer "http://id.example.com": Keys: jwks: Config.RequestTimeout is -1ns`,
+		`validator: Issuer "http://id.example.com": Keys: jwks: Config.MaxResponseBytes is -1`,
+		`validator: Issuer "http://id.example.com": Introspection: introspection: Config.Endpoint`,
+		`validator: Issuer "http://id.example.com": Introspection: introspection: Config.Auth`,
+		`validator: Issuer "http://id.example.com": Introspection: introspection: Config.RefreshAhead is 1h0m0s`,
+		`validator: Issuer "https://id.example.com": URL is configured twice`,
+		`validator: Issuer "": URL is empty`,
+		`validator: Issuer "": Audience is empty`,
+		`validator: Issuer "": Keys: jwks: Config.Issuer is empty`,
+	} {
+		begins := func(line string) bool { return strings.HasPrefix(line, want) }
+		if !slices.ContainsFunc(lines, begins) {
+			t.Errorf("no line begins %s", want)
+		}
+	}
+	for _, line := range lines {
+		if !strings.HasPrefix(line, "validator: ") {
+			t.Errorf("a line does not say whose fault it is: %s", line)
+		}
+	}
+}
+
+func TestNewAccepts(t *testing.T) {
+	for name, change := range map[string]func(*validator.Config){
+		"the least":           func(*validator.Config) {},
+		"longest skew":        func(c *validator.Config) { c.ClockSkew = 5 * time.Minute },
+		"none of everything":  func(c *validator.Config) { c.ClockSkew, c.CacheEntries, c.VerifyWait = -1, -1, -1 },
+		"http on loopback":    issuer(func(i *validator.Issuer) { i.URL = "http://127.0.0.1:8080" }),
+		"http on localhost":   issuer(func(i *validator.Issuer) { i.URL = "http://localhost:8080/realm" }),
+		"http, dangerously":   issuer(func(i *validator.Issuer) { i.URL, i.DangerouslyAllowHTTP = "http://id.example.com", true }),
+		"missing audience":    issuer(func(i *validator.Issuer) { i.Audience, i.DangerouslyAcceptMissingAudience = nil, true }),
+		"introspection alone": issuer(func(i *validator.Issuer) { i.Introspection = fineIntrospection() }),
+		"both proofs":         issuer(func(i *validator.Issuer) { i.Keys, i.Introspection = &jwks.Config{}, fineIntrospection() }),
+		"a name that is no URL": issuer(func(i *validator.Issuer) {
+			i.URL, i.Keys = "accounts.example.com", &jwks.Config{URL: "https://id.example.com/keys"}
+		}),
+		"introspection, dangerously": issuer(func(i *validator.Issuer) {
+			i.URL, i.DangerouslyAllowHTTP, i.Introspection = "http://id.example.com", true, fineIntrospection()
+		}),
+		"one of several introspects": func(c *validator.Config) {
+			c.Issuers = append(c.Issuers, validator.Issuer{URL: "https://b.example.com", Audience: []string{"api"}, Introspection: fineIntrospection()})
+		},
+		"a trailing slash makes a difference": func(c *validator.Config) {
+			c.Issuers = append(c.Issuers, validator.Issuer{URL: "https://id.example.com/", Audience: []string{"api"}})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg := validator.Config{Issuers: []validator.Issuer{fine()}}
+			change(&cfg)
+			v, err := validator.New(cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			v.Close()
+		})
+	}
+}
+
+// refuseToAnswer fails the test at the first request.
+type refuseToAnswer struct{ t *testing.T }
+
+func (r refuseToAnswer) RoundTrip(req *http.Request) (*http.Response, error) {
+	r.t.Errorf("request to %s", req.URL)
+	return nil, errors.New("no")
+}
+
+func TestNewDoesNoIO(t *testing.T) {
+	before := goleak.IgnoreCurrent()
+	client := &http.Client{Transport: refuseToAnswer{t}}
+	var issuers []validator.Issuer
+	for n := range 100 {
+		i := fine()
+		i.URL = fmt.Sprintf("https://%d.example.com", n)
+		i.Keys = &jwks.Config{HTTPClient: client}
+		issuers = append(issuers, i)
+	}
+	issuers[0].Introspection = fineIntrospection()
+	issuers[0].Introspection.HTTPClient = client
+	v, err := validator.New(validator.Config{
+		Issuers: issuers,
+		Now: func() time.Time {
+			t.Error("New asks what time it is")
+			return time.Now()
+		},
+		Observer: func(e validator.Event) { t.Errorf("New tells of %+v", e) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := goleak.Find(before); err != nil {
+		t.Errorf("New left something running: %v", err)
+	}
+	v.Close()
+}
+
+// TestNewCopiesItsConfig changes everything that can be reached through a
+// Config after New, and sees the old one at work.
+func TestNewCopiesItsConfig(t *testing.T) {
+	iss := issuertest.New(t)
+	set := published(t, map[string]string{"k": "ed25519-a"})
+	profile := validator.RFC9068()
+	cfg := validator.Config{Issuers: []validator.Issuer{{
+		URL:           iss.URL(),
+		Audience:      []string{issuertest.Audience},
+		Algorithms:    []string{"EdDSA"},
+		Profile:       profile,
+		Keys:          &jwks.Config{Set: set, Algorithms: []string{"EdDSA"}},
+		Introspection: introspectionAt(iss),
+	}}}
+	v, err := validator.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer v.Close()
+
+	i := &cfg.Issuers[0]
+	i.URL, i.Audience[0], i.Algorithms[0] = "https://evil.example", "https://evil.example", "RS256"
+	profile.Types[0], profile.Require[3] = "evil", "evil"
+	clear(set)
+	i.Keys.Set, i.Keys.Algorithms[0] = nil, "RS256"
+	*i.Introspection = introspection.Config{}
+	cfg.Issuers[0] = validator.Issuer{}
+
+	claims := goodClaims(iss, time.Now())
+	raw := func() string {
+		header := map[string]any{"alg": "EdDSA", "kid": "k", "typ": "at+jwt"}
+		return iss.SignWith("ed25519-a", object(header), object(claims), "EdDSA")
+	}
+	wantOutcome(t, "ok")(v.Verify(t.Context(), raw()))
+	wantOutcome(t, "ok")(v.Verify(t.Context(), iss.Opaque(issuertest.Claims{})))
+	claims["aud"] = "https://evil.example"
+	wantOutcome(t, "aud")(v.Verify(t.Context(), raw()))
+	claims["aud"], claims["sub"] = issuertest.Audience, nil
+	wantOutcome(t, "claims")(v.Verify(t.Context(), raw()))
+}
+
+// TestDefaultsAreDocumented reads the doc comments of the knobs.
+func TestDefaultsAreDocumented(t *testing.T) {
+	for file, knobs := range map[string]map[string]string{
+		"config.go": {
+			"ClockSkew": "Default 30 s", "MaxTokenBytes": "Default 16 KiB", "CacheEntries": "Default 10,000",
+			"VerifySlots": "Default 4 for each", "VerifyWait": "Default 1 s", "Now": "Default time.Now", "Observer": "Default: LogEvents(slog.Default())",
+			"Algorithms": "Default RS256, PS256, ES256 and EdDSA", "Profile": "zero value is the plain form",
+		},
+		"../jwks/config.go": {
+			"RefreshInterval": "15 minutes", "MinFetchInterval": "Default: 5 s", "MaxStale": "Default: 24 h",
+			"RequestTimeout": "Default: 5 s", "MaxResponseBytes": "Default: 1 MiB", "HTTPClient": "Default: a client of our own",
+		},
+		"../introspection/config.go": {
+			"PositiveLifetime": "Default 30 s", "NegativeLifetime": "Default 10 s", "CacheEntries": "Default 10,000",
+			"RequestTimeout": "Default 5 s", "MaxResponseBytes": "Default 64 KiB", "HTTPClient": "Default: a client of our own",
+		},
+	} {
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ParseComments)
+		if err != nil {
+			t.Fatal(err)
+		}
+		comments := make(map[string]string)
+		ast.Inspect(parsed, func(n ast.Node) bool {
+			if field, ok := n.(*ast.Field); ok && field.Doc != nil {
+				for _, name := range field.Names {
+					comments[name.Name] = strings.Join(strings.Fields(field.Doc.Text()), " ")
+				}
+			}
+			return true
+		})
+		for knob, says := range knobs {
+			if !strings.Contains(comments[knob], says) {
+				t.Errorf("%s: the comment of %s does not say %q: %s", file, knob, says, comments[knob])
+			}
+		}
+	}
+}
