@@ -1,0 +1,200 @@
+package issuertest
+
+import (
+	"cmp"
+	"crypto/rand"
+	"fmt"
+	"net/url"
+	"strings"
+)
+
+// Dialect is a provider's way of writing the access tokens of clients that act
+// for themselves, named after the function of package providers that reads it.
+// RFC 9068's is that of [Issuer.Token].
+type Dialect int
+
+// The dialects. OktaOrg and HydraOpaque are opaque tokens, and the introspection
+// answers about them.
+const (
+	Auth0 Dialect = iota + 1
+	Okta
+	OktaOrg
+	EntraID
+	EntraIDv1
+	Cognito
+	GoogleServiceAccount
+	Keycloak
+	Hydra
+	HydraOpaque
+)
+
+// dialect says what a token holds that [Claims] would have written otherwise.
+type dialect struct {
+	name   string
+	typ    string // "" for none
+	opaque bool
+	claims func(c Claims) map[string]any // nil values are left out of the token
+}
+
+var dialects = map[Dialect]dialect{
+	Auth0:                {name: "Auth0", typ: "JWT", claims: auth0Claims},
+	Okta:                 {name: "Okta", claims: oktaClaims},
+	OktaOrg:              {name: "OktaOrg", opaque: true, claims: oktaOrgClaims},
+	EntraID:              {name: "EntraID", typ: "JWT", claims: entraClaims("2.0", "azp")},
+	EntraIDv1:            {name: "EntraIDv1", typ: "JWT", claims: entraClaims("1.0", "appid")},
+	Cognito:              {name: "Cognito", claims: cognitoClaims},
+	GoogleServiceAccount: {name: "GoogleServiceAccount", typ: "JWT", claims: googleClaims},
+	Keycloak:             {name: "Keycloak", typ: "JWT", claims: keycloakClaims},
+	Hydra:                {name: "Hydra", typ: "JWT", claims: hydraClaims},
+	HydraOpaque:          {name: "HydraOpaque", opaque: true, claims: hydraAnswer},
+}
+
+// String names the dialect.
+func (d Dialect) String() string {
+	if form, ok := dialects[d]; ok {
+		return form.name
+	}
+	return fmt.Sprintf("Dialect(%d)", int(d))
+}
+
+// DialectToken returns an access token as the provider would issue it to a
+// client: a JWT signed by this issuer's key, or an opaque token that its
+// introspection endpoint knows. Set Issuer to the provider's identifier, and let
+// the validator under test get its keys, or its answers, here:
+//
+//	orders := providers.Auth0("example.eu.auth0.com", "https://orders.example.com")
+//	orders.Keys = &jwks.Config{URL: iss.JWKSURL(), HTTPClient: iss.Client()}
+//	token := iss.DialectToken(issuertest.Auth0, issuertest.Claims{
+//		Issuer: orders.URL, Audience: orders.Audience, Scope: "orders:read",
+//	})
+//
+// Scope grants what the provider grants by: roles at Entra ID, and at Google
+// the address of the account. Extra wins over all else, so a user's token is a
+// few claims away. It panics if there is no such dialect.
+func (iss *Issuer) DialectToken(d Dialect, c Claims) string {
+	form, ok := dialects[d]
+	if !ok {
+		panic("issuertest: no such dialect: " + d.String())
+	}
+	c.ClientID = cmp.Or(c.ClientID, ClientID)
+	c.Issuer = cmp.Or(c.Issuer, iss.url)
+	shaped := c
+	shaped.Extra = form.claims(c)
+	shaped = shaped.with(c.Extra)
+	if form.opaque {
+		return iss.Opaque(shaped)
+	}
+	key := iss.signingKey(c.Algorithm)
+	header := map[string]any{"alg": key.alg, "kid": cmp.Or(c.KeyID, key.kid)}
+	if typ := cmp.Or(c.Type, form.typ); typ != "" {
+		header["typ"] = typ
+	}
+	return key.sign(encode(header), encode(iss.claims(shaped)))
+}
+
+func auth0Claims(c Claims) map[string]any {
+	return map[string]any{
+		"client_id": nil, "jti": nil,
+		"sub": cmp.Or(c.Subject, c.ClientID+"@clients"),
+		"azp": c.ClientID,
+		"gty": "client-credentials",
+	}
+}
+
+func oktaClaims(c Claims) map[string]any {
+	return map[string]any{
+		"client_id": nil, "scope": nil,
+		"ver": 1,
+		"jti": "AT." + rand.Text(),
+		"cid": c.ClientID,
+		"scp": strings.Fields(c.Scope),
+	}
+}
+
+func oktaOrgClaims(c Claims) map[string]any {
+	return map[string]any{
+		"jti": "AT." + rand.Text(),
+		"aud": c.Issuer, // whatever API the token is sent to
+	}
+}
+
+// accountID is the object that stands for the client in a directory of users.
+const accountID = "5f0c9a52-6a1e-4c7e-9a39-1d5b7e2f8c64"
+
+func entraClaims(version, clientClaim string) func(Claims) map[string]any {
+	return func(c Claims) map[string]any {
+		principal := cmp.Or(c.Subject, accountID)
+		claims := map[string]any{
+			"client_id": nil, "jti": nil, "scope": nil, // uti instead of jti
+			"sub":               principal,
+			"oid":               principal,
+			clientClaim:         c.ClientID,
+			clientClaim + "acr": "1", // a client secret
+			"uti":               rand.Text(),
+			"ver":               version,
+		}
+		if u, err := url.Parse(c.Issuer); err == nil {
+			if tenant := strings.Split(strings.Trim(u.Path, "/"), "/")[0]; tenant != "" {
+				claims["tid"] = tenant
+			}
+		}
+		if roles := strings.Fields(c.Scope); len(roles) > 0 {
+			claims["roles"] = roles
+		}
+		return claims
+	}
+}
+
+func cognitoClaims(Claims) map[string]any {
+	return map[string]any{"aud": nil, "token_use": "access", "version": 2}
+}
+
+func googleClaims(c Claims) map[string]any {
+	// The unique ID of an account, which is a number of 21 digits.
+	id := cmp.Or(c.Subject, "100000000000000000001")
+	return map[string]any{
+		"client_id": nil, "jti": nil, "scope": nil,
+		"sub":            id,
+		"azp":            id,
+		"email":          cmp.Or(c.Scope, "service-account@example.iam.gserviceaccount.com"),
+		"email_verified": true,
+	}
+}
+
+func keycloakClaims(c Claims) map[string]any {
+	return map[string]any{
+		"sub":                cmp.Or(c.Subject, accountID),
+		"typ":                "Bearer",
+		"azp":                c.ClientID,
+		"acr":                "1",
+		"preferred_username": "service-account-" + strings.ToLower(c.ClientID),
+		"clientHost":         "192.0.2.1",
+		"clientAddress":      "192.0.2.1",
+	}
+}
+
+func hydraClaims(c Claims) map[string]any {
+	return map[string]any{
+		"scope": nil,
+		"aud":   list(c.Audience),
+		"scp":   strings.Fields(c.Scope),
+		"ext":   map[string]any{},
+	}
+}
+
+func hydraAnswer(c Claims) map[string]any {
+	return map[string]any{
+		"jti":       nil,
+		"aud":       list(c.Audience),
+		"ext":       map[string]any{},
+		"token_use": "access_token",
+	}
+}
+
+// list is an audience that is written as an array, even of one.
+func list(audience []string) []string {
+	if audience == nil {
+		return []string{Audience}
+	}
+	return audience
+}

@@ -1,0 +1,180 @@
+package providers_test
+
+import (
+	"encoding/json"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/m2mguard/m2mguard/introspection"
+	"github.com/m2mguard/m2mguard/jwks"
+	"github.com/m2mguard/m2mguard/scopes"
+	"github.com/m2mguard/m2mguard/testdata"
+	"github.com/m2mguard/m2mguard/validator"
+	"github.com/m2mguard/m2mguard/validator/issuertest"
+	"github.com/m2mguard/m2mguard/validator/providers"
+)
+
+// fixture is the whole token of a provider, and where it is looked up.
+func fixture(t *testing.T, name string) (*host, testdata.ProviderToken) {
+	t.Helper()
+	all := testdata.Providers()
+	i := slices.IndexFunc(all, func(p testdata.Provider) bool { return p.Name == name })
+	if i < 0 {
+		t.Fatalf("no fixture for %s", name)
+	}
+	return &host{Provider: all[i], answer: all[i].Tokens[0].Claims}, all[i].Tokens[0]
+}
+
+func TestKeycloakRolesCountAsScopesIfAskedFor(t *testing.T) {
+	fake := issuertest.NewInMemory(t)
+	h, token := fixture(t, "Keycloak")
+	tests := []struct {
+		name   string
+		claims func(validator.Profile) []string
+		want   []string
+	}{
+		{"not asked for", func(p validator.Profile) []string { return nil }, nil},
+		{"realm and client", func(p validator.Profile) []string { return p.RoleClaims }, []string{"default-roles-shop", "read-all", "reporter"}},
+		{"realm", func(validator.Profile) []string { return []string{"/realm_access/roles"} }, []string{"default-roles-shop", "reporter"}},
+		{"client", func(validator.Profile) []string { return []string{"/resource_access/orders/roles"} }, []string{"read-all"}},
+		{"another client", func(validator.Profile) []string { return []string{"/resource_access/billing/roles"} }, nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			iss := presets["Keycloak"]()
+			iss.Profile.ScopeClaims = append(iss.Profile.ScopeClaims, tt.claims(iss.Profile)...)
+			got, err := newValidator(t, iss, h).Verify(t.Context(), raw(t, fake, token))
+			if err != nil {
+				t.Fatal(err)
+			}
+			want, err := scopes.Of(append([]string{"email", "orders:read", "profile"}, tt.want...)...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(want.String(), got.Scopes().String()); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// An audience can hold what a JSON Pointer and a URL would take for their own.
+func TestKeycloakNamesAreEscaped(t *testing.T) {
+	iss := providers.Keycloak("https://id.example.com", "my shop", "https://orders.example.com/~v1")
+	if want := "/resource_access/https:~1~1orders.example.com~1~0v1/roles"; iss.Profile.RoleClaims[1] != want {
+		t.Errorf("roles in %q, wanted %q", iss.Profile.RoleClaims[1], want)
+	}
+	if want := "https://id.example.com/realms/my%20shop"; iss.URL != want {
+		t.Errorf("issuer %q, wanted %q", iss.URL, want)
+	}
+}
+
+// One Hydra, both kinds: JWTs by keys, opaque tokens at the admin port.
+func TestHydraBothKinds(t *testing.T) {
+	fake := issuertest.NewInMemory(t)
+	hydra, jwt := fixture(t, "Hydra")
+	opaque, _ := fixture(t, "HydraOpaque")
+	hydra.IntrospectionEndpoint, hydra.answer = opaque.IntrospectionEndpoint, opaque.answer
+
+	iss := presets["Hydra"]()
+	iss.Keys = &jwks.Config{}
+	iss.Introspection = presets["HydraOpaque"]().Introspection
+	v := newValidator(t, iss, hydra)
+	for _, token := range []string{raw(t, fake, jwt), "an.opaque-token"} {
+		got, err := v.Verify(t.Context(), token)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !got.Scopes().Contains("orders:read") {
+			t.Errorf("scopes %v", got.Scopes())
+		}
+	}
+	want := []string{"GET " + hydra.metadataURI(), "GET " + hydra.JWKSURI, "POST " + hydra.IntrospectionEndpoint}
+	if diff := cmp.Diff(want, hydra.asked); diff != "" {
+		t.Error("requests:", diff)
+	}
+
+	// A refresh token is refused on this way, too.
+	hydra.answer = encode(map[string]any{"active": true, "token_use": "refresh_token", "iss": hydra.Issuer, "aud": orders, "sub": "c", "client_id": "c"})
+	if _, err := v.Verify(t.Context(), "a.refresh-token"); outcome(err) != "claims" {
+		t.Errorf("refresh token: %v", err)
+	}
+}
+
+// Where a provider has introspection, its endpoint is discovered once there is
+// a way to authenticate.
+func TestIntrospectionIsDiscovered(t *testing.T) {
+	for _, name := range []string{"Okta", "Keycloak"} {
+		iss := presets[name]()
+		iss.Introspection = &introspection.Config{Auth: auth}
+		v, err := validator.New(validator.Config{Issuers: []validator.Issuer{iss}})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if err := v.CanVerifyFresh(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		v.Close()
+	}
+}
+
+// Keycloak tells the kinds of token apart in its answers, too.
+func TestKeycloakIntrospectsAccessTokensAlone(t *testing.T) {
+	h, token := fixture(t, "Keycloak")
+	h.IntrospectionEndpoint = h.Issuer + "/protocol/openid-connect/token/introspect"
+	iss := presets["Keycloak"]()
+	iss.Keys = nil
+	iss.Introspection = &introspection.Config{Endpoint: h.IntrospectionEndpoint, Auth: auth, PositiveLifetime: -1}
+	v := newValidator(t, iss, h)
+	for typ, want := range map[string]string{"Bearer": "ok", "Refresh": "claims", "ID": "claims"} {
+		var answer map[string]any
+		if err := json.Unmarshal(token.Claims, &answer); err != nil {
+			t.Fatal(err)
+		}
+		answer["active"], answer["typ"] = true, typ
+		h.answer = encode(answer)
+		if _, err := v.Verify(t.Context(), "a.token-of-type-"+typ); outcome(err) != want {
+			t.Errorf("typ %s: %v, wanted %s", typ, err, want)
+		}
+	}
+}
+
+// What a preset returns is the caller's: changing it, or the arguments, reaches
+// no other.
+func TestPresetsShareNothing(t *testing.T) {
+	clients := []string{"3k7m"}
+	a := providers.Cognito("eu-west-1", "eu-west-1_AbCdEfGhI", clients...)
+	clients[0] = "changed"
+	if a.Clients[0] != "3k7m" {
+		t.Error("Clients is the caller's slice")
+	}
+	for name, preset := range presets {
+		a, b := preset(), preset()
+		for key := range a.Profile.Match {
+			a.Profile.Match[key] = "changed"
+		}
+		for i := range a.Profile.ScopeClaims {
+			a.Profile.ScopeClaims[i] = "changed"
+		}
+		if a.Keys != nil {
+			a.Keys.URL = "changed"
+		}
+		if a.Introspection != nil {
+			a.Introspection.Endpoint = "changed"
+		}
+		for _, value := range b.Profile.Match {
+			if value == "changed" {
+				t.Errorf("%s: Match is shared", name)
+			}
+		}
+		if slices.Contains(b.Profile.ScopeClaims, "changed") {
+			t.Errorf("%s: ScopeClaims is shared", name)
+		}
+		if b.Keys != nil && b.Keys.URL == "changed" || b.Introspection != nil && b.Introspection.Endpoint == "changed" {
+			t.Errorf("%s: Keys or Introspection is shared", name)
+		}
+	}
+}

@@ -1,0 +1,78 @@
+package providers_test
+
+import (
+	"testing"
+
+	"github.com/m2mguard/m2mguard/introspection"
+	"github.com/m2mguard/m2mguard/jwks"
+	"github.com/m2mguard/m2mguard/validator"
+	"github.com/m2mguard/m2mguard/validator/issuertest"
+	"github.com/m2mguard/m2mguard/validator/providers"
+)
+
+// against points a preset at the fake issuer, as a user's test would.
+func against(fake *issuertest.Issuer, iss validator.Issuer) validator.Issuer {
+	if iss.Introspection != nil {
+		iss.Introspection = &introspection.Config{Endpoint: fake.IntrospectionURL(), Auth: auth, HTTPClient: fake.Client()}
+		return iss
+	}
+	iss.Keys = &jwks.Config{URL: fake.JWKSURL(), HTTPClient: fake.Client()}
+	return iss
+}
+
+// What the fake issuer writes in a dialect is what the preset of that name
+// accepts, and with a user in it, what it refuses.
+func TestDialects(t *testing.T) {
+	fake := issuertest.New(t)
+	const client, account = "reports", "reports@example.iam.gserviceaccount.com"
+	presets := map[issuertest.Dialect]validator.Issuer{
+		issuertest.Auth0:                providers.Auth0("example.eu.auth0.com", orders),
+		issuertest.Okta:                 providers.Okta("https://example.okta.com/oauth2/default", orders),
+		issuertest.OktaOrg:              providers.OktaOrg("https://example.okta.com", auth, client),
+		issuertest.EntraID:              providers.EntraID(tenant, api),
+		issuertest.EntraIDv1:            providers.EntraIDv1(tenant, api),
+		issuertest.Cognito:              providers.Cognito("eu-west-1", "eu-west-1_AbCdEfGhI", client),
+		issuertest.GoogleServiceAccount: providers.GoogleServiceAccount(orders, account),
+		issuertest.Keycloak:             providers.Keycloak("https://id.example.com", "shop", orders),
+		issuertest.Hydra:                providers.Hydra("https://id.example.com/", orders),
+		issuertest.HydraOpaque:          providers.HydraOpaque("https://id.example.com/", orders, "https://hydra-admin.example.com", auth),
+	}
+	users := map[issuertest.Dialect]map[string]any{
+		issuertest.EntraID:              {"scp": "orders.read"},
+		issuertest.EntraIDv1:            {"scp": "orders.read"},
+		issuertest.GoogleServiceAccount: {"azp": "32555940559.apps.googleusercontent.com"},
+		issuertest.Keycloak:             {"preferred_username": "user"},
+	}
+	for dialect, preset := range presets {
+		t.Run(dialect.String(), func(t *testing.T) {
+			preset.AppOnly = true
+			v, err := validator.New(validator.Config{Issuers: []validator.Issuer{against(fake, preset)}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer v.Close()
+			claims := issuertest.Claims{Issuer: preset.URL, Audience: preset.Audience, ClientID: client, Scope: "orders.read"}
+			if dialect == issuertest.GoogleServiceAccount {
+				claims.Scope = account
+			}
+			token, err := v.Verify(t.Context(), fake.DialectToken(dialect, claims))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !token.Scopes().Contains(claims.Scope) || token.Issuer() != preset.URL {
+				t.Errorf("%v with scopes %v", token, token.Scopes())
+			}
+			if id := token.ClientID(); id != client && dialect != issuertest.GoogleServiceAccount {
+				t.Errorf("client %q, wanted %q", id, client)
+			}
+
+			claims.Extra = users[dialect]
+			if claims.Extra == nil {
+				claims.Extra = map[string]any{"sub": "user"}
+			}
+			if _, err := v.Verify(t.Context(), fake.DialectToken(dialect, claims)); outcome(err) != "app" {
+				t.Errorf("a user's token: %v", err)
+			}
+		})
+	}
+}

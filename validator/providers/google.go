@@ -1,0 +1,68 @@
+package providers
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/m2mguard/m2mguard/jwks"
+	"github.com/m2mguard/m2mguard/validator"
+)
+
+// GoogleServiceAccount accepts the ID tokens of Google service accounts, which
+// are what machines show each other there; Google's access tokens are opaque and
+// for Google's own APIs. The audience is what clients ask for, by custom the URL
+// of this API. Emails lists the accepted accounts, at least one.
+//
+// The list is what keeps strangers out: anyone with a Google Cloud project can
+// have a token made for any audience. It is part of Profile.App, so leave
+// AppOnly as it is set. An address can be given to another account after the
+// first is deleted; to be proof against that, also put the accounts' unique IDs
+// into Clients (azp is the unique ID, or the address for a token that was got
+// with a key file).
+//
+// There are no scopes. The address is the one scope and role that a token has,
+// so a route names whom it lets in:
+//
+//	auth.Require(scopes.Any("reports@example.iam.gserviceaccount.com"))
+//
+// email_verified must be true, and email be there: a client of the IAM API must
+// ask for it with includeEmail. A user's ID token has the id of an OAuth client
+// in azp, and an account's has the account itself, which AppOnly asks for.
+func GoogleServiceAccount(audience string, emails ...string) validator.Issuer {
+	emails = slices.Clone(emails)
+	iss := validator.Issuer{
+		URL:        "https://accounts.google.com",
+		Audience:   []string{audience},
+		AppOnly:    true,
+		Algorithms: []string{"RS256"},
+		Profile: validator.Profile{
+			Match:       map[string]string{"email_verified": "true"},
+			ScopeClaims: []string{"email"},
+			RoleClaims:  []string{"email"},
+			App:         func(t *validator.Token) bool { return googleAccount(t, emails) },
+		},
+		Keys: &jwks.Config{URL: "https://www.googleapis.com/oauth2/v3/certs"},
+	}
+	if len(emails) == 0 {
+		return refused(iss, "GoogleServiceAccount", "there are no emails, wanted the service accounts to let in: anybody can get a token for any audience from Google")
+	}
+	for _, email := range emails {
+		if !strings.HasSuffix(email, serviceAccountDomain) {
+			return refused(iss, "GoogleServiceAccount", "an email is no service account's, wanted addresses in domains below %s", serviceAccountDomain)
+		}
+	}
+	return iss
+}
+
+// serviceAccountDomain is Google's alone: all addresses of service accounts are
+// in domains below it.
+const serviceAccountDomain = ".gserviceaccount.com"
+
+func googleAccount(t *validator.Token, emails []string) bool {
+	var c struct {
+		Email string `json:"email"`
+		Party string `json:"azp"`
+	}
+	return t.Claims(&c) == nil && slices.Contains(emails, c.Email) &&
+		c.Party != "" && (c.Party == t.Subject() || c.Party == c.Email)
+}

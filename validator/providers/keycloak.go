@@ -1,0 +1,76 @@
+package providers
+
+import (
+	"net/url"
+	"strings"
+
+	"github.com/m2mguard/m2mguard/jwks"
+	"github.com/m2mguard/m2mguard/validator"
+)
+
+// Keycloak is a realm of a Keycloak server. The base URL is what the realm's
+// issuer has before "/realms/", such as "https://id.example.com" (before version
+// 17, with "/auth"); the audience is by custom the client id of this API.
+//
+// Keycloak puts no audience into a service account's token by itself. Give this
+// API a client, and a client scope with an "Audience" mapper that includes it;
+// make that scope a default one of the clients that call.
+//
+// The issuer is BASE/realms/REALM, and its keys are at
+// ISSUER/protocol/openid-connect/certs. The claim typ must be Bearer, which ID
+// and refresh tokens do not have, in tokens as in introspection answers. A realm
+// that signs with another algorithm than RS256 needs it in Algorithms.
+//
+// Scopes are in scope. Token.Roles has the realm's roles and those of the client
+// that is named like the audience. They count as scopes, too, if asked for:
+//
+//	iss.Profile.ScopeClaims = append(iss.Profile.ScopeClaims, iss.Profile.RoleClaims...)
+//
+// or, for one kind alone, "/realm_access/roles" or
+// "/resource_access/CLIENT/roles".
+//
+// AppOnly is not set. With it, client_id must be azp, and preferred_username
+// "service-account-" with the client's id. Keycloak fills client_id in the
+// client credentials grant alone, but both come from mappers, which a realm can
+// lack, or aim at something that a user may edit; the name by itself proves
+// nothing, since users may be called that. Look at the realm's mappers and set
+// AppOnly, or let Clients list clients that sign no users in.
+//
+// For RequireFresh, set Introspection to a Config with Auth alone: the endpoint
+// is discovered. From version 26.6.2 on the client that asks must be in the
+// token's aud.
+func Keycloak(baseURL, realm, audience string) validator.Issuer {
+	issuer := strings.TrimSuffix(baseURL, "/") + "/realms/" + url.PathEscape(realm)
+	iss := validator.Issuer{
+		URL:        issuer,
+		Audience:   []string{audience},
+		Algorithms: []string{"RS256"},
+		Profile: validator.Profile{
+			Require:     []string{"azp"},
+			Match:       map[string]string{"typ": "Bearer"},
+			MatchAnswer: map[string]string{"typ": "Bearer"},
+			ScopeClaims: []string{"scope"},
+			RoleClaims:  []string{"/realm_access/roles", "/resource_access/" + pointerEscape.Replace(audience) + "/roles"},
+			App:         keycloakApp,
+		},
+		Keys: &jwks.Config{URL: issuer + "/protocol/openid-connect/certs"},
+	}
+	if realm == "" || strings.Contains(realm, "/") {
+		return refused(iss, "Keycloak", "the realm is %s, wanted its name alone", shown(realm))
+	}
+	return iss
+}
+
+// pointerEscape writes a name as one step of a JSON Pointer (RFC 6901 §3).
+var pointerEscape = strings.NewReplacer("~", "~0", "/", "~1")
+
+func keycloakApp(t *validator.Token) bool {
+	var c struct {
+		Party    string `json:"azp"`
+		ClientID string `json:"client_id"`
+		Username string `json:"preferred_username"`
+	}
+	// Keycloak keeps user names in lower case.
+	return t.Claims(&c) == nil && c.Party != "" && c.ClientID == c.Party &&
+		c.Username == "service-account-"+strings.ToLower(c.Party)
+}
