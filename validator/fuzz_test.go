@@ -1,0 +1,145 @@
+package validator_test
+
+import (
+	"crypto/ed25519"
+	"encoding/base64"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/m2mguard/m2mguard/internal/hostile"
+	"github.com/m2mguard/m2mguard/jwks"
+	"github.com/m2mguard/m2mguard/testdata"
+	"github.com/m2mguard/m2mguard/validator"
+	"github.com/m2mguard/m2mguard/validator/issuertest"
+)
+
+// The corpora under testdata/fuzz are for this issuer, for issuertest.Audience,
+// for the time hostile.Now and for the public halves of these test keys.
+const fuzzIssuer = "https://issuer.example.test"
+
+var fuzzKeys = []string{"ed25519-a", "p256-a", "rsa-2048-a"}
+
+// fuzzPair is a validator and the oracle with the same configuration. A fixed
+// key set keeps both off the network.
+func fuzzPair(f *testing.F) (*validator.Validator, *oracle) {
+	f.Helper()
+	o := &oracle{
+		issuer: fuzzIssuer, audience: issuertest.Audience, now: hostile.Now(), skew: hostile.ClockSkew,
+		keys: make(map[string]oracleKey),
+	}
+	var set []string
+	for _, name := range fuzzKeys {
+		public := testdata.PrivateKey(name).Public()
+		o.keys[name] = oracleKey{public, algsOf(public)}
+		set = append(set, string(testdata.PublicKey(name)))
+	}
+	v, err := validator.New(validator.Config{
+		Issuers: []validator.Issuer{{
+			URL: fuzzIssuer, Audience: []string{issuertest.Audience},
+			Keys: &jwks.Config{Set: []byte(`{"keys":[` + strings.Join(set, ",") + `]}`)},
+		}},
+		CacheEntries: 64,
+		ClockSkew:    o.skew,
+		Now:          func() time.Time { return o.now },
+		Observer:     func(validator.Event) {},
+	})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(v.Close)
+	return v, o
+}
+
+// compare verifies a token twice, so that the cache is asked too, and holds the
+// answer against the oracle's.
+func compare(t *testing.T, v *validator.Validator, o *oracle, token string) {
+	t.Helper()
+	want, refusal := o.judge(token)
+	for _, when := range []string{"first", "again"} {
+		tok, err := v.Verify(t.Context(), token)
+		if err != nil {
+			e, ok := errors.AsType[*validator.Error](err)
+			if !ok || errors.Is(err, validator.ErrUnavailable) || e.Description() == "" {
+				t.Fatalf("%s: no answer about the token: %v", when, err)
+			}
+			continue
+		}
+		if refusal != nil {
+			t.Fatalf("%s: let in, and the oracle says: %v", when, refusal)
+		}
+		got := verdict{want.subject, tok.Audience(), slices.Collect(tok.Scopes().All())}
+		if want.subject != nil {
+			got.subject = tok.Subject()
+		}
+		if diff := cmp.Diff(want, got, cmp.AllowUnexported(verdict{})); diff != "" {
+			t.Fatalf("%s: read differently: %s", when, diff)
+		}
+	}
+}
+
+// edSigned is a token of exactly this header and payload, well signed.
+func edSigned(header, payload []byte) string {
+	segment := base64.RawURLEncoding.EncodeToString
+	input := segment(header) + "." + segment(payload)
+	return input + "." + segment(ed25519.Sign(fuzzSigner(), []byte(input)))
+}
+
+var fuzzSigner = sync.OnceValue(func() ed25519.PrivateKey {
+	return testdata.PrivateKey("ed25519-a").(ed25519.PrivateKey)
+})
+
+const (
+	fuzzHeader  = `{"alg":"EdDSA","kid":"ed25519-a","typ":"at+jwt"}`
+	fuzzPayload = `{"iss":"https://issuer.example.test","aud":"https://api.example.test","exp":1781528400,"sub":"svc","scope":"orders:read"}`
+)
+
+// FuzzHeader signs any header, over claims that are good.
+func FuzzHeader(f *testing.F) {
+	v, o := fuzzPair(f)
+	f.Add([]byte(fuzzHeader))
+	f.Fuzz(func(t *testing.T, header []byte) { compare(t, v, o, edSigned(header, []byte(fuzzPayload))) })
+}
+
+// FuzzClaims signs any claims, under a header that is good.
+func FuzzClaims(f *testing.F) {
+	v, o := fuzzPair(f)
+	f.Add([]byte(fuzzPayload))
+	f.Fuzz(func(t *testing.T, claims []byte) { compare(t, v, o, edSigned([]byte(fuzzHeader), claims)) })
+}
+
+// FuzzVerify takes any text for a token.
+func FuzzVerify(f *testing.F) {
+	v, o := fuzzPair(f)
+	f.Add(edSigned([]byte(fuzzHeader), []byte(fuzzPayload)))
+	f.Fuzz(func(t *testing.T, token string) { compare(t, v, o, token) })
+}
+
+// TestOracle holds the oracle against the catalogue: a fuzz target is worth as
+// much as its oracle is.
+func TestOracle(t *testing.T) {
+	c := hostile.New(t)
+	o := &oracle{
+		issuer: c.Issuer.URL(), audience: issuertest.Audience, now: hostile.Now(), skew: hostile.ClockSkew,
+		keys: make(map[string]oracleKey),
+	}
+	for _, name := range fuzzKeys {
+		public := testdata.PrivateKey(name).Public()
+		o.keys[name] = oracleKey{public, algsOf(public)}
+	}
+	o.keys["twins"] = oracleKey{testdata.PrivateKey("rsa-2048-c").Public(), []string{"RS256"}}
+	for _, tc := range c.Cases {
+		if tc.Config != hostile.Plain || tc.Want == "size" {
+			continue // the oracle knows no other configuration and no size
+		}
+		_, err := o.judge(tc.Token)
+		if good := tc.Want == "" || tc.Want == "scope"; good != (err == nil) {
+			t.Errorf("%s, wanted %q: %v", tc.Name, tc.Want, err)
+		}
+	}
+}
