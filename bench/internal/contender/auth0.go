@@ -1,0 +1,74 @@
+package contender
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+
+	jwtmiddleware "github.com/auth0/go-jwt-middleware/v3"
+	"github.com/auth0/go-jwt-middleware/v3/jwks"
+	"github.com/auth0/go-jwt-middleware/v3/validator"
+
+	"github.com/m2mguard/m2mguard/bench/internal/fixture"
+	"github.com/m2mguard/m2mguard/validator/issuertest"
+)
+
+// auth0Claims are read beside the registered ones. Their validation is where
+// the documentation looks at scopes.
+type auth0Claims struct {
+	Scope    string `json:"scope"`
+	ClientID string `json:"client_id"`
+}
+
+// Validate is part of validator.CustomClaims.
+func (c *auth0Claims) Validate(context.Context) error { return granted(c.Scope) }
+
+func newAuth0(f *fixture.Fixture) (*validator.Validator, error) {
+	issuer, err := url.Parse(f.URL())
+	if err != nil {
+		return nil, err
+	}
+	keys, err := jwks.NewCachingProvider(jwks.WithIssuerURL(issuer))
+	if err != nil {
+		return nil, err
+	}
+	return validator.New(
+		validator.WithKeyFunc(keys.KeyFunc),
+		validator.WithAlgorithm(validator.SignatureAlgorithm(f.Algorithm)),
+		validator.WithIssuer(f.URL()),
+		validator.WithAudience(issuertest.Audience),
+		validator.WithAllowedClockSkew(skew),
+		validator.WithCustomClaims(func() *auth0Claims { return new(auth0Claims) }),
+	)
+}
+
+func auth0(f *fixture.Fixture) (*Contender, error) {
+	v, err := newAuth0(f)
+	if err != nil {
+		return nil, err
+	}
+	return &Contender{
+		Name:    "auth0 go-jwt-middleware",
+		Modules: []string{"github.com/auth0/go-jwt-middleware/v3", "github.com/lestrrat-go/jwx/v3"},
+		Setup:   "validator.New with CachingProvider by discovery, one algorithm, issuer, audience and custom claims for the scope.",
+		Allows: func(ctx context.Context, raw string) error {
+			_, err := v.ValidateToken(ctx, raw)
+			return err
+		},
+		Close: nothing,
+	}, nil
+}
+
+// Auth0Middleware is the middleware that the library is named after, for whole
+// requests.
+func Auth0Middleware(f *fixture.Fixture) (func(http.Handler) http.Handler, error) {
+	v, err := newAuth0(f)
+	if err != nil {
+		return nil, err
+	}
+	m, err := jwtmiddleware.New(jwtmiddleware.WithValidator(v))
+	if err != nil {
+		return nil, err
+	}
+	return m.CheckJWT, nil
+}

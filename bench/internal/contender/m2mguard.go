@@ -1,0 +1,83 @@
+package contender
+
+import (
+	"context"
+
+	"github.com/m2mguard/m2mguard/bench/internal/fixture"
+	"github.com/m2mguard/m2mguard/introspection"
+	"github.com/m2mguard/m2mguard/scopes"
+	"github.com/m2mguard/m2mguard/validator"
+	"github.com/m2mguard/m2mguard/validator/issuertest"
+)
+
+// M2MGuard is ours, as NewValidator makes it.
+func M2MGuard(f *fixture.Fixture, change func(*validator.Config)) (*Contender, error) {
+	v, err := NewValidator(f, change)
+	if err != nil {
+		return nil, err
+	}
+	return ours(v, "validator.New with issuer and audience, everything else by default; keys by discovery."), nil
+}
+
+// NewValidator is the quick start's configuration, with the keys fetched. change
+// alters it and may be nil.
+func NewValidator(f *fixture.Fixture, change func(*validator.Config)) (*validator.Validator, error) {
+	cfg := validator.Config{Issuers: []validator.Issuer{{
+		URL:      f.URL(),
+		Audience: []string{issuertest.Audience},
+	}}}
+	if change != nil {
+		change(&cfg)
+	}
+	v, err := validator.New(cfg)
+	if err != nil {
+		return nil, err
+	}
+	if err := v.Ready(context.Background()); err != nil {
+		v.Close()
+		return nil, err
+	}
+	return v, nil
+}
+
+// NoCache switches the verified-token cache off, so that every token is seen
+// for the first time.
+func NoCache(cfg *validator.Config) { cfg.CacheEntries = -1 }
+
+// M2MGuardOpaque is ours for opaque tokens. change alters how it introspects
+// and may be nil.
+func M2MGuardOpaque(f *fixture.Fixture, change func(*introspection.Config)) (*Contender, error) {
+	asks := introspection.Config{
+		Endpoint: f.IntrospectionURL(),
+		Auth:     introspection.ClientSecretBasic(issuertest.ClientID, introspection.Secret(issuertest.ClientSecret)),
+	}
+	if change != nil {
+		change(&asks)
+	}
+	v, err := validator.New(validator.Config{Issuers: []validator.Issuer{{
+		URL:           f.URL(),
+		Audience:      []string{issuertest.Audience},
+		Introspection: &asks,
+	}}})
+	if err != nil {
+		return nil, err
+	}
+	return ours(v, "validator.New with issuer, audience and introspection, everything else by default."), nil
+}
+
+func ours(v *validator.Validator, setup string) *Contender {
+	rule := scopes.All(fixture.Scope)
+	return &Contender{
+		Name:    "m2mguard",
+		Modules: []string{"github.com/m2mguard/m2mguard"},
+		Setup:   setup,
+		Allows: func(ctx context.Context, raw string) error {
+			token, err := v.Verify(ctx, raw)
+			if err != nil {
+				return err
+			}
+			return token.Check(rule)
+		},
+		Close: v.Close,
+	}
+}

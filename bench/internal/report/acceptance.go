@@ -1,0 +1,161 @@
+package report
+
+import (
+	"fmt"
+
+	"github.com/m2mguard/m2mguard/bench/internal/measure"
+	"github.com/m2mguard/m2mguard/bench/internal/suite"
+)
+
+// Line is one thing that m2mguard promises of its speed, and whether this run
+// kept it.
+type Line struct {
+	What, Bound, Measured string
+	OK                    bool
+}
+
+// Acceptance compares a run with what was promised. "The primitive" in it is the
+// bare one of package contender.
+func Acceptance(r *suite.Results) []Line {
+	var lines []Line
+	lines = append(lines, seenBefore(r)...)
+	lines = append(lines, firstTime(r)...)
+	lines = append(lines, wholeRequests(r)...)
+	lines = append(lines, rejections(r)...)
+	lines = append(lines, manyTokens(r)...)
+	return append(lines, manyIssuers(r)...)
+}
+
+// atLeast and atMost make lines about a ratio.
+func atLeast(what string, bound, ratio float64) Line {
+	return Line{what, fmt.Sprintf("at least %g times faster", bound), fmt.Sprintf("%.0f times", ratio), ratio >= bound}
+}
+
+func atMost(what string, bound, ratio float64) Line {
+	return Line{what, fmt.Sprintf("at most %.2f times", bound), fmt.Sprintf("%.3f times", ratio), ratio <= bound}
+}
+
+func allocations(what string, bound uint64, measured uint64) Line {
+	return Line{what, fmt.Sprintf("at most %d", bound), fmt.Sprint(measured), measured <= bound}
+}
+
+func share(what string, percent, of float64) Line {
+	return Line{what, fmt.Sprintf("at most %g %% of an RS256 primitive", percent), fmt.Sprintf("%.2f %%", of*100), of*100 <= percent}
+}
+
+// both calls f for one goroutine and for all cores.
+func both(p suite.Pair, f func(measure.Results, string) Line) []Line {
+	return []Line{f(p.One, "one goroutine"), f(p.All, "all cores")}
+}
+
+func seenBefore(r *suite.Results) []Line {
+	jwt := r.Verify[0].Pair // RS256
+	lines := both(jwt, func(g measure.Results, cores string) Line {
+		return atLeast("JWT seen before, against the fastest peer, "+cores, 100, suite.FastestPeer(g).Time/g.Get(suite.Seen).Time)
+	})
+	lines = append(lines, both(r.Opaque, func(g measure.Results, cores string) Line {
+		return atLeast("opaque token seen before, against the peer without issuer and network, "+cores, 50,
+			g.Get(suite.PeerAlone).Time/g.Get(suite.OpaqueSeen).Time)
+	})...)
+	lines = append(lines, both(jwt, func(g measure.Results, cores string) Line {
+		return allocations("JWT seen before, allocations, "+cores, 0, g.Get(suite.Seen).Allocs)
+	})...)
+	return append(lines, both(r.Opaque, func(g measure.Results, cores string) Line {
+		return allocations("opaque token seen before, allocations, "+cores, 0, g.Get(suite.OpaqueSeen).Allocs)
+	})...)
+}
+
+// firstBounds are how many times the primitive a first sight may cost.
+var firstBounds = map[string]float64{"RS256": 1.12, "ES256": 1.10, "EdDSA": 1.10}
+
+func firstTime(r *suite.Results) []Line {
+	var lines []Line
+	for _, v := range r.Verify {
+		if bound, ok := firstBounds[v.Algorithm]; ok {
+			ratio := v.One.Get(suite.First).Time / v.One.Get(suite.Bare).Time
+			lines = append(lines, atMost(v.Algorithm+" first time, against the primitive", bound, ratio))
+		}
+	}
+	for _, v := range r.Verify {
+		first, peer := v.One.Get(suite.First), suite.FastestPeer(v.One)
+		lines = append(lines, Line{
+			What:     v.Algorithm + " first time, against the fastest peer",
+			Bound:    "faster",
+			Measured: fmt.Sprintf("%.2f of %s's", first.Time/peer.Time, peer.Name),
+			OK:       first.Time < peer.Time,
+		})
+	}
+	for _, v := range r.Verify {
+		first, primitive := v.One.Get(suite.First), v.One.Get(suite.Primitive)
+		lines = append(lines, allocations(v.Algorithm+" first time, allocations above the primitive through jwx", 12, first.Allocs-min(first.Allocs, primitive.Allocs)))
+	}
+	return lines
+}
+
+func wholeRequests(r *suite.Results) []Line {
+	bounds := map[string]struct {
+		percent float64
+		allocs  uint64
+	}{"net/http": {3, 3}, "Echo": {4, 5}, "Gin": {4, 5}}
+	var lines []Line
+	for _, framework := range suite.Frameworks {
+		g := r.Requests.One
+		plain, protected := g.Get(framework), g.Get(suite.Protected(framework))
+		lines = append(lines,
+			share(framework+" request, seen before, above the unprotected handler", bounds[framework].percent,
+				(protected.Time-plain.Time)/g.Get(suite.Bare).Time),
+			allocations(framework+" request, allocations above the unprotected handler", bounds[framework].allocs,
+				protected.Allocs-min(protected.Allocs, plain.Allocs)))
+	}
+	return lines
+}
+
+func rejections(r *suite.Results) []Line {
+	var lines []Line
+	for _, kind := range r.Rejected {
+		g := kind.One
+		lines = append(lines, share("rejected: "+kind.Kind, 7, g.Get(suite.Ours).Time/g.Get(suite.Bare).Time))
+	}
+	return lines
+}
+
+func manyTokens(r *suite.Results) []Line {
+	most := r.Reuse[len(r.Reuse)-1]
+	lines := []Line{
+		{
+			What:     fmt.Sprintf("cache under %s distinct tokens, memory", thousands(r.Memory.Distinct)),
+			Bound:    "at most " + megabytes(r.Memory.Bound) + ", by the documented formula",
+			Measured: megabytes(r.Memory.Total), OK: r.Memory.Total <= r.Memory.Bound,
+		},
+		{
+			What:     fmt.Sprintf("cache full of tokens of %s bytes, memory", thousands(r.LongMemory.TokenBytes)),
+			Bound:    "at most " + megabytes(r.LongMemory.Bound) + ", by the documented formula",
+			Measured: megabytes(r.LongMemory.Total), OK: r.LongMemory.Total <= r.LongMemory.Bound,
+		},
+		atMost(fmt.Sprintf("%s distinct tokens, a miss, against a first time without cache, medians", thousands(most.Distinct)), missBound, most.Miss/most.Uncached),
+	}
+	for _, reuse := range r.Reuse {
+		points := (reuse.Ideal - reuse.Hits) * 100
+		lines = append(lines, Line{
+			What:     "hit rate below an ideal LRU's, distinct tokens: " + thousands(reuse.Distinct),
+			Bound:    "at most 5 points",
+			Measured: fmt.Sprintf("%.2f points", points), OK: points <= 5,
+		})
+	}
+	return lines
+}
+
+// missBound allows a miss what the clock and the scheduler make two medians of
+// the same thing differ by, and nothing that could be called a cost.
+const missBound = 1.05
+
+func manyIssuers(r *suite.Results) []Line {
+	var lines []Line
+	for _, tokens := range []int{1, 100} {
+		lines = append(lines, both(r.Issuers, func(g measure.Results, cores string) Line {
+			many, one := g.Get(suite.IssuersSubject(100, tokens)), g.Get(suite.IssuersSubject(1, tokens))
+			return atMost(fmt.Sprintf("100 issuers against one, tokens in use: %d, %s", tokens, cores), 1.2, many.Time/one.Time)
+		})...)
+	}
+	return lines
+}

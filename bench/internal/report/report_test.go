@@ -1,0 +1,122 @@
+package report_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/m2mguard/m2mguard/bench/internal/measure"
+	"github.com/m2mguard/m2mguard/bench/internal/report"
+	"github.com/m2mguard/m2mguard/bench/internal/reuse"
+	"github.com/m2mguard/m2mguard/bench/internal/suite"
+)
+
+// results are those of a run that just keeps every promise.
+func results() *suite.Results {
+	both := func(group ...measure.Result) suite.Pair { return suite.Pair{One: group, All: group} }
+	r := &suite.Results{
+		Opaque: both(
+			measure.Result{Name: suite.OpaqueSeen, Time: 400},
+			measure.Result{Name: suite.PeerAlone, Time: 20_000},
+		),
+		Requests: both(
+			measure.Result{Name: suite.Bare, Time: 30_000},
+			measure.Result{Name: "net/http", Time: 100},
+			measure.Result{Name: suite.Protected("net/http"), Time: 1000, Allocs: 3},
+			measure.Result{Name: "Echo", Time: 200, Allocs: 1},
+			measure.Result{Name: suite.Protected("Echo"), Time: 1400, Allocs: 6},
+			measure.Result{Name: "Gin", Time: 300, Allocs: 1},
+			measure.Result{Name: suite.Protected("Gin"), Time: 1500, Allocs: 6},
+			measure.Result{Name: suite.Auth0Request, Time: 80_000},
+		),
+		Issuers: both(
+			measure.Result{Name: suite.IssuersSubject(1, 1), Time: 300},
+			measure.Result{Name: suite.IssuersSubject(1, 100), Time: 400},
+			measure.Result{Name: suite.IssuersSubject(100, 1), Time: 360},
+			measure.Result{Name: suite.IssuersSubject(100, 100), Time: 480},
+		),
+		Reuse:      []reuse.Result{{Distinct: 1_000_000, Draws: 1_000_000, Hits: 0.55, Ideal: 0.6, Hit: 300, Miss: 60_000, Uncached: 60_000}},
+		Memory:     reuse.Memory{Entries: 10, Total: 1000, Bound: 1000},
+		LongMemory: reuse.Memory{Entries: 10, Total: 2000, Bound: 2000},
+	}
+	for algorithm, first := range map[string]float64{"RS256": 33_600, "PS256": 40_000, "ES256": 33_000, "EdDSA": 33_000} {
+		r.Verify = append(r.Verify, suite.Verify{Algorithm: algorithm, Pair: both(
+			measure.Result{Name: suite.Seen, Time: 400},
+			measure.Result{Name: suite.First, Time: first, Allocs: 22},
+			measure.Result{Name: suite.FirstCached, Time: first},
+			measure.Result{Name: suite.Bare, Time: 30_000, Allocs: 9},
+			measure.Result{Name: suite.Primitive, Time: 30_000, Allocs: 10},
+			measure.Result{Name: "fast", Time: 40_001},
+			measure.Result{Name: "slow", Time: 90_000},
+		)})
+	}
+	slices.SortFunc(r.Verify, func(a, b suite.Verify) int { return -strings.Compare(a.Algorithm, b.Algorithm) }) // RS256 first
+	for _, kind := range []string{"malformed", "wrong alg", "unknown kid", "foreign issuer", "expired"} {
+		r.Rejected = append(r.Rejected, suite.Rejected{Kind: kind, Pair: both(
+			measure.Result{Name: suite.Bare, Time: 30_000},
+			measure.Result{Name: suite.Ours, Time: 2099},
+			measure.Result{Name: "fast", Time: 5000},
+		)})
+	}
+	return r
+}
+
+func missed(r *suite.Results) []string {
+	var missed []string
+	for _, line := range report.Acceptance(r) {
+		if !line.OK {
+			missed = append(missed, line.What)
+		}
+	}
+	return missed
+}
+
+func TestAcceptanceKeepsWhatIsJustEnough(t *testing.T) {
+	if m := missed(results()); m != nil {
+		t.Errorf("missed %q, wanted nothing", m)
+	}
+}
+
+func TestAcceptanceMissesWhatIsTooMuch(t *testing.T) {
+	set := func(group measure.Results, name string, change func(*measure.Result)) {
+		i := slices.IndexFunc(group, func(r measure.Result) bool { return r.Name == name })
+		change(&group[i])
+	}
+	slower := func(r *measure.Result) { r.Time *= 1.01 }
+	greedier := func(r *measure.Result) { r.Allocs++ }
+	for _, c := range []struct {
+		name   string
+		change func(*suite.Results)
+		want   string // a part of each missed line
+	}{
+		{"seen before", func(r *suite.Results) { set(r.Verify[0].One, suite.Seen, slower) }, "JWT seen before, against the fastest peer"},
+		{"seen before allocates", func(r *suite.Results) { set(r.Verify[0].One, suite.Seen, greedier) }, "JWT seen before, allocations"},
+		{"opaque seen before", func(r *suite.Results) { set(r.Opaque.One, suite.OpaqueSeen, slower) }, "opaque token seen before, against"},
+		{"first time", func(r *suite.Results) { set(r.Verify[0].One, suite.First, slower) }, "RS256 first time, against the primitive"},
+		{"a faster peer", func(r *suite.Results) {
+			set(r.Verify[1].One, "slow", func(m *measure.Result) { m.Time = 39_999 })
+		}, "PS256 first time, against the fastest peer"},
+		{"first time allocates", func(r *suite.Results) { set(r.Verify[2].One, suite.First, greedier) }, "EdDSA first time, allocations"},
+		{"request", func(r *suite.Results) { set(r.Requests.One, suite.Protected("Gin"), slower) }, "Gin request, seen before"},
+		{"request allocates", func(r *suite.Results) { set(r.Requests.One, suite.Protected("Echo"), greedier) }, "Echo request, allocations"},
+		{"rejection", func(r *suite.Results) { set(r.Rejected[2].One, suite.Ours, slower) }, "rejected: unknown kid"},
+		{"memory", func(r *suite.Results) { r.Memory.Total++ }, "distinct tokens, memory"},
+		{"memory of long tokens", func(r *suite.Results) { r.LongMemory.Total++ }, "cache full of tokens of"},
+		{"miss", func(r *suite.Results) { r.Reuse[0].Miss *= 1.06 }, "a miss, against a first time"},
+		{"hit rate", func(r *suite.Results) { r.Reuse[0].Hits -= 0.001 }, "hit rate below"},
+		{"issuers", func(r *suite.Results) { set(r.Issuers.All, suite.IssuersSubject(100, 100), slower) }, "100 issuers against one, tokens in use: 100, all cores"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := results()
+			// One and All share their results above; a change is of one of them.
+			for i := range r.Verify {
+				r.Verify[i].All = slices.Clone(r.Verify[i].All)
+			}
+			r.Opaque.All, r.Requests.All, r.Issuers.All = slices.Clone(r.Opaque.All), slices.Clone(r.Requests.All), slices.Clone(r.Issuers.All)
+			c.change(r)
+			if m := missed(r); len(m) != 1 || !strings.Contains(m[0], c.want) {
+				t.Errorf("missed %q, wanted one line with %q", m, c.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,81 @@
+package suite
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/m2mguard/m2mguard/bench/internal/contender"
+	"github.com/m2mguard/m2mguard/bench/internal/fixture"
+	"github.com/m2mguard/m2mguard/bench/internal/measure"
+	"github.com/m2mguard/m2mguard/introspection"
+)
+
+// Names of the subjects with opaque tokens.
+const (
+	OpaqueSeen     = "m2mguard, seen before"
+	OpaqueUpstream = "m2mguard, asking the issuer"
+	OpaqueAlone    = "m2mguard, asking, without issuer and network"
+	PeerUpstream   = "zitadel/oidc rs, asking the issuer"
+	PeerAlone      = "zitadel/oidc rs, asking, without issuer and network"
+)
+
+func (s *suite) opaque() error {
+	defer s.tidy()
+	f, err := s.fixture("RS256")
+	if err != nil {
+		return err
+	}
+	raw := f.Opaque(f.Claims())
+	client, err := contender.Canned(f, raw)
+	if err != nil {
+		return err
+	}
+	seen, err := s.keep(contender.M2MGuardOpaque(f, nil))
+	if err != nil {
+		return err
+	}
+	upstream, err := s.keep(contender.M2MGuardOpaque(f, askAlways(nil)))
+	if err != nil {
+		return err
+	}
+	alone, err := s.keep(contender.M2MGuardOpaque(f, askAlways(client)))
+	if err != nil {
+		return err
+	}
+	peer, err := s.keep(contender.Zitadel(f, nil))
+	if err != nil {
+		return err
+	}
+	peerAlone, err := s.keep(contender.Zitadel(f, client))
+	if err != nil {
+		return err
+	}
+	s.describe(peer)
+	s.results.Opaque, err = s.pair("opaque tokens", []measure.Subject{
+		{Name: OpaqueSeen, Worker: allows(seen, raw)},
+		{Name: OpaqueUpstream, Worker: ownToken(upstream, f)},
+		{Name: PeerUpstream, Worker: ownToken(peer, f)},
+		{Name: OpaqueAlone, Worker: ownToken(alone, f)},
+		{Name: PeerAlone, Worker: ownToken(peerAlone, f)},
+	})
+	return err
+}
+
+// askAlways takes away the result cache and the limit on first sights, so that
+// every call asks. client may be nil for the default.
+func askAlways(client *http.Client) func(*introspection.Config) {
+	return func(cfg *introspection.Config) {
+		cfg.CacheEntries, cfg.PositiveLifetime, cfg.MaxPerSecond = -1, -1, -1
+		cfg.HTTPClient = client
+	}
+}
+
+// ownToken is a worker with a token of its own: callers with the same one would
+// share a question.
+func ownToken(c *contender.Contender, f *fixture.Fixture) func() func(int) error {
+	ctx := context.Background()
+	return func() func(int) error {
+		raw := f.Opaque(f.Claims())
+		return func(int) error { return c.Allows(ctx, raw) }
+	}
+}

@@ -1,0 +1,137 @@
+// Package suite is the list of what one run measures.
+package suite
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/m2mguard/m2mguard/bench/internal/contender"
+	"github.com/m2mguard/m2mguard/bench/internal/fixture"
+	"github.com/m2mguard/m2mguard/bench/internal/measure"
+	"github.com/m2mguard/m2mguard/bench/internal/reuse"
+)
+
+// Options say how much to measure.
+type Options struct {
+	measure.Options
+	// Tokens is how many distinct tokens there are where there are many.
+	Tokens int
+	// Log is told what is under way.
+	Log func(format string, args ...any)
+}
+
+// Names of subjects, beside those of the contenders.
+const (
+	Seen        = "m2mguard, seen before"
+	First       = "m2mguard, first time"
+	FirstCached = "m2mguard, first time, into the cache"
+	Bare        = "bare primitive"
+	Primitive   = "primitive through jwx"
+	Ours        = "m2mguard"
+)
+
+// Results is everything that one run measured.
+type Results struct {
+	Verify   []Verify
+	Rejected []Rejected
+	Opaque   Pair
+	Requests Pair
+	Issuers  Pair
+	Reuse    []reuse.Result
+	// Memory is that of the cache under tokens as everywhere, and under the
+	// longest that it takes.
+	Memory, LongMemory reuse.Memory
+	// Contenders say how each party was set up.
+	Contenders []Contender
+	Elapsed    time.Duration
+}
+
+// Contender describes one party.
+type Contender struct {
+	Name, Setup string
+	Modules     []string
+}
+
+// Pair is one group on one goroutine and on all cores.
+type Pair struct{ One, All measure.Results }
+
+// Verify is what good JWTs of one algorithm cost.
+type Verify struct {
+	Algorithm  string
+	TokenBytes int
+	Pair
+}
+
+// Rejected is what one kind of bad JWT costs.
+type Rejected struct {
+	Kind string
+	Pair
+}
+
+// Run measures everything.
+func Run(o Options) (*Results, error) {
+	begun := time.Now()
+	s := &suite{Options: o, results: new(Results)}
+	steps := []func() error{s.verify, s.rejected, s.opaque, s.requests, s.issuers, s.reuse}
+	for _, step := range steps {
+		if err := step(); err != nil {
+			return nil, err
+		}
+	}
+	s.results.Elapsed = time.Since(begun)
+	return s.results, nil
+}
+
+type suite struct {
+	Options
+	results *Results
+	cleanup []func()
+}
+
+// pair measures a group on one goroutine and on all cores.
+func (s *suite) pair(what string, group []measure.Subject) (p Pair, err error) {
+	s.Log("%s: %d subjects", what, len(group))
+	if p.One, err = measure.Run(group, measure.One, s.Options.Options); err != nil {
+		return p, fmt.Errorf("%s: %w", what, err)
+	}
+	if p.All, err = measure.Run(group, measure.All, s.Options.Options); err != nil {
+		return p, fmt.Errorf("%s, all cores: %w", what, err)
+	}
+	return p, nil
+}
+
+// later keeps what is to be closed at the end of a step.
+func (s *suite) later(f func()) { s.cleanup = append(s.cleanup, f) }
+
+// tidy closes it, the youngest first.
+func (s *suite) tidy() {
+	for _, f := range slices.Backward(s.cleanup) {
+		f()
+	}
+	s.cleanup = nil
+}
+
+// fixture starts an issuer for one step.
+func (s *suite) fixture(algorithm string) (*fixture.Fixture, error) {
+	f, err := fixture.New(algorithm)
+	if err == nil {
+		s.later(f.Close)
+	}
+	return f, err
+}
+
+// keep closes a contender at the end of a step.
+func (s *suite) keep(c *contender.Contender, err error) (*contender.Contender, error) {
+	if err == nil {
+		s.later(c.Close)
+	}
+	return c, err
+}
+
+// describe adds contenders to the report.
+func (s *suite) describe(contenders ...*contender.Contender) {
+	for _, c := range contenders {
+		s.results.Contenders = append(s.results.Contenders, Contender{Name: c.Name, Setup: c.Setup, Modules: c.Modules})
+	}
+}

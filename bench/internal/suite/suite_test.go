@@ -1,0 +1,75 @@
+package suite_test
+
+import (
+	"bytes"
+	"encoding/xml"
+	"errors"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/m2mguard/m2mguard/bench/internal/chart"
+	"github.com/m2mguard/m2mguard/bench/internal/measure"
+	"github.com/m2mguard/m2mguard/bench/internal/report"
+	"github.com/m2mguard/m2mguard/bench/internal/suite"
+)
+
+func TestMain(m *testing.M) {
+	slog.SetLogLoggerLevel(slog.LevelWarn) // key sets are fetched and change all the time
+	os.Exit(m.Run())
+}
+
+// A run on the smallest scale, to the last page of the report.
+func TestRunReportAndCharts(t *testing.T) {
+	results, err := suite.Run(suite.Options{
+		Options: measure.Options{Count: 1, Batch: 100 * time.Microsecond},
+		Tokens:  200,
+		Log:     t.Logf,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(results.Verify) != 4 || len(results.Rejected) != 5 || len(results.Reuse) != 3 {
+		t.Errorf("%d algorithms, %d rejections, %d numbers of tokens, wanted 4, 5 and 3",
+			len(results.Verify), len(results.Rejected), len(results.Reuse))
+	}
+
+	text := report.Markdown(results, report.Run{Command: "go run .", Count: 1, Batch: time.Millisecond})
+	for _, c := range results.Contenders {
+		if !strings.Contains(text, "**"+c.Name+"** (") {
+			t.Errorf("the report does not say how %s was set up", c.Name)
+		}
+	}
+	for _, line := range report.Acceptance(results) {
+		if !strings.Contains(text, line.What) {
+			t.Errorf("the report leaves out %q", line.What)
+		}
+	}
+	if strings.Contains(text, "NaN") || strings.Contains(text, "Inf") {
+		t.Errorf("the report holds what is no number:\n%s", text)
+	}
+
+	charts, err := chart.All(results)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, svg := range charts {
+		if err := wellFormed(svg); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func wellFormed(document []byte) error {
+	decoder := xml.NewDecoder(bytes.NewReader(document))
+	for {
+		if _, err := decoder.Token(); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+	}
+}
