@@ -33,11 +33,17 @@ type Request struct {
 	Form url.Values
 	// Header holds the header fields; Accept is set.
 	Header http.Header
+
+	secret string // the one that a clientSecret put into it
 }
 
 // SecretFunc returns the client secret as it is now. It is called for every
 // request to the endpoint, so a secret that rotates in a file or a vault needs
 // no restart; it should answer from memory.
+//
+// The server and the vault need not change at the same instant. If the vault is
+// first, the secret that was accepted last goes on serving until the server
+// follows. If the server is first, a request waits up to 200 ms for the vault.
 type SecretFunc func(ctx context.Context) (string, error)
 
 // Secret returns a [SecretFunc] for a secret that never changes.
@@ -82,8 +88,13 @@ func (a *clientSecret) Authenticate(ctx context.Context, req *Request) error {
 	if secret == "" {
 		return errors.New("the client secret is empty")
 	}
-	a.put(req, a.id, secret)
+	a.authenticateWith(req, secret)
 	return nil
+}
+
+func (a *clientSecret) authenticateWith(req *Request, secret string) {
+	a.put(req, a.id, secret)
+	req.secret = secret
 }
 
 // faults says what is wrong with the method as it was configured.

@@ -82,7 +82,8 @@ func find(store *otter.Cache[cacheKey, *entry], k cacheKey) *entry {
 
 // put keeps r in place of what was known before, and returns what counts now:
 // a newer inactive answer wins over an active one that arrives late, so that a
-// revocation, once seen, stays seen.
+// revocation, once seen, stays seen. Where the clock cannot tell which of two
+// is newer, the inactive one counts.
 func (s *results) put(k cacheKey, r *Result) *Result {
 	if s.active == nil {
 		return r
@@ -93,7 +94,7 @@ func (s *results) put(k cacheKey, r *Result) *Result {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if old := s.lastInactive(k); old != nil && old.askedAt.After(r.askedAt) {
+	if old := s.lastInactive(k); old != nil && !old.askedAt.Before(r.askedAt) {
 		return old.Result
 	}
 	if old := s.lastActive(k); old != nil && old.askedAt.After(r.askedAt) {

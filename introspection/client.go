@@ -15,13 +15,14 @@ import (
 // Client asks one introspection endpoint as one OAuth client. It is safe for
 // concurrent use; make it with [New].
 type Client struct {
-	cfg     Config
-	http    *fetch.Client
-	where   locator
-	results *results
-	flights singleflight.Group // by cacheKey
-	calls   detached
-	failing atomic.Bool // since the last usable answer
+	cfg      Config
+	http     *fetch.Client
+	where    locator
+	results  *results
+	flights  singleflight.Group // by cacheKey
+	calls    detached
+	failing  atomic.Bool // since the last usable answer
+	accepted atomic.Pointer[acceptedSecret]
 
 	firstSights *lane
 	renewals    *lane // for tokens last seen active

@@ -152,6 +152,9 @@ func (c Config) check() error {
 	case interface{ faults() []error }:
 		faults = append(faults, auth.faults()...)
 	}
+	if _, byCertificate := c.Auth.(tlsClientAuth); byCertificate && c.HTTPClient == nil {
+		add("Config.HTTPClient is missing: TLSClientAuth needs one that presents the client certificate (RFC 8705 §2)")
+	}
 	if c.RefreshAhead < 0 || (c.RefreshAhead > 0 && c.RefreshAhead >= c.PositiveLifetime) {
 		add("Config.RefreshAhead is %v, wanted 0 or more and less than PositiveLifetime (%v)", c.RefreshAhead, c.PositiveLifetime)
 	}

@@ -22,6 +22,18 @@
 // nothing about the token: the caller gets an [UnavailableError], and the
 // failure is not remembered.
 //
+// With Config.Answers the answer must be signed (RFC 9701): the verifier proves
+// it, what it returns is read in the same way, and an answer in plain JSON
+// counts as none.
+//
+// # How this resource server authenticates
+//
+// By a secret ([ClientSecretBasic], [ClientSecretPost]), by a private key
+// ([PrivateKeyJWT], RFC 7523), by a client certificate ([TLSClientAuth], RFC
+// 8705), by an access token of its own ([BearerToken]), or by a [ClientAuth] of
+// the user's. Each is asked anew for every request, so that secrets, keys and
+// tokens can rotate without a restart.
+//
 // # What is remembered
 //
 // Answers are held under HMAC-SHA-256 of endpoint and token, with a random key

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/textproto"
 	"net/url"
-	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,8 +21,8 @@ import (
 // longestPause bounds what a Retry-After can ask for.
 const longestPause = 5 * time.Minute
 
-// exchange asks the endpoint about token, once, or twice if it refused a secret
-// that has been rotated in the meantime.
+// exchange asks the endpoint about token, more than once only if it refuses
+// credentials that are being rotated.
 func (c *Client) exchange(ctx context.Context, endpoint, token string) (*Result, *UnavailableError) {
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.RequestTimeout)
 	defer cancel()
@@ -31,14 +30,7 @@ func (c *Client) exchange(ctx context.Context, endpoint, token string) (*Result,
 	if err != nil {
 		return nil, unavailable(fmt.Errorf("client authentication for %s: %w", bare(endpoint), err), 0)
 	}
-	askedAt := time.Now()
-	res, err := c.send(ctx, req)
-	if err == nil && refusesClient(res) {
-		if again, authErr := c.request(ctx, endpoint, token); authErr == nil && !reflect.DeepEqual(req, again) {
-			askedAt = time.Now()
-			res, err = c.send(ctx, again)
-		}
-	}
+	res, askedAt, err := c.sendAuthenticated(ctx, req)
 	if err != nil {
 		failure := unavailable(err, 0)
 		failure.aboutToken = errors.Is(err, fetch.ErrTooLarge)
@@ -77,8 +69,14 @@ func (c *Client) read(ctx context.Context, res fetch.Response) (*Result, error) 
 	return decode(body)
 }
 
-// request builds the request for token (RFC 7662 §2.1) and authenticates it.
+// request builds the request for token and authenticates it.
 func (c *Client) request(ctx context.Context, endpoint, token string) (*Request, error) {
+	req := c.unauthenticated(endpoint, token)
+	return req, c.cfg.Auth.Authenticate(ctx, req)
+}
+
+// unauthenticated builds the request for token (RFC 7662 §2.1).
+func (c *Client) unauthenticated(endpoint, token string) *Request {
 	req := &Request{
 		Endpoint: endpoint,
 		Form:     url.Values{"token": {token}, "token_type_hint": {"access_token"}},
@@ -88,7 +86,7 @@ func (c *Client) request(ctx context.Context, endpoint, token string) (*Request,
 	if c.cfg.Answers != nil {
 		req.Header.Set("Accept", signedMediaType)
 	}
-	return req, c.cfg.Auth.Authenticate(ctx, req)
+	return req
 }
 
 func (c *Client) send(ctx context.Context, req *Request) (fetch.Response, error) {

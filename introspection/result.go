@@ -45,8 +45,9 @@ var inactiveClaims = []byte(`{"active":false}`)
 var errNoActive = errors.New("has no member active")
 
 // decode reads an answer (RFC 7662 §2.2), which must be one strict JSON object
-// with a boolean active. The errors hold nothing of the body. A signed answer
-// (RFC 9701) is no JSON object, whatever its content type says.
+// with a boolean active, whatever its content type says. Of a signed answer (RFC
+// 9701) it gets what Config.Answers proved; one that nobody asked for is no JSON
+// object. The errors hold nothing of the body.
 func decode(body []byte) (*Result, error) {
 	r := new(Result)
 	var exp strictjson.Value

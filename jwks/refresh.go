@@ -67,10 +67,17 @@ func (s *KeySet) start() *flight {
 
 // landed is a fetch that need not be made: set is the answer.
 func landed(set *snapshot) *flight {
+	if set == nil {
+		return &flight{done: over}
+	}
+	return &set.landed
+}
+
+var over = func() chan struct{} {
 	done := make(chan struct{})
 	close(done)
-	return &flight{done: done, set: set}
-}
+	return done
+}()
 
 // wait returns what f brought, or an error when ctx ends first. What is there
 // already counts, whatever became of ctx.

@@ -9,6 +9,7 @@ type snapshot struct {
 	keys    []*Key
 	byID    map[string][]*Key // several only where they serve different algorithms
 	skipped []skip
+	landed  flight // with this set as its answer
 }
 
 // skip is a key of the set that is not used, and why.
@@ -25,6 +26,7 @@ func newSnapshot(keys []*Key, skipped []skip) *snapshot {
 			s.byID[k.id] = append(s.byID[k.id], k)
 		}
 	}
+	s.landed = flight{done: over, set: s}
 	return s
 }
 
@@ -44,19 +46,34 @@ const (
 // no reason to fetch; so is a token that leaves the choice to us.
 func (m miss) mayHelp() bool { return m == unknownID || m == noneFits }
 
-// err describes the miss. The kid comes from a token: it is quoted and cut.
+// err describes the miss, nil for found.
 func (m miss) err(kid, alg string) error {
-	switch m {
-	case unknownID:
-		return fmt.Errorf("%w: kid %.64q is not in the set", ErrKeyNotFound, kid)
-	case noneFits:
-		return fmt.Errorf("%w: the token has no kid, and no key of the set serves %.16q", ErrKeyNotFound, alg)
-	case wrongUse:
-		return fmt.Errorf("%w: the key with kid %.64q does not serve %.16q", ErrKeyNotFound, kid, alg)
-	case ambiguous:
-		return fmt.Errorf("%w: the token has no kid, and several keys of the set serve %.16q", ErrKeyNotFound, alg)
+	if m == found {
+		return nil
 	}
-	return nil
+	return &notFoundError{m, kid, alg}
+}
+
+// notFoundError is put into words only if somebody reads it: made-up kids come
+// in floods. The kid comes from a token: it is quoted and cut.
+type notFoundError struct {
+	why      miss
+	kid, alg string
+}
+
+// Is reports whether target is [ErrKeyNotFound].
+func (e *notFoundError) Is(target error) bool { return target == ErrKeyNotFound }
+
+func (e *notFoundError) Error() string {
+	switch e.why {
+	case unknownID:
+		return fmt.Sprintf("%v: kid %.64q is not in the set", ErrKeyNotFound, e.kid)
+	case noneFits:
+		return fmt.Sprintf("%v: the token has no kid, and no key of the set serves %.16q", ErrKeyNotFound, e.alg)
+	case wrongUse:
+		return fmt.Sprintf("%v: the key with kid %.64q does not serve %.16q", ErrKeyNotFound, e.kid, e.alg)
+	}
+	return fmt.Sprintf("%v: the token has no kid, and several keys of the set serve %.16q", ErrKeyNotFound, e.alg)
 }
 
 // find returns the one key for a kid, or for no kid, and an algorithm. It does

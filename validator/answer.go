@@ -3,6 +3,7 @@ package validator
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -13,24 +14,27 @@ import (
 )
 
 // answerVerifier proves signed introspection answers (RFC 9701 §5): the
-// issuer's signature, made for this API's client, and made now.
+// issuer's signature, made for this API's client, and made now. Its errors are
+// none of this package's: a bad answer says nothing about the token, and must
+// not look like a refusal of it.
 type answerVerifier struct {
 	issuer     string
 	clientID   string
 	algorithms []string
 	keys       *jwks.KeySet
 	now        func() time.Time
+	skew       time.Duration
 }
 
 var _ introspection.AnswerVerifier = (*answerVerifier)(nil)
 
-// answerType is the typ that keeps answers and tokens apart (RFC 9701 §5):
+// answerTypes is the typ that keeps answers and tokens apart (RFC 9701 §5):
 // neither can be passed off as the other.
-const answerType = "token-introspection+jwt"
+var answerTypes = Profile{Types: []string{"token-introspection+jwt"}}
 
-// answerAge is how old a signed answer may be, either way: an older one could
-// be a recording of a time when the token was active.
-const answerAge = time.Minute
+// answerAge is how old a signed answer may be, beyond the clock skew: an older
+// one could be a recording of a time when the token was active.
+const answerAge = 30 * time.Second
 
 // VerifyAnswer implements [introspection.AnswerVerifier]. It returns the
 // token_introspection member.
@@ -39,34 +43,34 @@ func (a *answerVerifier) VerifyAnswer(ctx context.Context, answer string) ([]byt
 	if !ok {
 		return nil, errors.New("the signed answer is no JWT with three segments")
 	}
-	text, err := jws.AppendDecode(nil, compact.Header)
+	header, err := jws.AppendDecode(nil, compact.Header)
 	if err != nil {
-		return nil, err
-	}
-	h, err := parseHeader(text)
-	if err != nil {
-		return nil, err
-	}
-	profile := Profile{Types: []string{answerType}}
-	if !profile.acceptsType(h.Type, h.HasType) {
-		return nil, errors.New("the signed answer has another typ, wanted " + answerType)
-	}
-	if !slices.Contains(a.algorithms, h.canonical) {
-		return nil, errors.New("the signed answer has an alg that is not on Issuer.Algorithms")
+		return nil, fmt.Errorf("the header of the signed answer %w", err)
 	}
 	payload, err := jws.AppendDecode(nil, compact.Payload)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("the payload of the signed answer %w", err)
 	}
 	signature, err := jws.AppendDecode(nil, compact.Signature)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("the signature of the signed answer %w", err)
 	}
-	key, err := a.keys.Lookup(ctx, h.KeyID, h.HasKeyID, h.canonical)
+	h, err := jws.ParseHeader(header)
+	if err != nil {
+		return nil, fmt.Errorf("the header of the signed answer %w", err)
+	}
+	alg := jws.Canonical(h.Algorithm)
+	switch {
+	case !answerTypes.acceptsType(h.Type, h.HasType):
+		return nil, fmt.Errorf("the signed answer has another typ, wanted %q", answerTypes.Types[0])
+	case !slices.Contains(a.algorithms, alg):
+		return nil, fmt.Errorf("the signed answer has an alg that is not in Issuer.Algorithms, wanted one of %q", a.algorithms)
+	}
+	key, err := a.keys.Lookup(ctx, h.KeyID, h.HasKeyID, alg)
 	if err != nil {
 		return nil, err
 	}
-	if err := jws.Verify(h.canonical, key.Public(), compact.SigningInput, signature); err != nil {
+	if err := jws.Verify(alg, key.Public(), compact.SigningInput, signature); err != nil {
 		return nil, errors.New("the signature of the answer is not the issuer's")
 	}
 	return a.check(payload)
@@ -74,21 +78,37 @@ func (a *answerVerifier) VerifyAnswer(ctx context.Context, answer string) ([]byt
 
 // check reads the proven payload.
 func (a *answerVerifier) check(payload []byte) ([]byte, error) {
-	c, err := parseClaims(payload)
-	if err != nil {
-		return nil, err
-	}
-	switch t := c.token; {
-	case t.issuer != a.issuer:
+	var issuer string
+	var audience []string
+	var issuedAt time.Time
+	var inner strictjson.Value
+	err := strictjson.Members(payload, func(name string, value strictjson.Value) (err error) {
+		switch name {
+		case "iss":
+			issuer, err = value.String()
+		case "aud":
+			audience, err = value.Strings(nil)
+		case "iat":
+			issuedAt, err = value.Date()
+		case "token_introspection":
+			inner = value
+		}
+		if err != nil {
+			err = fmt.Errorf("has a member %s that %w", name, err)
+		}
+		return err
+	})
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("the signed answer %w", err)
+	case issuer != a.issuer:
 		return nil, errors.New("the signed answer is from another issuer")
-	case !slices.Contains(t.audience, a.clientID):
-		return nil, errors.New("the signed answer is for another client than Issuer.SignedAnswersFor")
-	case t.issuedAt.IsZero() || a.now().Sub(t.issuedAt).Abs() > answerAge:
-		return nil, errors.New("the signed answer is not of this minute, or has no iat")
-	}
-	inner, err := strictjson.Find(payload, "token_introspection")
-	if err != nil || inner == nil {
-		return nil, errors.New("the signed answer has no token_introspection object")
+	case !slices.Contains(audience, a.clientID):
+		return nil, fmt.Errorf("the signed answer is for another client, wanted Issuer.SignedAnswersFor (%q) in its aud", a.clientID)
+	case a.now().Sub(issuedAt).Abs() > answerAge+a.skew:
+		return nil, fmt.Errorf("the signed answer is not of now, wanted an iat within %v", answerAge+a.skew)
+	case inner == nil:
+		return nil, errors.New("the signed answer has no token_introspection")
 	}
 	return inner, nil
 }

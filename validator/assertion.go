@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"time"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
 
@@ -21,11 +22,14 @@ const assertionLifetime = time.Minute
 // makes client assertions (RFC 7523 §3) for clientID, each for one request. key
 // is this API's private key, which may live in a KMS or HSM; keyID goes into kid
 // unless it is empty; algorithm is one of RS256, RS384, RS512, PS256, PS384,
-// PS512, ES256, ES384, ES512 and EdDSA, and must fit the key.
+// PS512, ES256, ES384, ES512 and EdDSA, and must fit the key. An error of
+// key.Sign reaches logs and must hold no secret.
 func NewAssertionSigner(clientID string, key crypto.Signer, keyID, algorithm string) (introspection.AssertionSigner, error) {
 	switch {
 	case clientID == "":
 		return nil, errors.New("validator: NewAssertionSigner: the client id is empty")
+	case !utf8.ValidString(clientID):
+		return nil, errors.New("validator: NewAssertionSigner: the client id is not UTF-8")
 	case key == nil:
 		return nil, errors.New("validator: NewAssertionSigner: the key is nil")
 	case !jws.Fits(jws.Canonical(algorithm), key.Public()):

@@ -15,7 +15,7 @@ import (
 // at every hit.
 type proof struct {
 	id    fingerprint
-	token *Token
+	token Token // given out by reference, so it never changes
 	// notBefore and notAfter are nbf and exp with the clock skew applied; the
 	// zero time means no bound.
 	notBefore, notAfter time.Time
@@ -23,6 +23,8 @@ type proof struct {
 	// introspected token.
 	issuer *issuer
 	key    *jwks.Key
+	// chosen: the token is opaque, and Config.OpaqueIssuer chose the issuer.
+	chosen bool
 	// until is when introspection's own result ends, by the process's clock.
 	until time.Time
 	// stamp is the cache's tick at the last use.
@@ -37,7 +39,7 @@ func (p *proof) holds(now time.Time) bool {
 	if p.key != nil {
 		return p.issuer.keys.Usable(p.key)
 	}
-	return time.Now().Before(p.until)
+	return time.Now().Before(p.until) && !p.issuer.closed.Load()
 }
 
 // cache is a set-associative table of proofs. A read takes no lock and writes

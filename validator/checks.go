@@ -12,27 +12,29 @@ import (
 // signature verification; nothing is believed, and no token returned, before
 // the last line. RFC 8725 §3 gives the reasons for most of it.
 //
-//	 1  size          Verify              at most Config.MaxTokenBytes, before anything is parsed
-//	 2  three parts   prove               else it is opaque, which Keys alone cannot prove
-//	 3  base64url     jws.AppendDecode    strict, one spelling for each value
-//	 4  JSON          jws.ParseHeader     strict, header and payload
-//	                  parseClaims
-//	 5  crit, b64     jws.ParseHeader     refused
-//	 6  iss           issuerOf            a configured issuer, byte for byte; no other is asked anything
-//	 7  typ           checkHeader         an access token's
-//	 8  alg           checkHeader         on the issuer's list
-//	 9  exp           checkClaims         required; now < exp + skew
-//	10  nbf           checkClaims         now >= nbf - skew
-//	11  iat           parseClaims         a NumericDate if present
-//	12  aud           checkClaims         one of ours
-//	13  cnf           checkClaims         a sender-bound token is no bearer token
-//	14  claims        Profile.check       what the profile asks for
-//	15  client, app   checkClient         on the list of clients; no user's token, if so configured
-//	16  key           jwks.Lookup         of this issuer, and made for this alg
-//	17  signature     jws.Verify          by that key, under that alg
+//	 1  size          verify              at most Config.MaxTokenBytes, before anything is parsed
+//	 2  characters    isB64Token          those of RFC 6750 §2.1
+//	 3  three parts   prove               else it is opaque, which Keys alone cannot prove
+//	 4  base64url     jws.AppendDecode    strict, one spelling for each value
+//	 5  JSON          jws.ParseHeader     strict, header and payload
+//	                  claims.parse
+//	 6  crit, b64     jws.ParseHeader     refused
+//	 7  iss           issuerOf            a configured issuer, byte for byte; no other is asked anything
+//	 8  typ           checkHeader         an access token's
+//	 9  alg           checkHeader         on the issuer's list
+//	10  exp           checkClaims         required; now < exp + skew
+//	11  nbf           checkClaims         now >= nbf - skew
+//	12  iat           claims.parse        a NumericDate if present
+//	13  aud           checkClaims         one of ours
+//	14  cnf           checkClaims         a sender-bound token is no bearer token
+//	15  claims        Profile.check       what the profile asks for
+//	16  client, app   checkClient         on the list of clients; no user's token, if so configured
+//	17  key           jwks.Lookup         of this issuer, and made for this alg
+//	18  scopes        claims.grant        well formed
+//	19  signature     jws.Verify          by that key, under that alg
 //
-// An introspected token passes 1, then introspection stands for 2 to 8, 16 and
-// 17, and 9 to 15 are checked on what the answer holds.
+// An introspected token passes 1 and 2, then introspection stands for 3 to 9, 17
+// and 19, and 10 to 16 and 18 are checked on what the answer holds.
 
 // checkHeader covers typ and alg. That the alg is also the key's own is for
 // the key lookup to see.
@@ -48,20 +50,31 @@ func (i *issuer) checkHeader(h *header) error {
 
 // checkClaims covers what a JWT and an introspection answer have in common.
 func (i *issuer) checkClaims(c *claims, now time.Time, skew time.Duration) error {
-	t := c.token
+	t := &c.token
 	if c.hasExpiry && !now.Before(t.expiry.Add(skew)) {
-		return &Error{check: CheckExpiry, text: "expired " + t.expiry.UTC().Format(time.RFC3339) + ", now " + now.UTC().Format(time.RFC3339)}
+		return &Error{check: CheckExpiry, cause: &timeError{"expired", t.expiry, now}}
 	}
 	if c.hasNBF && now.Before(t.notBefore.Add(-skew)) {
-		return &Error{check: CheckNotBefore, text: "not before " + t.notBefore.UTC().Format(time.RFC3339) + ", now " + now.UTC().Format(time.RFC3339)}
+		return &Error{check: CheckNotBefore, cause: &timeError{"not before", t.notBefore, now}}
 	}
 	if err := i.checkAudience(t.audience); err != nil {
 		return err
 	}
 	if c.bound {
-		return refuse(CheckBinding, "the token carries cnf (RFC 7800), and no proof of possession is checked here")
+		return refuse(CheckBinding, "the token carries cnf (RFC 7800) or is of type DPoP, and no proof of possession is checked here")
 	}
 	return nil
+}
+
+// timeError is put into words only if somebody reads it: expired tokens come in
+// numbers.
+type timeError struct {
+	what    string
+	at, now time.Time
+}
+
+func (e *timeError) Error() string {
+	return e.what + " " + e.at.UTC().Format(time.RFC3339) + ", now " + e.now.UTC().Format(time.RFC3339)
 }
 
 func (i *issuer) checkAudience(audience []string) error {
@@ -111,20 +124,26 @@ func (i *issuer) checkAnswer(c *claims, now time.Time, skew time.Duration) error
 	if err := i.profile.check(c, i.profile.MatchAnswer, nil); err != nil {
 		return err
 	}
-	return i.checkClient(c)
-}
-
-// checkClient fills in what the token grants, which Profile.App may look at,
-// and covers who it was issued to.
-func (i *issuer) checkClient(c *claims) error {
-	if err := c.grant(&i.profile); err != nil {
+	if err := i.checkClient(c); err != nil {
 		return err
 	}
+	return c.grant(&i.profile)
+}
+
+// checkClient covers who the token was issued to.
+func (i *issuer) checkClient(c *claims) error {
 	if i.clients != nil && !slices.Contains(i.clients, c.token.clientID) {
 		return &Error{check: CheckClient, got: []string{c.token.clientID}, want: i.clients}
 	}
-	if i.appOnly && !i.profile.App(c.token) {
-		return &Error{check: CheckApp, got: []string{c.token.subject, c.token.clientID}}
+	if !i.appOnly {
+		return nil
+	}
+	if err := c.grant(&i.profile); err != nil { // App may look at scopes and roles
+		return err
+	}
+	t := c.token // a copy: what App does with it is not ours to know
+	if !i.profile.App(&t) {
+		return &Error{check: CheckApp, got: []string{t.subject, t.clientID}}
 	}
 	return nil
 }

@@ -1,8 +1,6 @@
 package validator
 
 import (
-	"errors"
-
 	"github.com/m2mguard/m2mguard/internal/strictjson"
 	"github.com/m2mguard/m2mguard/scopes"
 )
@@ -10,23 +8,24 @@ import (
 // claims are the members of a JWT payload, or of an introspection answer, read
 // once. Nothing in them is proven yet.
 type claims struct {
-	token     *Token
+	token     Token            // by value: a refused token never reaches the heap
 	scope     strictjson.Value // scope, scp and roles as they stand
 	scp       strictjson.Value
 	roles     strictjson.Value
 	hasExpiry bool
 	hasNBF    bool
 	bound     bool // cnf is there (RFC 7800)
+	granted   bool // grant was called
 }
 
 // clientIDNames are the claims that name the client, the first one that is
 // there counts: RFC 9068, OpenID Connect, Entra ID v1, Okta.
 var clientIDNames = [...]string{"client_id", "azp", "appid", "cid"}
 
-// parseClaims reads raw, which the token keeps: the caller gives it away.
-func parseClaims(raw []byte) (claims, error) {
-	c := claims{token: &Token{claims: raw}}
-	t := c.token
+// parse fills c from raw, which the token keeps: the caller gives it away.
+func (c *claims) parse(raw []byte) error {
+	t := &c.token
+	t.claims = raw
 	var clients [len(clientIDNames)]string
 	err := strictjson.Members(raw, func(name string, value strictjson.Value) (err error) {
 		switch name {
@@ -72,10 +71,10 @@ func parseClaims(raw []byte) (claims, error) {
 		return nil
 	})
 	if err != nil {
-		if refused, ok := errors.AsType[*Error](err); ok {
-			return claims{}, refused
+		if refused, ok := err.(*Error); ok {
+			return refused
 		}
-		return claims{}, refuse(CheckJSON, "the payload "+err.Error())
+		return refuse(CheckJSON, "the payload "+err.Error())
 	}
 	for _, id := range clients {
 		if id != "" {
@@ -83,7 +82,7 @@ func parseClaims(raw []byte) (claims, error) {
 			break
 		}
 	}
-	return c, nil
+	return nil
 }
 
 // claimError is nil for a nil err, which an *Error in an interface would not be.
@@ -111,7 +110,11 @@ func (c *claims) find(name string) (strictjson.Value, error) {
 // A claim that grants scopes must be well formed; a role or tenant that is not
 // is none.
 func (c *claims) grant(p *Profile) error {
-	t := c.token
+	if c.granted {
+		return nil
+	}
+	c.granted = true
+	t := &c.token
 	for _, name := range p.ScopeClaims {
 		value, err := c.find(name)
 		if err == nil && value != nil {

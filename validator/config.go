@@ -40,11 +40,15 @@ type Config struct {
 	Resolver Resolver
 
 	// MaxResolved bounds how many resolved issuers are held, each with its own
-	// keys. Default 1,000; the one unused for longest goes.
+	// keys. Default 1,000; the one unused for longest goes, and its next token
+	// needs the Resolver and the keys anew. It should be above the number of
+	// issuers that are in use at one time.
 	MaxResolved int
 
 	// ResolvesPerSecond bounds the calls of Resolver, which made-up issuers
-	// can cause, in bursts of as many. Default 10.
+	// can cause, in bursts of as many. Default 10. While a flood of them uses
+	// these up, an issuer that is not held yet gets 503; one that is held notices
+	// nothing.
 	ResolvesPerSecond int
 
 	// OpaqueIssuer chooses the issuer, by its URL, that an opaque token is
@@ -141,7 +145,8 @@ type Issuer struct {
 	// SignedAnswersFor makes Introspection ask for signed answers (RFC 9701)
 	// and accept no others. It is the client id that this API has at the issuer,
 	// which must be in the answer's aud. The keys are those of Keys, or
-	// discovered. Empty means plain answers.
+	// discovered from URL by way of Introspection.HTTPClient. Empty means plain
+	// answers.
 	SignedAnswersFor string
 
 	// DangerouslyAllowHTTP allows http to hosts other than loopback for this

@@ -2,6 +2,7 @@ package validator
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"github.com/m2mguard/m2mguard/internal/jws"
@@ -22,10 +23,13 @@ type issuer struct {
 	introspection     *introspection.Client // nil: JWTs only
 	answerKeys        *jwks.KeySet          // for signed answers of an issuer without keys
 	slots             slots
+	lastUse           *lastUse // nil: configured, not resolved
+	closed            atomic.Bool
 }
 
 // close ends what was started for i and waits for it.
 func (i *issuer) close() {
+	i.closed.Store(true)
 	if i.keys != nil {
 		i.keys.Close()
 	}
@@ -96,12 +100,13 @@ func (v *Validator) newIntrospection(c Issuer, i *issuer) (*introspection.Client
 		keys := i.keys
 		if keys == nil {
 			var err error
+			c.Keys = &jwks.Config{HTTPClient: cfg.HTTPClient}
 			if keys, err = v.newKeys(c, i.algorithms); err != nil {
 				return nil, err
 			}
 			i.answerKeys = keys
 		}
-		cfg.Answers = &answerVerifier{issuer: c.URL, clientID: c.SignedAnswersFor, algorithms: i.algorithms, keys: keys, now: v.now}
+		cfg.Answers = &answerVerifier{issuer: c.URL, clientID: c.SignedAnswersFor, algorithms: i.algorithms, keys: keys, now: v.now, skew: v.skew}
 	}
 	if cfg.Issuer == "" && cfg.Endpoint == "" {
 		cfg.Issuer = c.URL

@@ -34,24 +34,40 @@ func (v *Validator) opaqueIssuerOf(ctx context.Context, raw string) (*issuer, er
 
 // proveOpaque takes a token to where opaque ones go.
 func (v *Validator) proveOpaque(ctx context.Context, raw string, id fingerprint, maxAge time.Duration) (*proof, error) {
+	if !isB64Token(raw) {
+		return nil, errNotB64Token
+	}
 	i, err := v.opaqueIssuerOf(ctx, raw)
 	if err != nil {
 		return nil, err
 	}
-	return v.proveByAsking(ctx, i, raw, id, maxAge)
+	return v.proveByAsking(ctx, raw, &proof{id: id, issuer: i, chosen: v.opaqueIssuer != nil}, maxAge)
 }
 
-// proveByAsking asks the issuer about a token; its answer's claims pass the
-// same checks as a JWT's.
-func (v *Validator) proveByAsking(ctx context.Context, i *issuer, raw string, id fingerprint, maxAge time.Duration) (*proof, error) {
-	c, result, err := v.ask(ctx, i, raw, id, maxAge)
+// choseThis reports whether a token from the cache still goes to the issuer
+// that proved it, as far as that is Config.OpaqueIssuer's choice: what one
+// request was let in with says nothing about where another's token goes.
+func (v *Validator) choseThis(ctx context.Context, raw string, p *proof) bool {
+	return !p.chosen || v.opaqueIssuer(ctx, raw) == p.issuer.url
+}
+
+// proveByAsking completes p with what its issuer says of the token; the
+// answer's claims pass the same checks as a JWT's.
+func (v *Validator) proveByAsking(ctx context.Context, raw string, p *proof, maxAge time.Duration) (*proof, error) {
+	revocations := v.revocations.Load()
+	c, result, err := v.ask(ctx, p.issuer, raw, p.id, maxAge)
 	if err != nil {
 		return nil, err
 	}
-	if err := i.checkAnswer(&c, v.now(), v.skew); err != nil {
+	if err := p.issuer.checkAnswer(&c, v.now(), v.skew); err != nil {
 		return nil, err
 	}
-	return v.remember(&proof{id: id, issuer: i, until: result.ValidUntil()}, &c), nil
+	p.until = result.ValidUntil()
+	v.remember(p, &c)
+	if v.cache != nil && v.revocations.Load() != revocations {
+		v.cache.drop(p) // a newer answer may have called the token inactive meanwhile
+	}
+	return p, nil
 }
 
 // ask returns what the issuer says of an active token. What it calls inactive
@@ -71,8 +87,16 @@ func (v *Validator) ask(ctx context.Context, i *issuer, raw string, id fingerpri
 		v.forget(id)
 		return claims{}, nil, refuse(CheckActive, "introspection answered active: false")
 	}
-	c, err := parseClaims(result.Claims())
-	return c, result, err
+	var c claims
+	if err := c.parse(result.Claims()); err != nil {
+		return claims{}, nil, err
+	}
+	// Such a token is bound even where the answer leaves cnf out (RFC 9449 §6.2).
+	if value, err := c.find("token_type"); err == nil && value != nil {
+		kind, _ := value.String()
+		c.bound = c.bound || asciiEqualFold(kind, "DPoP")
+	}
+	return c, result, nil
 }
 
 // VerifyFresh is Verify for what must not wait for a cache: the issuer must
@@ -88,7 +112,7 @@ func (v *Validator) VerifyFresh(ctx context.Context, raw string, maxAge time.Dur
 	if err != nil {
 		return nil, v.refused(err)
 	}
-	return p.token, nil
+	return &p.token, nil
 }
 
 // confirm asks about a JWT whose signature is good. Of the answer, what is
@@ -102,16 +126,16 @@ func (v *Validator) confirm(ctx context.Context, p *proof, raw string, maxAge ti
 	if err != nil {
 		return err
 	}
-	if c.token.audience == nil {
+	if len(c.token.audience) == 0 {
 		c.token.audience = p.token.audience
-	}
-	if c.token.clientID == "" {
-		c.token.clientID = p.token.clientID
 	}
 	if iss := c.token.issuer; iss != "" && iss != i.url {
 		return &Error{check: CheckIssuer, got: []string{iss}, want: []string{i.url}}
 	}
-	return i.checkClaims(&c, v.now(), v.skew)
+	if err := i.checkClaims(&c, v.now(), v.skew); err != nil {
+		return err
+	}
+	return i.profile.check(&c, i.profile.MatchAnswer, nil)
 }
 
 // CanVerifyFresh returns nil if VerifyFresh can be asked of every configured

@@ -145,6 +145,9 @@ func (p *Profile) check(c *claims, match map[string]string, require []string) er
 			return &Error{check: CheckClaims, text: "a required claim is missing", want: []string{name}}
 		}
 	}
+	if len(match) == 0 {
+		return nil
+	}
 	for _, name := range slices.Sorted(maps.Keys(match)) {
 		value, err := c.find(name)
 		if err != nil || value == nil || !value.Is(match[name]) {

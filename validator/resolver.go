@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,6 +23,10 @@ type Resolver interface {
 	// url is what an unverified token claims: look it up among issuers that
 	// were registered before, never fetch from it or derive trust from its form.
 	// ctx ends after 5 s, not with the request; calls for one url are shared.
+	//
+	// The answer is kept for as long as the issuer's tokens come in: when a
+	// customer is removed, or its issuer configured anew, call
+	// Validator.ForgetIssuer.
 	ResolveIssuer(ctx context.Context, url string) (Issuer, error)
 }
 
@@ -38,27 +43,55 @@ const (
 
 // resolved holds the issuers that a Resolver found. Only those that exist
 // enter, so a flood of made-up ones pushes out none of them; it competes only
-// for the rate of new look-ups.
+// for the rate of new look-ups. And only a token that was accepted counts as a
+// use of its issuer, so garbage in the name of idle ones keeps none of them in
+// the place of one that is busy.
 type resolved struct {
 	resolver Resolver
 	compile  func(Issuer) (*issuer, error)
 	limit    int
 	limiter  *rate.Limiter
 	flight   singleflight.Group
+	ended    context.Context // done when close begins
+	end      context.CancelFunc
 
-	known sync.Map // string → *resolvedIssuer; written under mu
+	known sync.Map     // string → *issuer; written under mu
+	clock atomic.Int64 // counts the issuers that entered
 
 	mu      sync.Mutex
-	count   int
+	count   int                  // of known
 	unknown map[string]time.Time // until when
+	asking  map[string]bool      // look-ups under way; true: not to be remembered
 	closed  bool
-	pending sync.WaitGroup
-	clock   atomic.Int64 // counts uses, to find the one unused for longest
+	pending sync.WaitGroup // look-ups, and what they close
 }
 
-type resolvedIssuer struct {
-	*issuer
-	used atomic.Int64
+// lastUse tells when a resolved issuer was used, by a clock that moves when
+// another one enters: fine enough to find the one unused for longest, and
+// seldom written.
+type lastUse struct {
+	clock *atomic.Int64
+	stamp atomic.Int64
+}
+
+// used notes that a token of i was accepted.
+func (i *issuer) used() {
+	if i.lastUse == nil {
+		return // configured, not resolved
+	}
+	if now := i.lastUse.clock.Load(); i.lastUse.stamp.Load() != now {
+		i.lastUse.stamp.Store(now)
+	}
+}
+
+// ForgetIssuer drops what Config.Resolver said of url, and every proof that was
+// made with that issuer: the next token that names it asks the Resolver again.
+// It ends what was started for the issuer and waits for it. Issuers in
+// Config.Issuers stay.
+func (v *Validator) ForgetIssuer(url string) {
+	if v.resolved != nil {
+		v.resolved.forget(url)
+	}
 }
 
 // find returns the issuer with this URL, from memory or from the Resolver.
@@ -66,9 +99,10 @@ func (r *resolved) find(ctx context.Context, url string) (*issuer, error) {
 	if i := r.remembered(url); i != nil {
 		return i, nil
 	}
-	if len(url) > maxIssuerURL || r.isUnknown(url) {
+	if url == "" || len(url) > maxIssuerURL || r.isUnknown(url) {
 		return nil, unknownIssuer(url)
 	}
+	url = strings.Clone(url) // it is a piece of the token, which is not to be kept
 	results := r.flight.DoChan(url, func() (any, error) { return r.resolve(url) })
 	select {
 	case result := <-results:
@@ -90,9 +124,7 @@ func (r *resolved) remembered(url string) *issuer {
 	if !ok {
 		return nil
 	}
-	i := found.(*resolvedIssuer)
-	i.used.Store(r.clock.Add(1))
-	return i.issuer
+	return found.(*issuer)
 }
 
 func (r *resolved) isUnknown(url string) bool {
@@ -104,17 +136,17 @@ func (r *resolved) isUnknown(url string) bool {
 
 // resolve asks the Resolver. It runs once for all who wait for url.
 func (r *resolved) resolve(url string) (*issuer, error) {
-	if !r.begin() {
+	if !r.begin(url) {
 		return nil, errClosed
 	}
-	defer r.pending.Done()
+	defer r.done(url)
 	if i := r.remembered(url); i != nil {
 		return i, nil
 	}
 	if !r.limiter.Allow() {
 		return nil, &Error{check: CheckUnavailable, retryAfter: time.Second, text: "too many new issuers are being looked up (Config.ResolvesPerSecond)"}
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), resolveTimeout)
+	ctx, cancel := context.WithTimeout(r.ended, resolveTimeout)
 	defer cancel()
 	found, err := r.resolver.ResolveIssuer(ctx, url)
 	switch {
@@ -122,32 +154,47 @@ func (r *resolved) resolve(url string) (*issuer, error) {
 		r.rememberUnknown(url)
 		return nil, unknownIssuer(url)
 	case err != nil:
-		return nil, unavailable(0, fmt.Errorf("the Resolver failed for issuer %+q: %w", url, err))
+		return nil, unavailable(0, fmt.Errorf("the Resolver failed for issuer %+.64q: %w", url, err))
 	case found.URL != url:
-		return nil, unavailable(0, fmt.Errorf("the Resolver returned issuer %+q for %+q", found.URL, url))
+		return nil, unavailable(0, fmt.Errorf("the Resolver returned issuer %+.64q for %+.64q", found.URL, url))
 	}
 	i, err := r.compile(found)
 	if err != nil {
 		return nil, unavailable(0, fmt.Errorf("the Resolver returned a wrong configuration: %w", err))
 	}
-	return i, r.remember(i)
+	if err := r.remember(i); err != nil {
+		i.close()
+		return nil, err
+	}
+	return i, nil
 }
 
 // begin reports whether a look-up may still start.
-func (r *resolved) begin() bool {
+func (r *resolved) begin(url string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
 		return false
 	}
 	r.pending.Add(1)
+	r.asking[url] = false
 	return true
+}
+
+func (r *resolved) done(url string) {
+	r.mu.Lock()
+	delete(r.asking, url)
+	r.mu.Unlock()
+	r.pending.Done()
 }
 
 // rememberUnknown keeps a bounded number of refusals; a full table starts anew.
 func (r *resolved) rememberUnknown(url string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.asking[url] {
+		return
+	}
 	if len(r.unknown) >= maxUnknown {
 		clear(r.unknown)
 	}
@@ -157,15 +204,18 @@ func (r *resolved) rememberUnknown(url string) {
 // remember keeps i, in the place of the one unused for longest if need be.
 func (r *resolved) remember(i *issuer) error {
 	r.mu.Lock()
-	if r.closed {
+	switch {
+	case r.closed:
 		r.mu.Unlock()
-		i.close()
 		return errClosed
+	case r.asking[i.url]:
+		r.mu.Unlock()
+		return &Error{check: CheckUnavailable, retryAfter: time.Second, text: "ForgetIssuer was called while the issuer was being looked up"}
 	}
-	var oldest *resolvedIssuer
+	var oldest *issuer
 	if r.count >= r.limit {
 		r.known.Range(func(_, value any) bool {
-			if c := value.(*resolvedIssuer); oldest == nil || c.used.Load() < oldest.used.Load() {
+			if c := value.(*issuer); oldest == nil || c.lastUse.stamp.Load() < oldest.lastUse.stamp.Load() {
 				oldest = c
 			}
 			return true
@@ -173,9 +223,9 @@ func (r *resolved) remember(i *issuer) error {
 		r.known.Delete(oldest.url)
 		r.count--
 	}
-	entry := &resolvedIssuer{issuer: i}
-	entry.used.Store(r.clock.Add(1))
-	r.known.Store(i.url, entry)
+	i.lastUse = &lastUse{clock: &r.clock}
+	i.lastUse.stamp.Store(r.clock.Add(1))
+	r.known.Store(i.url, i)
 	r.count++
 	r.mu.Unlock()
 	if oldest != nil {
@@ -184,13 +234,30 @@ func (r *resolved) remember(i *issuer) error {
 	return nil
 }
 
+func (r *resolved) forget(url string) {
+	r.mu.Lock()
+	delete(r.unknown, url)
+	if _, underWay := r.asking[url]; underWay {
+		r.asking[url] = true // its answer may be from before
+	}
+	found, ok := r.known.LoadAndDelete(url)
+	if ok {
+		r.count--
+	}
+	r.mu.Unlock()
+	if ok {
+		found.(*issuer).close()
+	}
+}
+
 func (r *resolved) close() {
 	r.mu.Lock()
 	r.closed = true
 	r.mu.Unlock()
+	r.end()
 	r.pending.Wait()
 	r.known.Range(func(_, value any) bool {
-		value.(*resolvedIssuer).close()
+		value.(*issuer).close()
 		return true
 	})
 }

@@ -3,12 +3,15 @@ package validator
 // isB64Token reports whether s is a b64token (RFC 6750 §2.1):
 //
 //	1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="
-//
-// It reads every byte, so it is asked on the way of a token that is not in the
-// cache. What is in the cache passed it.
 func isB64Token(s string) bool {
 	n := 0
-	for n < len(s) && b64Chars[s[n]] {
+	for ; n+8 <= len(s); n += 8 { // eight at a time, without a branch between them
+		t := s[n : n+8]
+		if notB64[t[0]]|notB64[t[1]]|notB64[t[2]]|notB64[t[3]]|notB64[t[4]]|notB64[t[5]]|notB64[t[6]]|notB64[t[7]] != 0 {
+			break
+		}
+	}
+	for n < len(s) && notB64[s[n]] == 0 {
 		n++
 	}
 	end := len(s)
@@ -18,9 +21,15 @@ func isB64Token(s string) bool {
 	return n > 0 && n == end
 }
 
-var b64Chars = func() (in [256]bool) {
-	for _, c := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/") {
-		in[c] = true
+// notB64 is 1 for the bytes that are outside the alphabet.
+var notB64 = func() (out [256]uint8) {
+	for c := range out {
+		out[c] = 1
 	}
-	return in
+	for _, c := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/") {
+		out[c] = 0
+	}
+	return out
 }()
+
+var errNotB64Token = refuse(CheckRequest, "the token holds characters outside RFC 6750 §2.1")

@@ -20,6 +20,9 @@ type Validator struct {
 	issuers    map[string]*issuer
 	issuerURLs []string
 	resolved   *resolved // nil without a Resolver
+	// algorithms are those of all issuers together, for refusing others before
+	// the payload is read; nil where an issuer may accept any.
+	algorithms []string
 	// introspector is the one issuer that opaque tokens are taken to; nil if
 	// none introspects, or if opaqueIssuer chooses.
 	introspector *issuer
@@ -60,6 +63,7 @@ func New(cfg Config) (*Validator, error) {
 		v.issuerURLs = append(v.issuerURLs, c.URL)
 	}
 	slices.Sort(v.issuerURLs)
+	v.algorithms = v.allAlgorithms(cfg.Resolver)
 	faults = append(faults, v.chooseIntrospector()...)
 	if len(faults) > 0 {
 		v.Close()
@@ -73,6 +77,21 @@ func New(cfg Config) (*Validator, error) {
 		v.cache = newCache(s.entries)
 	}
 	return v, nil
+}
+
+func (v *Validator) allAlgorithms(r Resolver) []string {
+	if r != nil {
+		return nil
+	}
+	var all []string
+	for _, i := range v.issuers {
+		if i.keys == nil {
+			return nil
+		}
+		all = append(all, i.algorithms...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // chooseIntrospector finds out where opaque tokens go.
@@ -145,9 +164,10 @@ func (v *Validator) Ready(ctx context.Context) error {
 	faults := make([]error, len(v.issuerURLs))
 	var wg sync.WaitGroup
 	for n, url := range v.issuerURLs {
-		if i := v.issuers[url]; i.keys != nil {
+		i := v.issuers[url]
+		if keys := cmp.Or(i.keys, i.answerKeys); keys != nil {
 			wg.Go(func() {
-				if err := i.keys.Ready(ctx); err != nil {
+				if err := keys.Ready(ctx); err != nil {
 					e := unavailableBecause(ctx, err)
 					e.text = fmt.Sprintf("Issuer %q", url)
 					faults[n] = e

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/m2mguard/m2mguard/internal/jws"
@@ -23,7 +24,7 @@ func (v *Validator) Verify(ctx context.Context, raw string) (*Token, error) {
 	if err != nil {
 		return nil, v.refused(err)
 	}
-	return p.token, nil
+	return &p.token, nil
 }
 
 // verify finds a proof that holds, or makes one.
@@ -39,24 +40,21 @@ func (v *Validator) verify(ctx context.Context, raw string, maxAge time.Duration
 	}
 	id := v.fingerprints.sum(raw)
 	p := v.recall(&id)
-	switch {
-	case p == nil:
-		if !isB64Token(raw) {
-			return nil, refuse(CheckRequest, "the token holds characters outside RFC 6750 §2.1")
-		}
+	if p != nil && p.key == nil && (maxAge != anyAge || !v.choseThis(ctx, raw, p)) {
+		p = nil // introspection's own cache knows how old its answer is
+	}
+	if p == nil {
 		var err error
 		if p, err = v.prove(ctx, raw, id, maxAge); err != nil {
 			return nil, err
 		}
-		if p.key == nil { // proven by asking, as freshly as was asked for
-			return p, nil
+	}
+	if p.key != nil && maxAge != anyAge { // without a key, it was just proven by asking
+		if err := v.confirm(ctx, p, raw, maxAge); err != nil {
+			return nil, err
 		}
-	case p.key == nil && maxAge != anyAge:
-		return v.proveByAsking(ctx, p.issuer, raw, id, maxAge)
 	}
-	if maxAge != anyAge {
-		return p, v.confirm(ctx, p, raw, maxAge)
-	}
+	p.issuer.used()
 	return p, nil
 }
 
@@ -76,8 +74,9 @@ func (v *Validator) recall(id *fingerprint) *proof {
 	return p
 }
 
-// forget drops what the cache knows of a token.
+// forget drops what the cache knows of a token that its issuer called inactive.
 func (v *Validator) forget(id fingerprint) {
+	v.revocations.Add(1)
 	if v.cache != nil {
 		if p := v.cache.get(&id); p != nil {
 			v.cache.drop(p)
@@ -91,28 +90,43 @@ var errClosed = &Error{check: CheckUnavailable, text: "the validator is closed",
 // it is proven, and a proof that fails is never tried another way.
 func (v *Validator) prove(ctx context.Context, raw string, id fingerprint, maxAge time.Duration) (*proof, error) {
 	if v.opaqueOnly {
-		return v.proveByAsking(ctx, v.introspector, raw, id, maxAge)
+		if !isB64Token(raw) {
+			return nil, errNotB64Token
+		}
+		return v.proveByAsking(ctx, raw, &proof{id: id, issuer: v.introspector}, maxAge)
 	}
 	compact, three := jws.Split(raw)
 	if !three {
 		return v.proveOpaque(ctx, raw, id, maxAge)
 	}
 	h, known := v.headers.get(compact.Header)
+	var header []byte
 	if !known {
-		text, err := jws.AppendDecode(nil, compact.Header)
-		if !jws.LooksLikeHeader(text, err) {
+		var err error
+		header, err = jws.AppendDecode(nil, compact.Header)
+		if !jws.LooksLikeHeader(header, err) {
 			return v.proveOpaque(ctx, raw, id, maxAge)
-		}
-		if h, err = parseHeader(text); err != nil {
-			return nil, err
 		}
 	}
 	payload, err := jws.AppendDecode(nil, compact.Payload)
+	// What is strict base64url is part of a b64token; the signature is decoded
+	// later, and not at all if the token is refused before.
+	if compact.Signature != "" && !isB64Token(compact.Signature) || err != nil && !isB64Token(raw) {
+		return nil, errNotB64Token
+	}
 	if err != nil {
 		return nil, refuse(CheckEncoding, "the payload "+err.Error())
 	}
-	c, err := parseClaims(payload)
-	if err != nil {
+	if !known {
+		if h, err = parseHeader(header); err != nil {
+			return nil, err
+		}
+		if v.algorithms != nil && !slices.Contains(v.algorithms, h.canonical) {
+			return nil, &Error{check: CheckAlgorithm, got: []string{h.Algorithm}, want: v.algorithms}
+		}
+	}
+	var c claims
+	if err := c.parse(payload); err != nil {
 		return nil, err
 	}
 	i, err := v.issuerOf(ctx, c.token.issuer)
@@ -120,7 +134,7 @@ func (v *Validator) prove(ctx context.Context, raw string, id fingerprint, maxAg
 		return nil, err
 	}
 	if i.keys == nil {
-		return v.proveByAsking(ctx, i, raw, id, maxAge)
+		return v.proveByAsking(ctx, raw, &proof{id: id, issuer: i}, maxAge)
 	}
 	p, err := v.proveJWT(ctx, i, compact, &h, &c, id)
 	if err == nil && !known {
@@ -139,7 +153,10 @@ func (v *Validator) proveJWT(ctx context.Context, i *issuer, compact jws.Compact
 	}
 	key, err := i.keys.Lookup(ctx, h.KeyID, h.HasKeyID, h.canonical)
 	if err != nil {
-		return nil, keyError(ctx, h, err)
+		return nil, keyError(ctx, err)
+	}
+	if err := c.grant(&i.profile); err != nil {
+		return nil, err
 	}
 	return v.flights.do(ctx, id, func() (*proof, error) {
 		if p := v.recall(&id); p != nil { // another caller was done before this one began
@@ -168,9 +185,9 @@ func (v *Validator) remember(p *proof, c *claims) *proof {
 }
 
 // keyError turns an error of the key set into one of ours.
-func keyError(ctx context.Context, h *header, err error) error {
+func keyError(ctx context.Context, err error) error {
 	if errors.Is(err, jwks.ErrKeyNotFound) {
-		return &Error{check: CheckKey, cause: err, got: []string{h.KeyID}}
+		return &Error{check: CheckKey, cause: err} // which names the kid
 	}
 	return unavailableBecause(ctx, err)
 }

@@ -104,6 +104,7 @@ func (b *builder) introspectionAnswers() {
 		{"aud", `"https://other.example.test"`, "aud"}, {"aud", `"https://api.example.test/"`, "aud"},
 		{"aud", `[]`, "aud"}, {"aud", `""`, "aud"}, {"aud", "null", "aud"}, {"aud", "1", "aud"},
 		{"aud", quote(issuertest.ClientID), "aud"},
+		{"token_type", `"DPoP"`, "cnf"}, {"token_type", `"dpop"`, "cnf"},
 		{"cnf", `{"jkt":"x"}`, "cnf"}, {"cnf", "null", "cnf"}, {"cnf", `{"x5t#S256":"x"}`, "cnf"},
 		{"scope", "1", "claims"}, {"scope", "null", "claims"}, {"scope", `"orders:read\u0000"`, "claims"},
 		{"scp", `{}`, "claims"}, {"sub", "1", "claims"}, {"client_id", "null", "claims"}, {"jti", "{}", "claims"},

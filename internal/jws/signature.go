@@ -40,7 +40,7 @@ func Sign(alg string, key crypto.Signer, header, payload []byte) (string, error)
 	input := base64url.EncodeToString(header) + "." + base64url.EncodeToString(payload)
 	signature, err := signer.Sign([]byte(input), key)
 	if err != nil {
-		return "", errors.New("the key cannot sign")
+		return "", fmt.Errorf("the key cannot sign: %w", err)
 	}
 	return input + "." + base64url.EncodeToString(signature), nil
 }

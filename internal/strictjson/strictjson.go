@@ -2,16 +2,16 @@
 //
 // It refuses what lenient readers let through: duplicate member names, invalid
 // UTF-8, names that match only after case folding, anything after the value,
-// and nesting beyond a bound. The grammar is the work of go-json-experiment;
-// this package adds the walk over one object, the depth bound and the
-// conversions that tokens need.
+// and nesting beyond a bound. The grammar of values is the work of
+// go-json-experiment; this package adds the walk over one object, the depth
+// bound and the conversions that tokens need.
 package strictjson
 
 import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
+	"slices"
 	"sync"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -28,6 +28,184 @@ var (
 	ErrTrailing  = errors.New("has data after the JSON object")
 	ErrDepth     = fmt.Errorf("nests deeper than %d levels", MaxDepth)
 )
+
+// Members calls visit for each member of the one object that text holds, in
+// order. name is unescaped and value is the member's raw text; both share
+// text's memory wherever no escape forces a copy, so text must not change while
+// they are in use. An error from visit ends the walk and is returned as it is.
+//
+// The walk over one object is its own, because half the cost of a decoder is in
+// what it must keep for objects within objects. Plain strings and whole numbers,
+// which most of a token is made of, it reads itself; every other value, and any
+// that it has a doubt about, is jsontext's to judge.
+func Members(text []byte, visit func(name string, value Value) error) error {
+	at := skipSpace(text, 0)
+	if at == len(text) || text[at] != '{' {
+		return ErrNotObject
+	}
+	at = skipSpace(text, at+1)
+	if at < len(text) && text[at] == '}' {
+		return ended(text, at+1)
+	}
+	var seen names
+	for {
+		if at == len(text) || text[at] != '"' {
+			return ErrSyntax
+		}
+		name, end, err := nameAt(text, at)
+		if err != nil {
+			return err
+		}
+		if !seen.add(name) {
+			return ErrSyntax
+		}
+		at = skipSpace(text, end)
+		if at == len(text) || text[at] != ':' {
+			return ErrSyntax
+		}
+		at = skipSpace(text, at+1)
+		if end, err = valueEnd(text, at); err != nil {
+			return err
+		}
+		if err := visit(name, Value(text[at:end:end])); err != nil {
+			return err
+		}
+		at = skipSpace(text, end)
+		if at == len(text) {
+			return ErrSyntax
+		}
+		switch text[at] {
+		case '}':
+			return ended(text, at+1)
+		case ',':
+			at = skipSpace(text, at+1)
+		default:
+			return ErrSyntax
+		}
+	}
+}
+
+// ended says whether nothing but white space follows the object.
+func ended(text []byte, at int) error {
+	if skipSpace(text, at) != len(text) {
+		return ErrTrailing
+	}
+	return nil
+}
+
+// skipSpace returns where white space (RFC 8259 §2) from at on ends.
+func skipSpace(text []byte, at int) int {
+	for at < len(text) && (text[at] == ' ' || text[at] == '\t' || text[at] == '\n' || text[at] == '\r') {
+		at++
+	}
+	return at
+}
+
+// plain marks the bytes that stand for themselves in a JSON string: ASCII
+// without controls, quotation mark and backslash.
+var plain = func() (is [256]bool) {
+	for c := 0x20; c < 0x80; c++ {
+		is[c] = c != '"' && c != '\\'
+	}
+	return is
+}()
+
+// plainEnd returns where the string that begins at at ends, or 0 if it is not
+// plain.
+func plainEnd(text []byte, at int) int {
+	end := at + 1
+	for end < len(text) && plain[text[end]] {
+		end++
+	}
+	if end == len(text) || text[end] != '"' {
+		return 0
+	}
+	return end + 1
+}
+
+// nameAt returns the name that begins at at, and where it ends.
+func nameAt(text []byte, at int) (name string, end int, err error) {
+	if end = plainEnd(text, at); end != 0 {
+		return asString(text[at+1 : end-1]), end, nil
+	}
+	if end, err = decodedEnd(text, at); err != nil {
+		return "", 0, err
+	}
+	name, err = Value(text[at:end]).String()
+	return name, end, err
+}
+
+// valueEnd returns where the value that begins at at ends.
+func valueEnd(text []byte, at int) (int, error) {
+	if at == len(text) {
+		return 0, ErrSyntax
+	}
+	switch c := text[at]; {
+	case c == '"':
+		if end := plainEnd(text, at); end != 0 {
+			return end, nil
+		}
+	case '1' <= c && c <= '9':
+		end := at + 1
+		for end < len(text) && '0' <= text[end] && text[end] <= '9' {
+			end++
+		}
+		if end < len(text) && (text[end] == ',' || text[end] == '}') {
+			return end, nil
+		}
+	}
+	return decodedEnd(text, at)
+}
+
+// decodedEnd is valueEnd by the decoder.
+func decodedEnd(text []byte, at int) (int, error) {
+	r := readers.Get().(*reader)
+	defer r.release()
+	r.reset(text[at:])
+	value, err := r.dec.ReadValue()
+	if err != nil {
+		return 0, ErrSyntax
+	}
+	if depth(value) >= MaxDepth {
+		return 0, ErrDepth
+	}
+	return at + int(r.dec.InputOffset()), nil
+}
+
+// names are the member names of one object, to find duplicates (RFC 7519 §4). A
+// token has a dozen; a hostile one has thousands, which must not cost their
+// square.
+type names struct {
+	few  [24]string
+	n    int
+	kin  uint64 // a bit for each length and first byte that few holds
+	many map[string]struct{}
+}
+
+// add reports false if name is there already.
+func (s *names) add(name string) bool {
+	bit := uint64(1) << (len(name) & 63)
+	if name != "" {
+		bit = 1 << ((len(name)*5 + int(name[0])) & 63)
+	}
+	if s.kin&bit != 0 && slices.Contains(s.few[:s.n], name) {
+		return false
+	}
+	s.kin |= bit
+	if s.n < len(s.few) {
+		s.few[s.n] = name
+		s.n++
+		return true
+	}
+	if _, there := s.many[name]; there {
+		return false
+	}
+	if s.many == nil {
+		s.many = make(map[string]struct{})
+	}
+	s.many[name] = struct{}{}
+	return true
+}
 
 // reader pairs a decoder with the buffer that it reads, so that both are reused.
 type reader struct {
@@ -46,49 +224,6 @@ func (r *reader) reset(text []byte) {
 func (r *reader) release() {
 	r.reset(nil)
 	readers.Put(r)
-}
-
-// Members calls visit for each member of the one object that text holds, in
-// order. name is unescaped and value is the member's raw text; both share
-// text's memory wherever no escape forces a copy, so text must not change while
-// they are in use. An error from visit ends the walk and is returned as it is.
-func Members(text []byte, visit func(name string, value Value) error) error {
-	r := readers.Get().(*reader)
-	defer r.release()
-	r.reset(text)
-	if r.dec.PeekKind() != '{' {
-		return ErrNotObject
-	}
-	if _, err := r.dec.ReadToken(); err != nil {
-		return ErrSyntax
-	}
-	for r.dec.PeekKind() == '"' {
-		rawName, err := r.dec.ReadValue()
-		if err != nil {
-			return ErrSyntax
-		}
-		name, err := Value(rawName).String()
-		if err != nil {
-			return ErrSyntax
-		}
-		value, err := r.dec.ReadValue()
-		if err != nil {
-			return ErrSyntax
-		}
-		if depth(value) >= MaxDepth {
-			return ErrDepth
-		}
-		if err := visit(name, Value(value)); err != nil {
-			return err
-		}
-	}
-	if _, err := r.dec.ReadToken(); err != nil { // the closing brace
-		return ErrSyntax
-	}
-	if _, err := r.dec.ReadToken(); err != io.EOF {
-		return ErrTrailing
-	}
-	return nil
 }
 
 // Find returns the value at the end of a path of member names, each but the

@@ -42,7 +42,7 @@ func (v Value) String() (string, error) {
 		return "", ErrNotString
 	}
 	if inner := v[1 : len(v)-1]; bytes.IndexByte(inner, '\\') < 0 {
-		return unsafe.String(unsafe.SliceData(inner), len(inner)), nil
+		return asString(inner), nil
 	}
 	text, err := jsontext.AppendUnquote(nil, []byte(v))
 	if err != nil {
@@ -50,6 +50,9 @@ func (v Value) String() (string, error) {
 	}
 	return string(text), nil
 }
+
+// asString views b as a string.
+func asString(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
 // Bool returns a JSON boolean; "true" in quotes is none (RFC 7662 §2.2).
 func (v Value) Bool() (bool, error) {

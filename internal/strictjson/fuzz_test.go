@@ -1,0 +1,79 @@
+package strictjson_test
+
+import (
+	"bytes"
+	"io"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/m2mguard/m2mguard/internal/strictjson"
+)
+
+// FuzzMembers holds the walk over an object against the decoder doing all of it:
+// both take the same texts and find the same members.
+func FuzzMembers(f *testing.F) {
+	many := make([]string, 40)
+	for i := range many {
+		many[i] = strconv.Quote("m"+strconv.Itoa(i)) + ":" + strconv.Itoa(i)
+	}
+	for _, seed := range []string{
+		`{}`, ` { } `, `{"a":1}`, `{"a":"b","c":[1,{"d":null}]}`, "\t{\n\"a\" : -1.5e3 , \"b\":true}\r", `{"a":1,"a":2}`, `{"a":1,"\u0061":2}`,
+		`{"a":1}x`, `{"a":1,}`, `{,"a":1}`, `{"a" 1}`, `{"a":01}`, `{"a":1 }`, `{"a":12}`, `{"a":1a}`, `{"a":"\ud800"}`, "{\"a\":\"\xff\"}", "{\"a\":\"\x7f\u00e9\"}",
+		`{"a":`, `{"a"`, `{"a`, `{`, ``, `[]`, `{"a":{"b":1,"b":2}}`, `{"":""}`, `{"a":"\""}`, `{"a":1]`, `{"a":tru}`, `{"a":"b" "c":1}`,
+		`{` + strings.Join(many, ",") + `}`, `{` + strings.Join(many, ",") + `,"m3":0}`, `{` + strings.Join(many, ",") + `,"m39":0}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		before := bytes.Clone(text)
+		var got []string
+		err := strictjson.Members(text, func(name string, value strictjson.Value) error {
+			got = append(got, name+"="+string(value))
+			return nil
+		})
+		if !bytes.Equal(before, text) {
+			t.Fatal("the text was changed")
+		}
+		if err == strictjson.ErrDepth {
+			return // the decoder has another bound
+		}
+		want, ok := decode(text)
+		if ok != (err == nil) {
+			t.Fatalf("error %v, the decoder takes it: %v", err, ok)
+		}
+		if err == nil {
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Fatal(diff)
+			}
+		}
+	})
+}
+
+// decode reads an object by the decoder alone.
+func decode(text []byte) (members []string, ok bool) {
+	d := jsontext.NewDecoder(bytes.NewReader(text))
+	if start, err := d.ReadToken(); err != nil || start.Kind() != '{' {
+		return nil, false
+	}
+	for d.PeekKind() == '"' {
+		token, err := d.ReadToken()
+		if err != nil {
+			return nil, false
+		}
+		name := token.String()
+		value, err := d.ReadValue()
+		if err != nil {
+			return nil, false
+		}
+		members = append(members, name+"="+string(value))
+	}
+	if _, err := d.ReadToken(); err != nil {
+		return nil, false
+	}
+	_, err := d.ReadToken()
+	return members, err == io.EOF
+}
