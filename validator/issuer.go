@@ -2,6 +2,7 @@ package validator
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -41,10 +42,14 @@ func (i *issuer) close() {
 	}
 }
 
+// signatures are buffers for the longest one that any algorithm makes.
+var signatures = sync.Pool{New: func() any { return new([jws.MaxRSABits / 8]byte) }}
+
 // verifySignature is the one expensive step, so it needs one of the issuer's
 // slots.
 func (i *issuer) verifySignature(ctx context.Context, wait time.Duration, h *header, key *jwks.Key, c jws.Compact) error {
-	var buffer [512]byte // a signature by RSA 4096
+	buffer := signatures.Get().(*[jws.MaxRSABits / 8]byte)
+	defer signatures.Put(buffer)
 	signature, err := jws.AppendDecode(buffer[:0], c.Signature)
 	if err != nil {
 		return refuse(CheckEncoding, "the signature "+err.Error())

@@ -100,25 +100,37 @@ func (v *Validator) prove(ctx context.Context, raw string, id fingerprint, maxAg
 		return v.proveOpaque(ctx, raw, id, maxAge)
 	}
 	h, known := v.headers.get(compact.Header)
-	var header []byte
+	var text []byte
 	if !known {
 		var err error
-		header, err = jws.AppendDecode(nil, compact.Header)
-		if !jws.LooksLikeHeader(header, err) {
+		text, err = jws.AppendDecode(nil, compact.Header)
+		if !jws.LooksLikeHeader(text, err) {
 			return v.proveOpaque(ctx, raw, id, maxAge)
 		}
 	}
 	payload, err := jws.AppendDecode(nil, compact.Payload)
-	// What is strict base64url is part of a b64token; the signature is decoded
-	// later, and not at all if the token is refused before.
-	if compact.Signature != "" && !isB64Token(compact.Signature) || err != nil && !isB64Token(raw) {
-		return nil, errNotB64Token
-	}
 	if err != nil {
+		if !isB64Token(raw) {
+			return nil, errNotB64Token
+		}
 		return nil, refuse(CheckEncoding, "the payload "+err.Error())
 	}
-	if !known {
-		if h, err = parseHeader(header); err != nil {
+	p, err := v.proveJWT(ctx, raw, compact, h, text, payload, id, maxAge)
+	// What is strict base64url is part of a b64token. The signature of a refused
+	// token may not have been decoded, and if it is no part of one, that is said
+	// before anything else.
+	if err != nil && compact.Signature != "" && !isB64Token(compact.Signature) {
+		return nil, errNotB64Token
+	}
+	return p, err
+}
+
+// proveJWT makes the checks of checks.go in their order. h is what the header
+// means, if that is known already; else text is the header.
+func (v *Validator) proveJWT(ctx context.Context, raw string, compact jws.Compact, h header, text, payload []byte, id fingerprint, maxAge time.Duration) (*proof, error) {
+	if text != nil {
+		var err error
+		if h, err = parseHeader(text); err != nil {
 			return nil, err
 		}
 		if v.algorithms != nil && !slices.Contains(v.algorithms, h.canonical) {
@@ -134,21 +146,15 @@ func (v *Validator) prove(ctx context.Context, raw string, id fingerprint, maxAg
 		return nil, err
 	}
 	if i.keys == nil {
+		if !isB64Token(raw) {
+			return nil, errNotB64Token
+		}
 		return v.proveByAsking(ctx, raw, &proof{id: id, issuer: i}, maxAge)
 	}
-	p, err := v.proveJWT(ctx, i, compact, &h, &c, id)
-	if err == nil && !known {
-		v.headers.put(compact.Header, h)
-	}
-	return p, err
-}
-
-// proveJWT makes the rest of the checks of checks.go in their order.
-func (v *Validator) proveJWT(ctx context.Context, i *issuer, compact jws.Compact, h *header, c *claims, id fingerprint) (*proof, error) {
-	if err := i.checkHeader(h); err != nil {
+	if err := i.checkHeader(&h); err != nil {
 		return nil, err
 	}
-	if err := i.checkJWT(c, v.now(), v.skew); err != nil {
+	if err := i.checkJWT(&c, v.now(), v.skew); err != nil {
 		return nil, err
 	}
 	key, err := i.keys.Lookup(ctx, h.KeyID, h.HasKeyID, h.canonical)
@@ -158,15 +164,19 @@ func (v *Validator) proveJWT(ctx context.Context, i *issuer, compact jws.Compact
 	if err := c.grant(&i.profile); err != nil {
 		return nil, err
 	}
-	return v.flights.do(ctx, id, func() (*proof, error) {
+	p, err := v.flights.do(ctx, id, func() (*proof, error) {
 		if p := v.recall(&id); p != nil { // another caller was done before this one began
 			return p, nil
 		}
-		if err := i.verifySignature(ctx, v.verifyWait, h, key, compact); err != nil {
+		if err := i.verifySignature(ctx, v.verifyWait, &h, key, compact); err != nil {
 			return nil, err
 		}
-		return v.remember(&proof{id: id, issuer: i, key: key}, c), nil
+		return v.remember(&proof{id: id, issuer: i, key: key}, &c), nil
 	})
+	if err == nil && text != nil {
+		v.headers.put(compact.Header, h)
+	}
+	return p, err
 }
 
 // remember completes p with what the claims say and puts it into the cache.
