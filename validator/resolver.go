@@ -56,7 +56,7 @@ type resolved struct {
 	end      context.CancelFunc
 
 	known sync.Map     // string → *issuer; written under mu
-	clock atomic.Int64 // counts the issuers that entered
+	clock atomic.Int64 // counts uses by another issuer than the last one
 
 	mu      sync.Mutex
 	count   int                  // of known
@@ -67,8 +67,7 @@ type resolved struct {
 }
 
 // lastUse tells when a resolved issuer was used, by a clock that moves when
-// another one enters: fine enough to find the one unused for longest, and
-// seldom written.
+// another one is: the one used last writes nothing.
 type lastUse struct {
 	clock *atomic.Int64
 	stamp atomic.Int64
@@ -79,8 +78,8 @@ func (i *issuer) used() {
 	if i.lastUse == nil {
 		return // configured, not resolved
 	}
-	if now := i.lastUse.clock.Load(); i.lastUse.stamp.Load() != now {
-		i.lastUse.stamp.Store(now)
+	if i.lastUse.stamp.Load() != i.lastUse.clock.Load() {
+		i.lastUse.stamp.Store(i.lastUse.clock.Add(1))
 	}
 }
 
