@@ -47,10 +47,10 @@ var signatures = sync.Pool{New: func() any { return new([jws.MaxRSABits / 8]byte
 
 // verifySignature is the one expensive step, so it needs one of the issuer's
 // slots.
-func (i *issuer) verifySignature(ctx context.Context, wait time.Duration, h *header, key *jwks.Key, c jws.Compact) error {
+func (i *issuer) verifySignature(ctx context.Context, wait time.Duration, t *jwt, key *jwks.Key) error {
 	buffer := signatures.Get().(*[jws.MaxRSABits / 8]byte)
 	defer signatures.Put(buffer)
-	signature, err := jws.AppendDecode(buffer[:0], c.Signature)
+	signature, err := jws.AppendDecode(buffer[:0], t.Signature)
 	if err != nil {
 		return refuse(CheckEncoding, "the signature "+err.Error())
 	}
@@ -59,8 +59,8 @@ func (i *issuer) verifySignature(ctx context.Context, wait time.Duration, h *hea
 		return err
 	}
 	defer turn.release()
-	if err := jws.Verify(h.canonical, key.Public(), c.SigningInput, signature); err != nil {
-		return &Error{check: CheckSignature, cause: err, got: []string{h.KeyID}}
+	if err := jws.Verify(t.header.canonical, key.Public(), t.SigningInput, signature); err != nil {
+		return &Error{check: CheckSignature, cause: err, got: []string{t.header.KeyID}}
 	}
 	return nil
 }

@@ -95,46 +95,59 @@ func (v *Validator) prove(ctx context.Context, raw string, id fingerprint, maxAg
 		}
 		return v.proveByAsking(ctx, raw, &proof{id: id, issuer: v.introspector}, maxAge)
 	}
-	compact, three := jws.Split(raw)
-	if !three {
+	t := jwt{raw: raw, id: id}
+	var three bool
+	if t.Compact, three = jws.Split(raw); !three {
 		return v.proveOpaque(ctx, raw, id, maxAge)
 	}
-	h, known := v.headers.get(compact.Header)
-	var text []byte
-	if !known {
+	var known bool
+	if t.header, known = v.headers.get(t.Header); !known {
 		var err error
-		text, err = jws.AppendDecode(nil, compact.Header)
-		if !jws.LooksLikeHeader(text, err) {
+		t.text, err = jws.AppendDecode(nil, t.Header)
+		if !jws.LooksLikeHeader(t.text, err) {
 			return v.proveOpaque(ctx, raw, id, maxAge)
 		}
 	}
-	payload, err := jws.AppendDecode(nil, compact.Payload)
-	if err != nil {
-		if !isB64Token(raw) {
-			return nil, errNotB64Token
-		}
-		return nil, refuse(CheckEncoding, "the payload "+err.Error())
-	}
-	p, err := v.proveJWT(ctx, raw, compact, h, text, payload, id, maxAge)
-	// What is strict base64url is part of a b64token. The signature of a refused
-	// token may not have been decoded, and if it is no part of one, that is said
-	// before anything else.
-	if err != nil && compact.Signature != "" && !isB64Token(compact.Signature) {
+	p, err := v.proveJWT(ctx, &t, maxAge)
+	// What is strict base64url is part of a b64token, so a good JWT is one. Of a
+	// refused one not every segment was decoded, and if it was no token's text at
+	// all, that is said before anything else.
+	if err != nil && !t.isB64Token() {
 		return nil, errNotB64Token
 	}
 	return p, err
 }
 
-// proveJWT makes the checks of checks.go in their order. h is what the header
-// means, if that is known already; else text is the header.
-func (v *Validator) proveJWT(ctx context.Context, raw string, compact jws.Compact, h header, text, payload []byte, id fingerprint, maxAge time.Duration) (*proof, error) {
-	if text != nil {
-		var err error
-		if h, err = parseHeader(text); err != nil {
+// jwt is a token that has the shape of one.
+type jwt struct {
+	raw string
+	id  fingerprint
+	jws.Compact
+	header  header
+	text    []byte // the header, decoded, unless its meaning was known
+	decoded bool   // the payload was strict base64url, as the header was
+}
+
+func (t *jwt) isB64Token() bool {
+	if !t.decoded {
+		return isB64Token(t.raw)
+	}
+	return t.Signature == "" || isB64Token(t.Signature)
+}
+
+// proveJWT makes the checks of checks.go in their order.
+func (v *Validator) proveJWT(ctx context.Context, t *jwt, maxAge time.Duration) (*proof, error) {
+	payload, err := jws.AppendDecode(nil, t.Payload)
+	if err != nil {
+		return nil, refuse(CheckEncoding, "the payload "+err.Error())
+	}
+	t.decoded = true
+	if t.text != nil {
+		if t.header, err = parseHeader(t.text); err != nil {
 			return nil, err
 		}
-		if v.algorithms != nil && !slices.Contains(v.algorithms, h.canonical) {
-			return nil, &Error{check: CheckAlgorithm, got: []string{h.Algorithm}, want: v.algorithms}
+		if v.algorithms != nil && !slices.Contains(v.algorithms, t.header.canonical) {
+			return nil, &Error{check: CheckAlgorithm, got: []string{t.header.Algorithm}, want: v.algorithms}
 		}
 	}
 	var c claims
@@ -146,35 +159,35 @@ func (v *Validator) proveJWT(ctx context.Context, raw string, compact jws.Compac
 		return nil, err
 	}
 	if i.keys == nil {
-		if !isB64Token(raw) {
+		if !t.isB64Token() { // what is no token's text is not sent to anybody
 			return nil, errNotB64Token
 		}
-		return v.proveByAsking(ctx, raw, &proof{id: id, issuer: i}, maxAge)
+		return v.proveByAsking(ctx, t.raw, &proof{id: t.id, issuer: i}, maxAge)
 	}
-	if err := i.checkHeader(&h); err != nil {
+	if err := i.checkHeader(&t.header); err != nil {
 		return nil, err
 	}
 	if err := i.checkJWT(&c, v.now(), v.skew); err != nil {
 		return nil, err
 	}
-	key, err := i.keys.Lookup(ctx, h.KeyID, h.HasKeyID, h.canonical)
+	key, err := i.keys.Lookup(ctx, t.header.KeyID, t.header.HasKeyID, t.header.canonical)
 	if err != nil {
 		return nil, keyError(ctx, err)
 	}
 	if err := c.grant(&i.profile); err != nil {
 		return nil, err
 	}
-	p, err := v.flights.do(ctx, id, func() (*proof, error) {
-		if p := v.recall(&id); p != nil { // another caller was done before this one began
+	p, err := v.flights.do(ctx, t.id, func() (*proof, error) {
+		if p := v.recall(&t.id); p != nil { // another caller was done before this one began
 			return p, nil
 		}
-		if err := i.verifySignature(ctx, v.verifyWait, &h, key, compact); err != nil {
+		if err := i.verifySignature(ctx, v.verifyWait, t, key); err != nil {
 			return nil, err
 		}
-		return v.remember(&proof{id: id, issuer: i, key: key}, &c), nil
+		return v.remember(&proof{id: t.id, issuer: i, key: key}, &c), nil
 	})
-	if err == nil && text != nil {
-		v.headers.put(compact.Header, h)
+	if err == nil && t.text != nil {
+		v.headers.put(t.Header, t.header)
 	}
 	return p, err
 }
