@@ -199,6 +199,25 @@ func TestREADME(t *testing.T) {
 	}
 }
 
+// The figures of README.md are those of the run that is in bench/results.
+func TestFiguresAreMeasured(t *testing.T) {
+	_, section, found := strings.Cut(read(t, "../README.md"), "## What it costs\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	results := read(t, "../bench/results/results.md")
+	rows := 0
+	for line := range strings.Lines(section) {
+		if strings.HasPrefix(line, "| ") {
+			rows++
+			if !strings.Contains(results, line) {
+				t.Errorf("bench/results/results.md does not hold: %s", line)
+			}
+		}
+	}
+	if !found || rows < 6 {
+		t.Errorf("%d rows of figures in README.md", rows)
+	}
+}
+
 // runningFunctions returns the source of each function of this file that go test
 // runs, by fields.
 func runningFunctions(t *testing.T) []string {
