@@ -81,8 +81,9 @@ func (s *KeySet) Lookup(ctx context.Context, kid string, hasKID bool, alg string
 	}
 	k, why := set.find(kid, hasKID, alg)
 	if why.mayHelp() && err == nil {
-		if set, err = s.newer(ctx, set); set != nil {
-			k, why = set.find(kid, hasKID, alg)
+		var next *snapshot
+		if next, err = s.newer(ctx, set); next != nil && next != set {
+			k, why = next.find(kid, hasKID, alg)
 		}
 	}
 	if why.mayHelp() && err != nil {

@@ -231,7 +231,7 @@ func unavailableBecause(ctx context.Context, err error) *Error {
 
 // refused reports a refusal to the observer and returns it.
 func (v *Validator) refused(err error) error {
-	e, ok := errors.AsType[*Error](err)
+	e, ok := err.(*Error)
 	if !ok {
 		e = unavailable(0, err)
 	}
