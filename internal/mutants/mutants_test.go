@@ -1,0 +1,137 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+func root(t *testing.T) string {
+	t.Helper()
+	dir, err := moduleRoot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func read(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root(t), name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// TestEditsMatch fails when the code that a mutant changes was changed: mend the
+// mutant, and run the command again.
+func TestEditsMatch(t *testing.T) {
+	for _, m := range mutants() {
+		texts := make(map[string]string)
+		for _, e := range m.edits {
+			if texts[e.file] == "" {
+				texts[e.file] = read(t, e.file)
+			}
+			changed, err := e.in(texts[e.file])
+			if err != nil {
+				t.Errorf("%s: %v", m.row(""), err)
+				continue
+			}
+			if changed == texts[e.file] {
+				t.Errorf("%s: the edit of %s changes nothing", m.row(""), e.file)
+			}
+			texts[e.file] = changed
+		}
+	}
+}
+
+// TestOrderedListIsCovered compares the mutants with the list in
+// validator/checks.go: each of its lines has one at least.
+func TestOrderedListIsCovered(t *testing.T) {
+	lines := regexp.MustCompile(`(?m)^//\t *(\d+)  (\S.*?)  `).FindAllStringSubmatch(read(t, "validator/checks.go"), -1)
+	if len(lines) < 17 {
+		t.Fatalf("%d lines found in the ordered list, wanted 17", len(lines))
+	}
+	for _, line := range lines {
+		covered := false
+		for _, m := range mutants() {
+			covered = covered || m.check == line[2]
+		}
+		if !covered {
+			t.Errorf("no mutant for line %s, %s", line[1], line[2])
+		}
+	}
+}
+
+// TestTableIsCurrent compares SECURITY.md with the mutants.
+func TestTableIsCurrent(t *testing.T) {
+	_, table, _, err := splitTable(read(t, "SECURITY.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := strings.Split(strings.TrimSpace(table), "\n")
+	if len(rows) < 2 {
+		t.Fatal("the table is empty: go run ./internal/mutants -write")
+	}
+	rows = rows[2:]
+	all := mutants()
+	if len(rows) != len(all) {
+		t.Errorf("%d rows for %d mutants: go run ./internal/mutants -write", len(rows), len(all))
+	}
+	for i := range min(len(rows), len(all)) {
+		begin, _, _ := strings.Cut(all[i].row("*"), "*")
+		if !strings.HasPrefix(rows[i], begin+"`") {
+			t.Errorf("row %q, wanted %q and a test: go run ./internal/mutants -write", rows[i], begin)
+		}
+	}
+}
+
+// testName is how SECURITY.md names a test: the folder of its package, and it.
+var testName = regexp.MustCompile("`([a-z0-9/]+)\\.((?:Test|Fuzz)\\w+)`")
+
+// TestNamedTestsExist looks for every test that SECURITY.md names, and wants each
+// row of its table of threats to name one.
+func TestNamedTestsExist(t *testing.T) {
+	page := read(t, "SECURITY.md")
+	names := testName.FindAllStringSubmatch(page, -1)
+	if len(names) < len(mutants()) {
+		t.Errorf("%d tests are named", len(names))
+	}
+	known := make(map[string]bool)
+	for _, name := range names {
+		folder, test := name[1], name[2]
+		if !known[folder] {
+			known[folder] = true
+			files, err := filepath.Glob(filepath.Join(root(t), folder, "*_test.go"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, file := range files {
+				text, err := os.ReadFile(file)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, f := range regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`).FindAllStringSubmatch(string(text), -1) {
+					known[folder+"."+f[1]] = true
+				}
+			}
+		}
+		if !known[folder+"."+test] {
+			t.Errorf("SECURITY.md names %s.%s, which does not exist", folder, test)
+		}
+	}
+	_, threats, _ := strings.Cut(page, "| threat | defence | proof |\n")
+	threats, _, _ = strings.Cut(threats, "\n\n")
+	rows := strings.Split(threats, "\n")
+	if len(rows) < 20 {
+		t.Errorf("%d rows in the table of threats", len(rows))
+	}
+	for _, row := range rows[1:] {
+		if !testName.MatchString(row) || strings.Count(row, "|") != 4 {
+			t.Errorf("no test proves %q", row)
+		}
+	}
+}

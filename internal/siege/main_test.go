@@ -1,0 +1,96 @@
+package siege_test
+
+import (
+	"flag"
+	"io"
+	"log/slog"
+	"os"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/m2mguard/m2mguard/introspection"
+	"github.com/m2mguard/m2mguard/jwks"
+	"github.com/m2mguard/m2mguard/validator"
+)
+
+func TestMain(m *testing.M) {
+	slog.SetDefault(slog.New(slog.NewTextHandler(io.Discard, nil)))
+	// Tests that run beside others wait for time-outs more than for a processor.
+	flag.Parse()
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		panic(err)
+	}
+	code := m.Run()
+	if code == 0 {
+		if err := goleak.Find(); err != nil {
+			os.Stderr.WriteString(err.Error() + "\n")
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
+
+// patience is how long a test waits in real time for what must come: far longer
+// than any knob, because the machine may be busy.
+const patience = 15 * time.Second
+
+// until asks every few milliseconds until f is true.
+func until(t testing.TB, what string, f func() bool) {
+	t.Helper()
+	tick := time.NewTicker(3 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(patience); !f(); <-tick.C {
+		if time.Now().After(end) {
+			t.Fatalf("waited in vain for %s", what)
+		}
+	}
+}
+
+// elapse lets time pass in a synctest bubble.
+func elapse(d time.Duration) { <-time.After(d) }
+
+// events collects what the observer is told, but for refused tokens, of which
+// there are too many.
+type events struct {
+	mu  sync.Mutex
+	all []validator.Event
+}
+
+func (e *events) observe(event validator.Event) {
+	if event.Kind == validator.TokenRefused {
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.all = append(e.all, event)
+}
+
+func (e *events) list() []validator.Event {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Clone(e.all)
+}
+
+// keys returns the events of a kind about key sets.
+func (e *events) keys(kind jwks.EventKind) (found []jwks.Event) {
+	for _, event := range e.list() {
+		if event.Keys != nil && event.Keys.Kind == kind {
+			found = append(found, *event.Keys)
+		}
+	}
+	return found
+}
+
+// introspections returns the events of a kind about introspection.
+func (e *events) introspections(kind introspection.EventKind) (found []introspection.Event) {
+	for _, event := range e.list() {
+		if event.Introspection != nil && event.Introspection.Kind == kind {
+			found = append(found, *event.Introspection)
+		}
+	}
+	return found
+}
