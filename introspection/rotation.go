@@ -89,11 +89,9 @@ func (c *Client) renewed(ctx context.Context, refused *Request) *Request {
 func (c *Client) awaitRenewed(ctx context.Context, refused *Request) *Request {
 	ctx, cancel := context.WithTimeout(ctx, rotationWait)
 	defer cancel()
-	poll := time.NewTicker(rotationPoll)
-	defer poll.Stop()
 	for {
 		select {
-		case <-poll.C:
+		case <-time.After(rotationPoll):
 			if again := c.renewed(ctx, refused); again != nil {
 				return again
 			}

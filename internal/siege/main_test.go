@@ -50,7 +50,9 @@ func until(t testing.TB, what string, f func() bool) {
 	}
 }
 
-// elapse lets time pass in a synctest bubble.
+// elapse lets time pass in a synctest bubble. Tickers are no way to do that under
+// the race detector: if several goroutines of one bubble read ticks that are
+// overdue, it crashes (golang/go#78156).
 func elapse(d time.Duration) { <-time.After(d) }
 
 // events collects what the observer is told, but for refused tokens, of which
