@@ -70,6 +70,9 @@ func (m *memoryTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 		<-answer.ready
 	}
 	if answer.aborted {
+		if err := req.Context().Err(); err != nil {
+			return nil, err
+		}
 		return nil, io.ErrUnexpectedEOF
 	}
 	return &http.Response{
