@@ -61,15 +61,16 @@ func (c *Client) Introspect(ctx context.Context, token string) (*Result, error) 
 		return nil, err
 	}
 	key := c.results.key(endpoint, token)
-	active := c.results.lastActive(key)
-	if active != nil && c.servable(active.Result, 0) {
-		c.refreshAhead(active, endpoint, key, token)
-		return active.Result, nil
+	if e := c.remembered(key); e != nil {
+		c.refreshAhead(e, endpoint, key, token)
+		return e.Result, nil
 	}
-	if inactive := c.results.lastInactive(key); inactive != nil && c.servable(inactive.Result, 0) {
-		return inactive.Result, nil
-	}
-	r, err := c.join(ctx, endpoint, key, token)
+	r, err := c.join(ctx, key, func() (any, error) {
+		if e := c.remembered(key); e != nil { // another request was answered just now
+			return e.Result, nil
+		}
+		return c.ask(endpoint, key, token)
+	})
 	if err == nil {
 		return r, nil
 	}
@@ -100,13 +101,30 @@ func (c *Client) IntrospectFresh(ctx context.Context, token string, maxAge time.
 				return e.Result, nil
 			}
 		}
-		r, err := c.join(ctx, endpoint, key, token)
+		r, err := c.join(ctx, key, func() (any, error) { return c.ask(endpoint, key, token) })
 		if err != nil || !r.askedAt.Before(oldest) {
 			return r, err
 		}
 	}
-	c.flights.Forget(string(key[:])) // those who wait for that request still get its answer
-	return c.join(ctx, endpoint, key, token)
+	for {
+		c.flights.Forget(string(key[:])) // those who wait for that request still get its answer
+		r, err := c.join(ctx, key, func() (any, error) { return c.ask(endpoint, key, token) })
+		if err != nil || !r.askedAt.Before(oldest) {
+			return r, err
+		}
+		// An Introspect came in between, and made do with what is remembered.
+	}
+}
+
+// remembered returns an answer that may be served, active or not; nil if there
+// is none.
+func (c *Client) remembered(key cacheKey) *entry {
+	for _, e := range []*entry{c.results.lastActive(key), c.results.lastInactive(key)} {
+		if e != nil && c.servable(e.Result, 0) {
+			return e
+		}
+	}
+	return nil
 }
 
 // Close cancels the requests under way, waits for them and forgets all
@@ -136,29 +154,25 @@ func mayServeStale(ctx context.Context, err error) bool {
 // refreshAhead renews an entry in the background when little of its lifetime is
 // left: once, and not when exp ends it, because a renewal could not prolong it.
 func (c *Client) refreshAhead(e *entry, endpoint string, key cacheKey, token string) {
-	if time.Until(e.until) >= c.cfg.RefreshAhead || e.until.Before(e.askedAt.Add(c.cfg.PositiveLifetime)) {
+	if !e.active || time.Until(e.until) >= c.cfg.RefreshAhead || e.until.Before(e.askedAt.Add(c.cfg.PositiveLifetime)) {
 		return
 	}
 	if e.renewed.CompareAndSwap(false, true) {
-		c.start(endpoint, key, token)
+		c.flights.DoChan(string(key[:]), func() (any, error) { return c.ask(endpoint, key, token) })
 	}
 }
 
 // join waits for the answer to a request that all callers with the same token
 // share, and that none of them can cancel.
-func (c *Client) join(ctx context.Context, endpoint string, key cacheKey, token string) (*Result, error) {
+func (c *Client) join(ctx context.Context, key cacheKey, ask func() (any, error)) (*Result, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, gaveUp(err)
 	}
-	r, err := await(ctx, c.start(endpoint, key, token))
+	r, err := await(ctx, c.flights.DoChan(string(key[:]), ask))
 	if err != nil {
 		return nil, err
 	}
 	return r.(*Result), nil
-}
-
-func (c *Client) start(endpoint string, key cacheKey, token string) <-chan singleflight.Result {
-	return c.flights.DoChan(string(key[:]), func() (any, error) { return c.ask(endpoint, key, token) })
 }
 
 // await waits for a shared call no longer than ctx.

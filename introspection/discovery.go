@@ -29,7 +29,12 @@ func (c *Client) endpoint(ctx context.Context) (string, error) {
 	if known := c.where.known.Load(); known != nil {
 		return *known, nil
 	}
-	found, err := await(ctx, c.rediscover())
+	found, err := await(ctx, c.where.flight.DoChan("", func() (any, error) {
+		if known := c.where.known.Load(); known != nil { // another discovery ended just now
+			return *known, nil
+		}
+		return c.discover()
+	}))
 	if err != nil {
 		return "", err
 	}

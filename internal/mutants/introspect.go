@@ -25,7 +25,7 @@ var introspectionMutants = []mutant{
 	{"upstream", "requests at once are bounded", []edit{{"introspection/lane.go", "slots: make(chan struct{}, concurrent)", "slots: make(chan struct{}, 1<<20)"}}, ofIntrospection},
 	{"upstream", "new tokens per second are bounded", []edit{never("introspection/lane.go", "l.rate != nil && !l.rate.Allow()")}, ofIntrospection},
 	{"upstream", "tokens seen active have a budget of their own", []edit{never("introspection/client.go", "c.results.lastActive(key) != nil")}, ofIntrospection},
-	{"upstream", "callers with one token share one request", []edit{{"introspection/client.go", "return c.flights.DoChan(string(key[:]),", "return new(singleflight.Group).DoChan(string(key[:]),"}}, ofIntrospection},
+	{"upstream", "callers with one token share one request", []edit{{"introspection/client.go", "await(ctx, c.flights.DoChan(string(key[:]), ask))", "await(ctx, new(singleflight.Group).DoChan(string(key[:]), ask))"}}, ofIntrospection},
 	{"upstream", "failures in a row close the way for a while", []edit{{"introspection/gate.go", "if g.failures < gateFailures {", "if true {"}}, ofIntrospection},
 	{"upstream", "Retry-After is respected", []edit{never("introspection/client.go", "failure.pause > 0")}, ofIntrospection},
 	{"upstream", "a refusal about one token closes no way", []edit{{"introspection/client.go", "	case failure.aboutToken:\n		lane.gate.release(p)\n", "	case failure.aboutToken:\n		c.backOff(lane, p, failure)\n"}}, ofIntrospection},
