@@ -31,7 +31,7 @@ func TestClose(t *testing.T) {
 		s.Close()
 		wantClosed(t, s, k, got)
 		wantNoMore := iss.count()
-		time.Sleep(48 * time.Hour)
+		elapse(48 * time.Hour)
 		wantCount(t, iss, wantNoMore)
 		s.Close()
 		wantClosed(t, s, k, got)
@@ -89,7 +89,7 @@ func TestCloseWaitsForOnEvent(t *testing.T) {
 		iss.keys(k)
 		var done atomic.Bool
 		s := open(t, iss, jwks.Config{OnEvent: func(jwks.Event) {
-			time.Sleep(time.Second)
+			elapse(time.Second)
 			done.Store(true)
 		}})
 		wantKey(t, s, k) // does not wait for the observer
@@ -128,11 +128,11 @@ func TestCloseUnderLoad(t *testing.T) {
 				}
 			}()
 		}
-		time.Sleep(100 * time.Millisecond)
+		elapse(100 * time.Millisecond)
 		for range 2 {
 			go s.Close()
 		}
-		time.Sleep(10 * time.Millisecond)
+		elapse(10 * time.Millisecond)
 		close(stop)
 		synctest.Wait()
 		wantClosed(t, s, k, nil)

@@ -262,3 +262,6 @@ func wantCount(t *testing.T, iss *issuer, want int) {
 		t.Fatalf("the issuer was asked %d times, wanted %d", got, want)
 	}
 }
+
+// elapse lets fake time pass in a synctest bubble.
+func elapse(d time.Duration) { <-time.After(d) }

@@ -109,12 +109,12 @@ func TestKeyfuncErrors(t *testing.T) {
 		if err := parse(t.Context()); !errors.Is(err, jwks.ErrUnavailable) || errors.Is(err, jwks.ErrKeyNotFound) {
 			t.Errorf("issuer down: %v", err)
 		}
-		time.Sleep(time.Minute)
+		elapse(time.Minute)
 		iss.keys(ed("b"))
 		if err := parse(t.Context()); !errors.Is(err, jwks.ErrKeyNotFound) || errors.Is(err, jwks.ErrUnavailable) {
 			t.Errorf("no such key: %v", err)
 		}
-		time.Sleep(time.Minute)
+		elapse(time.Minute)
 		iss.serve(slowly(time.Second, answer(set(key{"kty": "OKP", "crv": "Ed25519", "kid": "a", "x": b64(public)}))))
 		hasty, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 		defer cancel()

@@ -156,7 +156,7 @@ func TestFetchOutlivesItsCallers(t *testing.T) {
 		if err := s.Ready(ctx); !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, jwks.ErrUnavailable) {
 			t.Errorf("Ready: %v", err)
 		}
-		time.Sleep(3 * time.Second)
+		elapse(3 * time.Second)
 		wantKey(t, s, k)
 		wantCount(t, iss, 1)
 	})
@@ -173,7 +173,7 @@ func TestStartWhileTheIssuerIsDown(t *testing.T) {
 			if u.RetryAfter > 5*time.Second {
 				t.Fatalf("retry after %v, wanted at most MinFetchInterval", u.RetryAfter)
 			}
-			time.Sleep(100 * time.Millisecond)
+			elapse(100 * time.Millisecond)
 		}
 		times := iss.requests()
 		want := time.Second
@@ -191,12 +191,12 @@ func TestStartWhileTheIssuerIsDown(t *testing.T) {
 		if got := seen.of(jwks.StaleKeysInUse); len(got) != 0 {
 			t.Errorf("got %v without any keys", got)
 		}
-		time.Sleep(time.Hour) // nobody asks, so nobody is asked
+		elapse(time.Hour) // nobody asks, so nobody is asked
 		wantCount(t, iss, len(times))
 		wantUnavailable(t, s, k)
 
 		iss.keys(k)
-		time.Sleep(5 * time.Second)
+		elapse(5 * time.Second)
 		wantKey(t, s, k)
 		if err := s.Ready(t.Context()); err != nil {
 			t.Error(err)
@@ -212,10 +212,10 @@ func TestRetryAfterIsWhenTheNextTryIs(t *testing.T) {
 		wantUnavailable(t, s, k)
 		wait := wantUnavailable(t, s, k).RetryAfter
 		iss.keys(k)
-		time.Sleep(wait - time.Nanosecond)
+		elapse(wait - time.Nanosecond)
 		wantUnavailable(t, s, k)
 		wantCount(t, iss, 1)
-		time.Sleep(time.Nanosecond)
+		elapse(time.Nanosecond)
 		wantKey(t, s, k)
 	})
 }
@@ -225,16 +225,16 @@ func TestUnknownKID(t *testing.T) {
 	steps := map[string]func(t *testing.T, iss *issuer, s *jwks.KeySet, old, fresh key){
 		"a young set is not fetched again": func(t *testing.T, iss *issuer, s *jwks.KeySet, _, fresh key) {
 			iss.keys(fresh)
-			time.Sleep(interval - time.Nanosecond)
+			elapse(interval - time.Nanosecond)
 			wantNotFound(t, s, fresh)
 			wantCount(t, iss, 1)
-			time.Sleep(time.Nanosecond)
+			elapse(time.Nanosecond)
 			wantKey(t, s, fresh)
 			wantCount(t, iss, 2)
 		},
 		"a rotated key is fetched, the dropped one is gone": func(t *testing.T, iss *issuer, s *jwks.KeySet, old, fresh key) {
 			before := wantKey(t, s, old)
-			time.Sleep(time.Minute)
+			elapse(time.Minute)
 			iss.keys(fresh)
 			wantKey(t, s, fresh)
 			if s.Usable(before) {
@@ -245,14 +245,14 @@ func TestUnknownKID(t *testing.T) {
 		},
 		"no kid and nothing fits": func(t *testing.T, iss *issuer, s *jwks.KeySet, _, _ key) {
 			iss.keys(rsaKey("rsa"))
-			time.Sleep(time.Minute)
+			elapse(time.Minute)
 			if k, err := s.Lookup(t.Context(), "", false, "RS256"); err != nil || k.ID() != "rsa" {
 				t.Errorf("got %v, %v", k, err)
 			}
 			wantCount(t, iss, 2)
 		},
 		"the wrong algorithm is no reason to fetch": func(t *testing.T, iss *issuer, s *jwks.KeySet, old, _ key) {
-			time.Sleep(time.Minute)
+			elapse(time.Minute)
 			if _, err := s.Lookup(t.Context(), old["kid"].(string), true, "RS256"); !errors.Is(err, jwks.ErrKeyNotFound) {
 				t.Errorf("got %v", err)
 			}
@@ -260,16 +260,16 @@ func TestUnknownKID(t *testing.T) {
 		},
 		"several that fit are no reason to fetch": func(t *testing.T, iss *issuer, s *jwks.KeySet, old, _ key) {
 			iss.keys(old, ed("other"))
-			time.Sleep(time.Minute)
+			elapse(time.Minute)
 			wantKey(t, s, key{"kid": "other", "crv": "Ed25519"})
-			time.Sleep(time.Minute)
+			elapse(time.Minute)
 			if _, err := s.Lookup(t.Context(), "", false, "EdDSA"); !errors.Is(err, jwks.ErrKeyNotFound) {
 				t.Errorf("got %v", err)
 			}
 			wantCount(t, iss, 2)
 		},
 		"an issuer that cannot be reached is not the token's fault": func(t *testing.T, iss *issuer, s *jwks.KeySet, old, fresh key) {
-			time.Sleep(time.Minute)
+			elapse(time.Minute)
 			iss.down()
 			for range 100 { // two tries: the burst
 				if u := wantUnavailable(t, s, fresh); u.RetryAfter > interval {
@@ -279,11 +279,11 @@ func TestUnknownKID(t *testing.T) {
 			wantCount(t, iss, 3)
 			wantKey(t, s, old) // known keys do not notice
 			iss.keys(fresh)
-			time.Sleep(interval)
+			elapse(interval)
 			wantKey(t, s, fresh)
 		},
 		"all who wait share one fetch": func(t *testing.T, iss *issuer, s *jwks.KeySet, _, fresh key) {
-			time.Sleep(time.Minute)
+			elapse(time.Minute)
 			iss.serve(slowly(time.Second, answer(set(fresh))))
 			errs := make(chan error, 200)
 			for n := range cap(errs) {
@@ -307,7 +307,7 @@ func TestUnknownKID(t *testing.T) {
 			wantCount(t, iss, 2)
 		},
 		"one that gives up harms no other": func(t *testing.T, iss *issuer, s *jwks.KeySet, _, fresh key) {
-			time.Sleep(time.Minute)
+			elapse(time.Minute)
 			iss.serve(slowly(time.Second, answer(set(fresh))))
 			ctx, cancel := context.WithCancel(t.Context())
 			gaveUp := make(chan error)
@@ -348,13 +348,13 @@ func TestFloodOfMadeUpKIDs(t *testing.T) {
 		iss.keys(old)
 		s := open(t, iss, jwks.Config{})
 		honest := wantKey(t, s, old)
-		time.Sleep(time.Minute)
+		elapse(time.Minute)
 
 		flood := func(requests int, each func(n int)) {
 			for n := range requests {
 				wantNotFound(t, s, key{"kid": fmt.Sprintf("made up %d at %v", n, time.Now()), "crv": "Ed25519"})
 				each(n)
-				time.Sleep(time.Second / 2000)
+				elapse(time.Second / 2000)
 			}
 		}
 		before := iss.count()
@@ -398,7 +398,7 @@ func TestFloodWhileTheIssuerIsDown(t *testing.T) {
 		iss.keys(old)
 		s := open(t, iss, jwks.Config{})
 		wantKey(t, s, old)
-		time.Sleep(time.Minute)
+		elapse(time.Minute)
 		iss.down()
 		before := iss.count()
 		for range 6000 { // a minute
@@ -406,14 +406,14 @@ func TestFloodWhileTheIssuerIsDown(t *testing.T) {
 				t.Fatalf("retry after %v, though a new kid may be asked for sooner", u.RetryAfter)
 			}
 			wantKey(t, s, old)
-			time.Sleep(10 * time.Millisecond)
+			elapse(10 * time.Millisecond)
 		}
 		// One per interval and the burst, beside the background's own back-off.
 		if n := iss.count() - before; n > 2+12+12 {
 			t.Errorf("a minute of flood caused %d requests to a down issuer", n)
 		}
 		iss.keys(fresh)
-		time.Sleep(5 * time.Second)
+		elapse(5 * time.Second)
 		wantKey(t, s, fresh)
 	})
 }
@@ -430,7 +430,7 @@ func TestRotationUnderLoad(t *testing.T) {
 		s := open(t, iss, jwks.Config{})
 		wantKey(t, s, keys[0])
 		for n := 2; n < 20; n++ {
-			time.Sleep(time.Minute)
+			elapse(time.Minute)
 			dropped, stays, fresh := keys[0], keys[1], ed(fmt.Sprint(n))
 			retiring := wantKey(t, s, dropped)
 			keys = []key{stays, fresh}
@@ -447,7 +447,7 @@ func TestRotationUnderLoad(t *testing.T) {
 						if _, err := find(s, fresh); err != nil && time.Since(rotated) > interval {
 							t.Errorf("the new key is refused %v after the rotation: %v", time.Since(rotated), err)
 						}
-						time.Sleep(100 * time.Millisecond)
+						elapse(100 * time.Millisecond)
 					}
 				}()
 			}
@@ -470,7 +470,7 @@ func TestLeastFetchIntervalKnob(t *testing.T) {
 		wantKey(t, s, old)
 		iss.keys(fresh)
 		wantNotFound(t, s, fresh)
-		time.Sleep(2 * time.Millisecond)
+		elapse(2 * time.Millisecond)
 		wantKey(t, s, fresh)
 	})
 }

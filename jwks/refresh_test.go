@@ -14,7 +14,7 @@ import (
 
 // keepUsing calls Usable each step for d, as a cache of verified tokens does.
 func keepUsing(s *jwks.KeySet, k *jwks.Key, d, step time.Duration) (usable, not int) {
-	for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(step) {
+	for end := time.Now().Add(d); time.Now().Before(end); elapse(step) {
 		if s.Usable(k) {
 			usable++
 		} else {
@@ -97,9 +97,9 @@ func TestIdleSetIsNotRefreshed(t *testing.T) {
 		iss.keys(k)
 		s := open(t, iss, jwks.Config{})
 		got := wantKey(t, s, k)
-		time.Sleep(15 * time.Minute) // in use since the fetch: refreshed once
+		elapse(15 * time.Minute) // in use since the fetch: refreshed once
 		wantCount(t, iss, 2)
-		time.Sleep(10 * time.Hour) // and then no more
+		elapse(10 * time.Hour) // and then no more
 		wantCount(t, iss, 2)
 		if s.Usable(got) {
 			t.Error("a key of an aged set is usable without asking")
@@ -121,7 +121,7 @@ func TestAgedSetIsFetchedOnceForAll(t *testing.T) {
 		iss.keys(k)
 		s := open(t, iss, jwks.Config{})
 		wantKey(t, s, k)
-		time.Sleep(time.Hour)
+		elapse(time.Hour)
 		before := iss.count()
 		iss.serve(slowly(time.Second, answer(set(k))))
 		errs := make(chan error, 100)
@@ -147,7 +147,7 @@ func TestAgedSetServesWhenTheIssuerIsDown(t *testing.T) {
 		iss.keys(k)
 		s := open(t, iss, jwks.Config{OnEvent: seen.add})
 		got := wantKey(t, s, k)
-		time.Sleep(time.Hour)
+		elapse(time.Hour)
 		iss.down()
 		if again := wantKey(t, s, k); again != got {
 			t.Error("the key got another pointer")
@@ -200,9 +200,9 @@ func TestBackOff(t *testing.T) {
 			t.Errorf("%d RefreshFailed, wanted %d", got, want)
 		}
 
-		time.Sleep(12 * time.Minute) // nobody asks any more
+		elapse(12 * time.Minute) // nobody asks any more
 		before := iss.count()
-		time.Sleep(time.Hour)
+		elapse(time.Hour)
 		wantCount(t, iss, before)
 		if s.Usable(got) {
 			t.Error("a key that nobody asked for is usable without asking")
@@ -231,7 +231,7 @@ func TestExpiredSetIsNotRefreshed(t *testing.T) {
 		iss.down()
 		keepUsing(s, got, 2*time.Hour, time.Second)
 		before := iss.count()
-		time.Sleep(time.Hour)
+		elapse(time.Hour)
 		wantCount(t, iss, before)
 	})
 }
@@ -256,7 +256,7 @@ func TestMaxStale(t *testing.T) {
 				if _, not := keepUsing(s, got, c.want, time.Second); not != 0 {
 					t.Errorf("not usable %d times within MaxStale", not)
 				}
-				time.Sleep(time.Second)
+				elapse(time.Second)
 				if s.Usable(got) {
 					t.Error("usable past MaxStale")
 				}
@@ -267,12 +267,12 @@ func TestMaxStale(t *testing.T) {
 				if err := s.Ready(t.Context()); !errors.Is(err, jwks.ErrUnavailable) {
 					t.Errorf("Ready: %v", err)
 				}
-				time.Sleep(time.Hour)
+				elapse(time.Hour)
 				if n := len(seen.of(jwks.KeysExpired)); n != 1 {
 					t.Errorf("%d KeysExpired, wanted 1", n)
 				}
 				before := iss.count()
-				time.Sleep(time.Hour)
+				elapse(time.Hour)
 				wantCount(t, iss, before) // nobody asks, so nobody is asked
 
 				iss.keys(k)
@@ -294,7 +294,7 @@ func TestExpiryOfAnIdleSetIsNoEvent(t *testing.T) {
 		iss.keys(k)
 		s := open(t, iss, jwks.Config{OnEvent: seen.add})
 		wantKey(t, s, k)
-		time.Sleep(48 * time.Hour)
+		elapse(48 * time.Hour)
 		if got := seen.of(jwks.KeysExpired); len(got) != 0 {
 			t.Errorf("got %v for a set that nobody used", got)
 		}
