@@ -2,6 +2,7 @@ package validator
 
 import (
 	"encoding/binary"
+	"math"
 	"math/bits"
 	"sync"
 	"sync/atomic"
@@ -117,22 +118,18 @@ func (c *cache) put(p *proof) {
 	lock := &c.stripes[n%len(c.stripes)]
 	lock.Lock()
 	defer lock.Unlock()
-	victim, age := 0, -1
+	victim, oldest := 0, uint64(0)
 	for i := range c.ways {
-		old := set.proofs[i].Load()
-		if old != nil && old.id == p.id {
-			victim = i
-			break
+		age := uint64(math.MaxUint64) // an empty place comes before any proof's
+		if old := set.proofs[i].Load(); old != nil {
+			if old.id == p.id {
+				victim = i
+				break
+			}
+			age = uint64(now - old.stamp.Load()) // in uint32, so that ticks may wrap
 		}
-		switch {
-		case old == nil:
-			if age < 1<<33 {
-				victim, age = i, 1<<33
-			}
-		default:
-			if a := int(now - old.stamp.Load()); a > age {
-				victim, age = i, a
-			}
+		if age > oldest {
+			victim, oldest = i, age
 		}
 	}
 	set.tags[victim].Store(tag)

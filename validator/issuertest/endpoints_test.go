@@ -177,7 +177,7 @@ func TestRequestsThatAreNotUnderstood(t *testing.T) {
 
 func TestIntrospection(t *testing.T) {
 	iss := newFixed(t)
-	claims := issuertest.Claims{Scope: "read", NotBefore: fixed, Extra: map[string]any{"jti": "1", "big": 9007199254740993}}
+	claims := issuertest.Claims{Scope: "read", NotBefore: fixed, Extra: map[string]any{"jti": "1", "big": int64(9007199254740993)}}
 	want := map[string]any{
 		"active": true, "token_type": "Bearer", "iss": iss.URL(), "aud": issuertest.Audience,
 		"sub": issuertest.ClientID, "client_id": issuertest.ClientID, "scope": "read",
