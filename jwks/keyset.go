@@ -197,15 +197,14 @@ func (s *KeySet) joinForUnknown(seen *snapshot) (*flight, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := time.Now()
 	switch {
 	case s.closed:
 		return nil, unavailable(s.config.MinFetchInterval, errClosed)
-	case now.Sub(s.fetched) < s.config.MinFetchInterval:
+	case time.Since(s.fetched) < s.config.MinFetchInterval:
 		return landed(s.last), nil
 	case s.flight != nil:
 		return s.flight, nil // joining costs the issuer nothing
-	case s.limiter.AllowN(now, 1):
+	case s.limiter.Allow():
 		return s.start(), nil
 	case s.failure != nil:
 		return nil, unavailable(s.config.MinFetchInterval, s.failure)

@@ -28,29 +28,45 @@ func FuzzMembers(f *testing.F) {
 	} {
 		f.Add([]byte(seed))
 	}
-	f.Fuzz(func(t *testing.T, text []byte) {
-		before := bytes.Clone(text)
-		var got []string
-		err := strictjson.Members(text, func(name string, value strictjson.Value) error {
-			got = append(got, name+"="+string(value))
-			return nil
-		})
-		if !bytes.Equal(before, text) {
-			t.Fatal("the text was changed")
-		}
-		if err == strictjson.ErrDepth {
-			return // the decoder has another bound
-		}
-		want, ok := decode(text)
-		if ok != (err == nil) {
-			t.Fatalf("error %v, the decoder takes it: %v", err, ok)
-		}
-		if err == nil {
-			if diff := cmp.Diff(want, got); diff != "" {
-				t.Fatal(diff)
+	f.Fuzz(agree)
+}
+
+// Strings are read eight bytes at a time: every byte at every place among
+// others, the end of the text included.
+func TestEveryByteOfAString(t *testing.T) {
+	for place := range 17 {
+		before := `{"` + strings.Repeat("n", place) + `":"` + strings.Repeat("v", place)
+		for c := range 256 {
+			for _, after := range []string{``, `"`, `"}`, `v"}`, "\x00\"}", "\xff\"}", "\\\\\"}", strings.Repeat("v", 9) + `"}`} {
+				agree(t, []byte(before+string([]byte{byte(c)})+after))
 			}
 		}
+	}
+}
+
+// agree compares the walk with the decoder.
+func agree(t *testing.T, text []byte) {
+	before := bytes.Clone(text)
+	var got []string
+	err := strictjson.Members(text, func(name string, value strictjson.Value) error {
+		got = append(got, name+"="+string(value))
+		return nil
 	})
+	if !bytes.Equal(before, text) {
+		t.Fatalf("%q was changed", before)
+	}
+	if err == strictjson.ErrDepth {
+		return // the decoder has another bound
+	}
+	want, ok := decode(text)
+	if ok != (err == nil) {
+		t.Fatalf("%q: error %v, the decoder takes it: %v", text, err, ok)
+	}
+	if err == nil {
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Fatalf("%q: %s", text, diff)
+		}
+	}
 }
 
 // decode reads an object by the decoder alone.

@@ -9,8 +9,10 @@ package strictjson
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"math/bits"
 	"slices"
 	"sync"
 
@@ -101,35 +103,42 @@ func skipSpace(text []byte, at int) int {
 	return at
 }
 
-// special is 1 for the bytes that do not simply stand for themselves in a JSON
-// string: controls, quotation mark, backslash, and all beyond ASCII.
-var special = func() (is [256]uint8) {
-	for c := range is {
-		if c < 0x20 || c >= 0x80 || c == '"' || c == '\\' {
-			is[c] = 1
-		}
-	}
-	return is
-}()
-
-// plainEnd returns where the string that begins at at ends, or 0 if it is not
-// plain.
+// plainEnd returns where the string that begins at at ends, or 0 if it does not
+// end or holds bytes that do not simply stand for themselves: controls, a
+// backslash, anything beyond ASCII.
 func plainEnd(text []byte, at int) int {
-	end := at + 1
-	for end+4 <= len(text) { // four at a time, without a branch between them
-		four := text[end : end+4]
-		if special[four[0]]|special[four[1]]|special[four[2]]|special[four[3]] != 0 {
-			break
+	for end := at + 1; ; end += 8 {
+		var word uint64
+		if rest := text[end:]; len(rest) >= 8 {
+			word = binary.LittleEndian.Uint64(rest)
+		} else {
+			var last [8]byte // the zeros after rest count as controls
+			copy(last[:], rest)
+			word = binary.LittleEndian.Uint64(last[:])
 		}
-		end += 4
+		if first := firstSpecial(word); first < 8 {
+			end += first
+			if end < len(text) && text[end] == '"' {
+				return end + 1
+			}
+			return 0
+		}
 	}
-	for end < len(text) && special[text[end]] == 0 {
-		end++
-	}
-	if end == len(text) || text[end] != '"' {
-		return 0
-	}
-	return end + 1
+}
+
+// firstSpecial returns which of eight bytes, the lowest being number 0, is the
+// first that is a control, a quotation mark, a backslash or beyond ASCII; 8 if
+// none is.
+//
+// Taking n from an ASCII byte sets its high bit if the byte is less than n. It
+// then borrows from the byte above, which may be found without reason: so only
+// the lowest that is found counts.
+func firstSpecial(word uint64) int {
+	const each, high = 0x0101010101010101, 0x8080808080808080
+	control := word - each*0x20
+	quote := word ^ each*'"' // 0 where it is one
+	backslash := word ^ each*'\\'
+	return bits.TrailingZeros64((word|control|(quote-each)|(backslash-each))&high) / 8
 }
 
 // nameAt returns the name that begins at at, and where it ends.
