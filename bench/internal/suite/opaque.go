@@ -1,11 +1,9 @@
 package suite
 
 import (
-	"context"
 	"net/http"
 
 	"github.com/m2mguard/m2mguard/bench/internal/contender"
-	"github.com/m2mguard/m2mguard/bench/internal/fixture"
 	"github.com/m2mguard/m2mguard/bench/internal/measure"
 	"github.com/m2mguard/m2mguard/introspection"
 )
@@ -25,7 +23,8 @@ func (s *suite) opaque() error {
 	if err != nil {
 		return err
 	}
-	raw := f.Opaque(f.Claims())
+	issue := func() string { return f.Opaque(f.Claims()) }
+	raw := issue()
 	client, err := contender.Canned(f, raw)
 	if err != nil {
 		return err
@@ -53,10 +52,10 @@ func (s *suite) opaque() error {
 	s.describe(peer)
 	s.results.Opaque, err = s.pair("opaque tokens", []measure.Subject{
 		{Name: OpaqueSeen, Worker: allows(seen, raw)},
-		{Name: OpaqueUpstream, Worker: ownToken(upstream, f)},
-		{Name: PeerUpstream, Worker: ownToken(peer, f)},
-		{Name: OpaqueAlone, Worker: ownToken(alone, f)},
-		{Name: PeerAlone, Worker: ownToken(peerAlone, f)},
+		{Name: OpaqueUpstream, Worker: ownToken(upstream, issue)},
+		{Name: PeerUpstream, Worker: ownToken(peer, issue)},
+		{Name: OpaqueAlone, Worker: ownToken(alone, issue)},
+		{Name: PeerAlone, Worker: ownToken(peerAlone, issue)},
 	})
 	return err
 }
@@ -67,15 +66,5 @@ func askAlways(client *http.Client) func(*introspection.Config) {
 	return func(cfg *introspection.Config) {
 		cfg.CacheEntries, cfg.PositiveLifetime, cfg.MaxPerSecond = -1, -1, -1
 		cfg.HTTPClient = client
-	}
-}
-
-// ownToken is a worker with a token of its own: callers with the same one would
-// share a question.
-func ownToken(c *contender.Contender, f *fixture.Fixture) func() func(int) error {
-	ctx := context.Background()
-	return func() func(int) error {
-		raw := f.Opaque(f.Claims())
-		return func(int) error { return c.Allows(ctx, raw) }
 	}
 }
