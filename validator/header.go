@@ -5,6 +5,8 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+
+	"github.com/m2mguard/m2mguard/internal/jws"
 )
 
 // headerMemo remembers what verified header segments mean. All tokens of one
@@ -43,6 +45,13 @@ func (m *headerMemo) put(segment string, h header) {
 	if known := m.known.Load(); known != nil && len(*known) < maxHeaders {
 		next = maps.Clone(*known)
 	}
-	next[strings.Clone(segment)] = h
+	next[strings.Clone(segment)] = h.clone()
 	m.known.Store(&next)
+}
+
+// clone lets go of the token, whose pieces h's strings are.
+func (h header) clone() header {
+	h.Algorithm, h.KeyID, h.Type = strings.Clone(h.Algorithm), strings.Clone(h.KeyID), strings.Clone(h.Type)
+	h.canonical = jws.Canonical(h.Algorithm)
+	return h
 }

@@ -103,7 +103,8 @@ func (v *Validator) prove(ctx context.Context, raw string, id fingerprint, maxAg
 	var known bool
 	if t.header, known = v.headers.get(t.Header); !known {
 		var err error
-		t.text, err = jws.AppendDecode(nil, t.Header)
+		room := make([]byte, 0, jws.DecodedLen(t.Header)+jws.DecodedLen(t.Payload)) // for both
+		t.text, err = jws.AppendDecode(room, t.Header)
 		if !jws.LooksLikeHeader(t.text, err) {
 			return v.proveOpaque(ctx, raw, id, maxAge)
 		}
@@ -137,7 +138,7 @@ func (t *jwt) isB64Token() bool {
 
 // proveJWT makes the checks of checks.go in their order.
 func (v *Validator) proveJWT(ctx context.Context, t *jwt, maxAge time.Duration) (*proof, error) {
-	payload, err := jws.AppendDecode(nil, t.Payload)
+	payload, err := jws.AppendDecode(t.text[len(t.text):], t.Payload)
 	if err != nil {
 		return nil, refuse(CheckEncoding, "the payload "+err.Error())
 	}

@@ -53,11 +53,14 @@ var base64url = base64.RawURLEncoding.Strict()
 // no value is spelt with 1, 5, 9 and so on.
 func AppendDecode(dst []byte, segment string) ([]byte, error) {
 	out, err := base64url.AppendDecode(dst, bytesOf(segment))
-	if err != nil || len(segment)%4 == 1 || len(out)-len(dst) != base64url.DecodedLen(len(segment)) {
+	if err != nil || len(segment)%4 == 1 || len(out)-len(dst) != DecodedLen(segment) {
 		return dst, ErrEncoding
 	}
 	return out, nil
 }
+
+// DecodedLen is how many bytes AppendDecode makes of a segment that is good.
+func DecodedLen(segment string) int { return base64url.DecodedLen(len(segment)) }
 
 // bytesOf views s as bytes that nobody may write to.
 func bytesOf(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }

@@ -120,7 +120,7 @@ func (v Value) Date() (time.Time, error) {
 	if len(v) == 0 || v[0] < '0' || v[0] > '9' {
 		return time.Time{}, ErrNotDate
 	}
-	if sec, err := strconv.ParseInt(string(v), 10, 64); err == nil {
+	if sec, ok := v.whole(); ok {
 		if sec > maxDate {
 			return time.Time{}, ErrNotDate
 		}
@@ -132,4 +132,19 @@ func (v Value) Date() (time.Time, error) {
 	}
 	sec, frac := math.Modf(f)
 	return time.Unix(int64(sec), int64(frac*1e9)), nil
+}
+
+// whole reads a number of at most 18 digits and nothing else, which is what
+// almost every date is.
+func (v Value) whole() (n int64, ok bool) {
+	if len(v) > 18 {
+		return 0, false
+	}
+	for _, c := range v {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		n = n*10 + int64(c-'0')
+	}
+	return n, true
 }
