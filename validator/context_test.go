@@ -201,6 +201,9 @@ func TestTokenCheck(t *testing.T) {
 		if ok && (e.Scope() != rule.Needs() || e.Code() != "insufficient_scope") {
 			t.Errorf("scope %q and code %q, wanted %q", e.Scope(), e.Code(), rule.Needs())
 		}
+		if !strings.Contains(err.Error(), token.String()) {
+			t.Errorf("%v: it does not say whose token", err)
+		}
 	}
 }
 

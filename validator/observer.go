@@ -12,8 +12,8 @@ import (
 // secret and no key material.
 type Event struct {
 	Kind EventKind
-	// Issuer is the configured issuer that it concerns; empty for a refused
-	// token, which may be nobody's.
+	// Issuer is the configured issuer that it concerns; empty for a refusal,
+	// whose token may be nobody's.
 	Issuer string
 	// Check is the step at which a token was refused.
 	Check Check
@@ -30,13 +30,22 @@ type EventKind string
 
 // The kinds of events.
 const (
-	// TokenRefused: Verify returned an error; Check and Err say why.
+	// TokenRefused: a request was not let in; Check and Err say why. It is Verify
+	// that refused the token, or an adapter the request: it carried none, or one
+	// whose scopes are not those of the route.
 	TokenRefused EventKind = "token refused"
 	// KeySetEvent: a key set changed, could not be refreshed, or serves stale.
 	KeySetEvent EventKind = "key set"
 	// IntrospectionEvent: introspection fails, or works again.
 	IntrospectionEvent EventKind = "introspection"
 )
+
+// ReportRefusal tells Config.Observer of a refusal that was made outside Verify,
+// which tells of its own: an adapter calls it for credentials that it does not
+// take to Verify, and for a rule that Token.Check found unmet.
+func (v *Validator) ReportRefusal(e *Error) {
+	v.observe(Event{Kind: TokenRefused, Check: e.check, Err: e})
+}
 
 // LogEvents returns an observer that writes events to l, or to slog.Default if
 // l is nil: refused tokens at level Debug, because anybody can cause them, and

@@ -79,7 +79,7 @@ func (t *Token) Check(rule scopes.Rule) error {
 	if rule.Allows(t.scopes) {
 		return nil
 	}
-	return &Error{check: CheckScope, got: slices.Collect(t.scopes.All()), want: []string{rule.Needs()}, needs: rule.Needs()}
+	return &Error{check: CheckScope, text: t.String(), got: slices.Collect(t.scopes.All()), want: []string{rule.Needs()}, needs: rule.Needs()}
 }
 
 // String identifies the token in a log without its claims.

@@ -236,6 +236,6 @@ func (v *Validator) refused(err error) error {
 	if !ok {
 		e = unavailable(0, err)
 	}
-	v.observe(Event{Kind: TokenRefused, Check: e.check, Err: e})
+	v.ReportRefusal(e)
 	return e
 }

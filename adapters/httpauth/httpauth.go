@@ -111,6 +111,7 @@ type Route struct {
 func (rt *Route) Check(r *http.Request) (*validator.Token, *Failure) {
 	raw, refusal := bearer(r.Header)
 	if refusal != nil {
+		rt.middleware.validator.ReportRefusal(refusal)
 		return nil, rt.failure(refusal)
 	}
 	token, err := rt.verify(r.Context(), raw)
@@ -118,7 +119,9 @@ func (rt *Route) Check(r *http.Request) (*validator.Token, *Failure) {
 		return nil, rt.failure(err.(*validator.Error)) // as Verify promises
 	}
 	if err := token.Check(rt.rule); err != nil {
-		return nil, rt.failure(err.(*validator.Error)) // as Token.Check promises
+		refusal := err.(*validator.Error) // as Token.Check promises
+		rt.middleware.validator.ReportRefusal(refusal)
+		return nil, rt.failure(refusal)
 	}
 	return token, nil
 }

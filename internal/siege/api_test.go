@@ -93,13 +93,16 @@ func (a *api) get(token string) string {
 	return kind(resp.StatusCode, resp.Header, string(body))
 }
 
-// call sends a request to the handler itself and names the answer.
-func (a *api) call(token string) string {
+// call sends a request with a token to the handler itself and names the answer.
+func (a *api) call(token string) string { return a.callWith("Bearer " + token) }
+
+// callWith is call with any number of Authorization fields.
+func (a *api) callWith(authorization ...string) string {
 	r, err := http.NewRequest(http.MethodGet, "/orders", nil)
 	if err != nil {
 		return err.Error()
 	}
-	r.Header.Set("Authorization", "Bearer "+token)
+	r.Header["Authorization"] = authorization
 	w := httptest.NewRecorder()
 	a.handler.ServeHTTP(w, r)
 	return kind(w.Code, w.Header(), w.Body.String())

@@ -100,6 +100,9 @@ func TestObserver(t *testing.T) {
 			{"a good token", func() { call(fresh(iss)) }, ""},
 			{"a bad one", func() { call(iss.Bad(issuertest.Expired, issuertest.Claims{})) }, "token refused: exp"},
 			{"malformed credentials", func() { a.call("two tokens") }, "token refused: request"},
+			{"no credentials", func() { a.callWith() }, "token refused: missing"},
+			{"repeated credentials", func() { a.callWith("Bearer a", "Bearer b") }, "token refused: request"},
+			{"a scope is missing", func() { call(iss.Token(issuertest.Claims{Scope: "other"})) }, "token refused: scope"},
 			{"rotation", func() { elapse(10 * time.Second); iss.Rotate(); call(fresh(iss)) }, "key set changed"},
 			{"a private key is published", func() {
 				elapse(10 * time.Second)
