@@ -57,7 +57,11 @@ func (c *Client) discover() (any, error) {
 	if wait > 0 {
 		return nil, unavailable(fmt.Errorf("the endpoint is not known, and its discovery failed before: next try in %v", wait), wait)
 	}
-	found, err := metadata.Discover(ctx, c.where.http, c.cfg.Issuer, metadata.Introspection, c.cfg.DangerouslyAllowHTTP)
+	want := metadata.Introspection
+	if _, byCertificate := c.cfg.Auth.(tlsClientAuth); byCertificate {
+		want = metadata.MTLSIntrospection
+	}
+	found, err := metadata.Discover(ctx, c.where.http, c.cfg.Issuer, want, c.cfg.DangerouslyAllowHTTP)
 	if err == nil {
 		c.where.gate.succeed(p)
 		c.where.known.Store(&found)

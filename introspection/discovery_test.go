@@ -104,6 +104,33 @@ func TestDiscoveryRecovers(t *testing.T) {
 	})
 }
 
+// A client that authenticates by its certificate asks where certificates are
+// taken (RFC 8705 §5); any other asks where everybody does.
+func TestDiscoveryForCertificates(t *testing.T) {
+	const document = `{"issuer":"` + issuerURL + `","introspection_endpoint":"https://id.example.com/introspect",
+		"mtls_endpoint_aliases":{"introspection_endpoint":"https://mtls.example.com/introspect"}}`
+	for host, auth := range map[string]introspection.ClientAuth{
+		"id.example.com":   introspection.ClientSecretPost("api", introspection.Secret(secretText)),
+		"mtls.example.com": introspection.TLSClientAuth("api"),
+	} {
+		var asked string
+		c := newClient(t, nil, func(cfg *introspection.Config) {
+			cfg.Issuer, cfg.Endpoint, cfg.Auth = issuerURL, "", auth
+			cfg.HTTPClient = &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+				body := document
+				if r.Method == http.MethodPost {
+					asked, body = r.URL.Host, activeBody
+				}
+				return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
+			})}
+		})
+		expect(t, c, "token", "active")
+		if asked != host {
+			t.Errorf("asked at %s, want %s", asked, host)
+		}
+	}
+}
+
 func TestDiscoverySaysWhy(t *testing.T) {
 	c := newClient(t, nil, func(cfg *introspection.Config) {
 		cfg.Issuer, cfg.Endpoint = issuerURL, ""

@@ -3,12 +3,14 @@
 package metadata
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
 	"strings"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/m2mguard/m2mguard/internal/fetch"
 )
@@ -18,6 +20,8 @@ type Document struct {
 	Issuer                string `json:"issuer"`
 	JWKSURI               string `json:"jwks_uri"`
 	IntrospectionEndpoint string `json:"introspection_endpoint"`
+	// MTLSAliases are decoded for those alone who want one.
+	MTLSAliases jsontext.Value `json:"mtls_endpoint_aliases"`
 }
 
 // An Endpoint picks the member of a Document that the caller is after.
@@ -30,7 +34,21 @@ type Endpoint struct {
 var (
 	JWKS          = Endpoint{"jwks_uri", func(d Document) string { return d.JWKSURI }}
 	Introspection = Endpoint{"introspection_endpoint", func(d Document) string { return d.IntrospectionEndpoint }}
+	// MTLSIntrospection is for a client that authenticates by its certificate: an
+	// alias, where there is one, comes before the endpoint for all (RFC 8705 §5).
+	MTLSIntrospection = Endpoint{"introspection_endpoint that can be read, mtls_endpoint_aliases included", mtlsIntrospection}
 )
+
+func mtlsIntrospection(d Document) string {
+	if d.MTLSAliases == nil {
+		return d.IntrospectionEndpoint
+	}
+	var aliases Document
+	if err := json.Unmarshal(d.MTLSAliases, &aliases); err != nil {
+		return ""
+	}
+	return cmp.Or(aliases.IntrospectionEndpoint, d.IntrospectionEndpoint)
+}
 
 // Discover asks issuer for its metadata, first at the OpenID Connect path, then
 // at the RFC 8414 one, and returns the address of want. A document counts only

@@ -76,6 +76,7 @@ func TestDiscover(t *testing.T) {
 		rfc8414 = id + "/.well-known/oauth-authorization-server"
 		good    = `{"issuer":"https://id.example.com","jwks_uri":"https://id.example.com/keys","introspection_endpoint":"https://id.example.com/introspect","note":{"a":[1]}}`
 	)
+	aliased := func(aliases string) string { return `{"mtls_endpoint_aliases":` + aliases + `,` + good[1:] }
 	cases := map[string]struct {
 		answers map[string]string
 		want    metadata.Endpoint
@@ -97,6 +98,13 @@ func TestDiscover(t *testing.T) {
 		"text after it":         {answers: map[string]string{oidc: good + "x"}, want: metadata.JWKS, faults: []string{"not a JSON object"}},
 		"endpoint over http":    {answers: map[string]string{oidc: `{"issuer":"https://id.example.com","jwks_uri":"http://127.0.0.1/keys"}`}, want: metadata.JWKS, faults: []string{`"http://127.0.0.1/keys" is http, but the issuer "https://id.example.com" is https`}},
 		"endpoint relative":     {answers: map[string]string{oidc: `{"issuer":"https://id.example.com","jwks_uri":"/keys"}`}, want: metadata.JWKS, faults: []string{`"/keys" is not an absolute URL`}},
+		"alias":                 {answers: map[string]string{oidc: aliased(`{"introspection_endpoint":"https://mtls.example.com/introspect"}`)}, want: metadata.MTLSIntrospection, found: "https://mtls.example.com/introspect"},
+		"alias, not for all":    {answers: map[string]string{oidc: aliased(`{"introspection_endpoint":"https://mtls.example.com/introspect"}`)}, want: metadata.Introspection, found: id + "/introspect"},
+		"no such alias":         {answers: map[string]string{oidc: aliased(`{"token_endpoint":"https://mtls.example.com/token"}`)}, want: metadata.MTLSIntrospection, found: id + "/introspect"},
+		"no aliases":            {answers: map[string]string{oidc: good}, want: metadata.MTLSIntrospection, found: id + "/introspect"},
+		"alias over http":       {answers: map[string]string{oidc: aliased(`{"introspection_endpoint":"http://mtls.example.com/introspect"}`)}, want: metadata.MTLSIntrospection, faults: []string{`"http://mtls.example.com/introspect" is http`}},
+		"odd aliases":           {answers: map[string]string{oidc: aliased(`["https://mtls.example.com/introspect"]`)}, want: metadata.MTLSIntrospection, faults: []string{"no introspection_endpoint that can be read"}},
+		"odd, not for all":      {answers: map[string]string{oidc: aliased(`["https://mtls.example.com/introspect"]`)}, want: metadata.Introspection, found: id + "/introspect"},
 		"endpoint not a string": {answers: map[string]string{oidc: `{"issuer":"https://id.example.com","jwks_uri":["https://id.example.com/keys"]}`}, want: metadata.JWKS, faults: []string{"not a JSON object"}},
 	}
 	for name, c := range cases {
