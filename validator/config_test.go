@@ -1,6 +1,7 @@
 package validator_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"go/ast"
@@ -70,6 +71,9 @@ var faults = []struct {
 		i.Introspection.Endpoint = "http://id.example.com/introspect"
 	}), []string{"Introspection", "Endpoint", `"http://id.example.com/introspect"`, "use https"}},
 	{"the same issuer twice", func(c *validator.Config) { c.Issuers = append(c.Issuers, fine()) }, []string{`"https://id.example.com"`, "twice"}},
+	{"a choice of none", func(c *validator.Config) {
+		c.OpaqueIssuer = func(context.Context, string) string { return c.Issuers[0].URL }
+	}, []string{"Config.OpaqueIssuer", "no issuer has Introspection"}},
 	{"two that introspect", func(c *validator.Config) {
 		one, other := fine(), fine()
 		one.URL, other.URL = "https://one.example.com", "https://other.example.com"

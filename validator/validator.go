@@ -64,7 +64,7 @@ func New(cfg Config) (*Validator, error) {
 	}
 	slices.Sort(v.issuerURLs)
 	v.algorithms = v.allAlgorithms(cfg.Resolver)
-	faults = append(faults, v.chooseIntrospector()...)
+	faults = append(faults, v.chooseIntrospector(cfg.Resolver)...)
 	if len(faults) > 0 {
 		v.Close()
 		return nil, errors.Join(faults...)
@@ -95,7 +95,7 @@ func (v *Validator) allAlgorithms(r Resolver) []string {
 }
 
 // chooseIntrospector finds out where opaque tokens go.
-func (v *Validator) chooseIntrospector() []error {
+func (v *Validator) chooseIntrospector(r Resolver) []error {
 	var asked []string
 	v.opaqueOnly = len(v.issuers) == 1
 	for _, url := range v.issuerURLs {
@@ -110,6 +110,9 @@ func (v *Validator) chooseIntrospector() []error {
 	}
 	if v.opaqueIssuer != nil {
 		v.introspector, v.opaqueOnly = nil, false
+		if len(asked) == 0 && r == nil {
+			return []error{errors.New("validator: Config.OpaqueIssuer is set, but no issuer has Introspection, wanted one that can be asked about opaque tokens")}
+		}
 		return nil
 	}
 	if len(asked) > 1 {
