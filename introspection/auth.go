@@ -34,7 +34,10 @@ type Request struct {
 	// Header holds the header fields; Accept is set.
 	Header http.Header
 
-	secret string // the one that a clientSecret put into it
+	// What put a client secret into it, perhaps from within a ClientAuth of the
+	// user's, and which one. Nil: there is none.
+	secretOf *clientSecret
+	secret   string
 }
 
 // SecretFunc returns the client secret as it is now. It is called for every
@@ -94,7 +97,7 @@ func (a *clientSecret) Authenticate(ctx context.Context, req *Request) error {
 
 func (a *clientSecret) authenticateWith(req *Request, secret string) {
 	a.put(req, a.id, secret)
-	req.secret = secret
+	req.secretOf, req.secret = a, secret
 }
 
 // faults says what is wrong with the method as it was configured.

@@ -2,6 +2,7 @@ package introspection
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"reflect"
 	"time"
@@ -46,7 +47,7 @@ func (c *Client) sendAuthenticated(ctx context.Context, req *Request) (res fetch
 		case last.secret == req.secret && last != before: // accepted from another request meanwhile
 			refused(req)
 		case last.secret != req.secret: // the vault was first
-			if old := c.withSecret(req, last.secret); refused(old) {
+			if old := withSecret(req, last.secret); refused(old) {
 				if again = c.renewed(ctx, old); again != nil { // the server has just followed
 					refused(again)
 				}
@@ -79,7 +80,7 @@ func (c *Client) noteAccepted(secret string, sentAt time.Time) {
 // it has no others.
 func (c *Client) renewed(ctx context.Context, refused *Request) *Request {
 	again, err := c.request(ctx, refused.Endpoint, refused.Form.Get("token"))
-	if err != nil || reflect.DeepEqual(refused, again) {
+	if err != nil || reflect.DeepEqual(refused.Form, again.Form) && reflect.DeepEqual(refused.Header, again.Header) {
 		return nil
 	}
 	return again
@@ -101,9 +102,11 @@ func (c *Client) awaitRenewed(ctx context.Context, refused *Request) *Request {
 	}
 }
 
-// withSecret is refused with another secret.
-func (c *Client) withSecret(refused *Request, secret string) *Request {
-	again := c.unauthenticated(refused.Endpoint, refused.Form.Get("token"))
-	c.cfg.Auth.(*clientSecret).authenticateWith(again, secret)
-	return again
+// withSecret is refused with another secret, and with all else that Config.Auth
+// put into it.
+func withSecret(refused *Request, secret string) *Request {
+	again := *refused
+	again.Form, again.Header = maps.Clone(refused.Form), refused.Header.Clone()
+	again.secretOf.authenticateWith(&again, secret)
+	return &again
 }

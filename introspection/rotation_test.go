@@ -22,6 +22,7 @@ type rotating struct {
 	server, vault atomic.Value
 	asked         atomic.Int64
 	refused       atomic.Int64
+	tenant        string // the header field X-Tenant that it wants
 }
 
 func newRotating(secret string) *rotating {
@@ -42,6 +43,9 @@ func (r *rotating) RoundTrip(req *http.Request) (*http.Response, error) {
 		secret = req.PostForm.Get("client_secret")
 	}
 	status, body := 200, activeBody
+	if req.Header.Get("X-Tenant") != r.tenant {
+		return nil, errDown
+	}
 	if secret != r.server.Load() {
 		r.refused.Add(1)
 		status, body = 401, `{"error":"invalid_client"}`
@@ -55,6 +59,9 @@ func (r *rotating) secret(context.Context) (string, error) { return r.vault.Load
 func (r *rotating) client(t *testing.T, method func(string, introspection.SecretFunc) introspection.ClientAuth) *introspection.Client {
 	return newClient(t, nil, func(cfg *introspection.Config) {
 		cfg.Auth = method("api", r.secret)
+		if _, own := cfg.Auth.(withTenant); own {
+			r.tenant = "a"
+		}
 		cfg.HTTPClient = &http.Client{Transport: r}
 		cfg.MaxPerSecond = -1
 	})
@@ -63,6 +70,18 @@ func (r *rotating) client(t *testing.T, method func(string, introspection.Secret
 var secretMethods = map[string]func(string, introspection.SecretFunc) introspection.ClientAuth{
 	"client_secret_basic": introspection.ClientSecretBasic,
 	"client_secret_post":  introspection.ClientSecretPost,
+	"one of the user's own": func(id string, secret introspection.SecretFunc) introspection.ClientAuth {
+		return withTenant(func() introspection.ClientAuth { return introspection.ClientSecretBasic(id, secret) })
+	},
+}
+
+// withTenant is a user's ClientAuth around one of ours, which it makes anew for
+// each request.
+type withTenant func() introspection.ClientAuth
+
+func (inner withTenant) Authenticate(ctx context.Context, req *introspection.Request) error {
+	req.Header.Set("X-Tenant", "a")
+	return inner().Authenticate(ctx, req)
 }
 
 // TestRotationUnderLoad changes the secret again and again while six callers
