@@ -22,6 +22,7 @@ type issuer struct {
 	profile           Profile
 	keys              *jwks.KeySet          // nil: introspected only
 	introspection     *introspection.Client // nil: JWTs only
+	refreshAhead      time.Duration         // introspection's
 	answerKeys        *jwks.KeySet          // for signed answers of an issuer without keys
 	slots             slots
 	lastUse           *lastUse // nil: configured, not resolved
@@ -101,6 +102,7 @@ func (v *Validator) newKeys(c Issuer, algorithms []string) (*jwks.KeySet, error)
 
 func (v *Validator) newIntrospection(c Issuer, i *issuer) (*introspection.Client, error) {
 	cfg := *c.Introspection
+	i.refreshAhead = cfg.RefreshAhead
 	if c.SignedAnswersFor != "" {
 		keys := i.keys
 		if keys == nil {

@@ -62,7 +62,9 @@ func (v *Validator) proveByAsking(ctx context.Context, raw string, p *proof, max
 	if err := p.issuer.checkAnswer(&c, v.now(), v.skew); err != nil {
 		return nil, err
 	}
-	p.until = result.ValidUntil()
+	if p.until = result.ValidUntil(); !p.until.IsZero() {
+		p.until = p.until.Add(-p.issuer.refreshAhead) // the last uses go to introspection, which renews
+	}
 	v.remember(p, &c)
 	if v.cache != nil && v.revocations.Load() != revocations {
 		v.cache.drop(p) // a newer answer may have called the token inactive meanwhile

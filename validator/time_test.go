@@ -326,3 +326,26 @@ func TestOpaqueTokenWhileTheIssuerIsDown(t *testing.T) {
 		})
 	}
 }
+
+// TestBusyOpaqueTokensNeverWait: with RefreshAhead, a token that is used all the
+// time is asked about in good time, though the endpoint takes a second.
+func TestBusyOpaqueTokensNeverWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		iss := issuertest.NewInMemory(t)
+		iss.SetFault(issuertest.Introspection, issuertest.Slow(time.Second))
+		v := newOpaque(t, iss, func(c *validator.Config) { c.Issuers[0].Introspection.RefreshAhead = 10 * time.Second })
+		raw := iss.Opaque(issuertest.Claims{})
+		wantOutcome(t, "ok")(v.Verify(t.Context(), raw))
+		for range 120 {
+			elapse(time.Second)
+			before := time.Now()
+			wantOutcome(t, "ok")(v.Verify(t.Context(), raw))
+			if waited := time.Since(before); waited > 0 {
+				t.Fatalf("waited %v for a renewal", waited)
+			}
+		}
+		if n := iss.Requests(issuertest.Introspection); n < 5 || n > 8 {
+			t.Errorf("asked %d times in two minutes, wanted once in every 20 s", n)
+		}
+	})
+}
