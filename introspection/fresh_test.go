@@ -93,24 +93,43 @@ func TestFreshJoinsNothingUnderWay(t *testing.T) {
 	}
 }
 
-// An older inactive answer that arrives late does not undo a newer active one.
-func TestOlderAnswerDoesNotReplaceANewerOne(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		u := newUpstream(func(string) answer { return answer{body: `{"active":false}`, after: 3 * time.Second} })
-		c := newClient(t, u, nil)
-		var slow sync.WaitGroup
-		slow.Go(func() { expectQuietly(t, c, "token") })
-		elapse(time.Second)
-		u.become(always(activeBody))
-		if r, err := c.IntrospectFresh(t.Context(), "token", 0); verdict(r, err) != "active" {
-			t.Fatalf("fresh is %s, want active", verdict(r, err))
-		}
-		slow.Wait()
-		expect(t, c, "token", "active")
-		if u.calls() != 2 {
-			t.Errorf("asked %d times, want 2", u.calls())
-		}
-	})
+// Of two requests that were under way at the same time, the one that was sent
+// later may have been judged first. A revocation that one of them saw stays
+// seen, in whichever order they were sent and answered.
+func TestRevocationSeenByOverlappingRequests(t *testing.T) {
+	const inactive = `{"active":false}`
+	for name, answers := range map[string][2]answer{
+		"the inactive one was sent first and is first": {{body: inactive, after: 2 * time.Second}, {body: activeBody, after: 3 * time.Second}},
+		"the inactive one was sent first and is last":  {{body: inactive, after: 3 * time.Second}, {body: activeBody, after: time.Second}},
+		"the inactive one was sent last and is first":  {{body: activeBody, after: 3 * time.Second}, {body: inactive, after: time.Second}},
+		"the inactive one was sent last and is last":   {{body: activeBody, after: 2 * time.Second}, {body: inactive, after: 3 * time.Second}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				u := newUpstream(func(string) answer { return answers[0] })
+				c := newClient(t, u, nil)
+				var asking sync.WaitGroup
+				ask := func() { _, _ = c.IntrospectFresh(t.Context(), "token", 0) }
+				asking.Go(ask)
+				elapse(500 * time.Millisecond)
+				u.become(func(string) answer { return answers[1] })
+				asking.Go(ask)
+				elapse(500 * time.Millisecond)
+				u.become(always(inactive))
+				asking.Wait()
+				expect(t, c, "token", "inactive")
+				elapse(9 * time.Second)
+				expect(t, c, "token", "inactive")
+
+				elapse(time.Second)
+				u.become(always(activeBody)) // asked for after all that, an active answer counts
+				if r, err := c.IntrospectFresh(t.Context(), "token", 0); verdict(r, err) != "active" {
+					t.Errorf("fresh is %s, want active", verdict(r, err))
+				}
+				expect(t, c, "token", "active")
+			})
+		})
+	}
 }
 
 // A token that turns active leaves no inactive answer behind that would come

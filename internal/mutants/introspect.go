@@ -20,7 +20,7 @@ var introspectionMutants = []mutant{
 	{"result cache", "inactive answers push out no active ones", []edit{{"introspection/cache.go", "s.active, s.inactive = newStore(entries), newStore(entries)", "s.active = newStore(entries)\n		s.inactive = s.active"}}, ofIntrospection},
 	{"result cache", "its size is bounded", []edit{{"introspection/cache.go", "		MaximumWeight: uint64(entries),\n", "		MaximumWeight: 1 << 40,\n"}}, ofIntrospection},
 	{"result cache", "large answers count for several", []edit{{"introspection/cache.go", "return uint32(max(1, (len(e.claims)+weightUnit-1)/weightUnit))", "return 1"}}, ofIntrospection},
-	{"result cache", "a newer inactive answer stands", []edit{{"introspection/cache.go", "old != nil && !old.askedAt.Before(r.askedAt)", "old != nil && false"}}, ofIntrospection},
+	{"result cache", "a newer inactive answer stands", []edit{{"introspection/cache.go", "!r.askedAt.After(old.heardAt)", "false"}}, ofIntrospection},
 	{"result cache", "StaleIfError is for the endpoint's trouble", []edit{{"introspection/client.go", "ok && !failure.aboutToken && ctx.Err() == nil", "ok && (!failure.aboutToken || ok)"}}, ofIntrospection},
 	{"upstream", "requests at once are bounded", []edit{{"introspection/lane.go", "slots: make(chan struct{}, concurrent)", "slots: make(chan struct{}, 1<<20)"}}, ofIntrospection},
 	{"upstream", "new tokens per second are bounded", []edit{never("introspection/lane.go", "l.rate != nil && !l.rate.Allow()")}, ofIntrospection},
