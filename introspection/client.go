@@ -21,6 +21,7 @@ type Client struct {
 	results  *results
 	flights  singleflight.Group // by cacheKey
 	calls    detached
+	answered atomic.Bool // there was a usable answer
 	failing  atomic.Bool // since the last usable answer
 	accepted atomic.Pointer[acceptedSecret]
 
@@ -241,10 +242,17 @@ func (c *Client) backOff(l *lane, p pass, failure *UnavailableError) {
 }
 
 func (c *Client) failed(endpoint string, failure *UnavailableError) {
-	c.tell(Event{Kind: IntrospectionFailed, Endpoint: bare(endpoint), Status: failure.Status, Err: failure})
+	kind := IntrospectionFailed
+	if failure.aboutToken && c.answered.Load() { // else it may be about every token
+		kind = TokenNotJudged
+	}
+	c.tell(Event{Kind: kind, Endpoint: bare(endpoint), Status: failure.Status, Err: failure})
 }
 
 func (c *Client) recovered(endpoint string) {
+	if !c.answered.Load() {
+		c.answered.Store(true)
+	}
 	if c.failing.Load() && c.failing.Swap(false) {
 		c.tell(Event{Kind: Recovered, Endpoint: bare(endpoint), Status: 200})
 	}

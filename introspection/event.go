@@ -12,6 +12,10 @@ const (
 	IntrospectionFailed EventKind = iota + 1
 	// Recovered: the first usable answer after failures.
 	Recovered
+	// TokenNotJudged: an endpoint that has answered before brought no usable
+	// answer about one token, which anybody can cause where it refuses a kind of
+	// token in this way.
+	TokenNotJudged
 )
 
 // String returns the kind's name for logs.
@@ -21,6 +25,8 @@ func (k EventKind) String() string {
 		return "introspection failed"
 	case Recovered:
 		return "introspection recovered"
+	case TokenNotJudged:
+		return "token not judged"
 	}
 	return fmt.Sprintf("EventKind(%d)", int(k))
 }
@@ -32,5 +38,5 @@ type Event struct {
 	Issuer   string // Config.Issuer
 	Endpoint string // without its query; empty if it is not known yet
 	Status   int    // of the endpoint's answer; 0 if there was none
-	Err      error  // why, for IntrospectionFailed
+	Err      error  // why; nil for Recovered
 }

@@ -44,6 +44,7 @@ func (c *Client) exchange(ctx context.Context, endpoint, token string) (*Result,
 		failure := unavailable(fmt.Errorf("POST %s: status 200 with content type %s, but the body %w",
 			bare(endpoint), mediaType(res), err), 0)
 		failure.Status = res.Status
+		_, failure.aboutToken = errors.AsType[unreadable](err)
 		return nil, failure
 	}
 	r.askedAt = askedAt

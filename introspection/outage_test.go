@@ -3,6 +3,7 @@ package introspection_test
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -112,6 +113,10 @@ func TestATokenShutsNoGateForOthers(t *testing.T) {
 		"400 unsupported_token_type": {status: 400, body: `{"error":"unsupported_token_type"}`},
 		"413":                        {status: 413},
 		"answer over the limit":      {body: string(make([]byte, 70_000))},
+		"a name twice":               {body: `{"active":true,"authorization_details":[{"a":1,"a":2}]}`},
+		"a lone surrogate":           {body: `{"active":true,"authorization_details":["\ud800"]}`},
+		"nested too deeply":          {body: `{"active":true,"authorization_details":` + strings.Repeat("[", 40) + strings.Repeat("]", 40) + `}`},
+		"exp in milliseconds":        {body: `{"active":true,"exp":1795164741000}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -267,7 +272,13 @@ func TestEvents(t *testing.T) {
 			cfg.Endpoint = endpointURL + "?tenant=t-123"
 			cfg.OnEvent = seen.add
 		})
+		odd := func(string) answer { return answer{status: 400} }
+		u.become(odd)
+		expect(t, c, "a", "unavailable") // for all we know, every token is answered so
+		u.become(always(activeBody))
 		expect(t, c, "a", "active")
+		u.become(odd)
+		expect(t, c, "b", "unavailable")
 		u.become(func(string) answer { return answer{status: 502} })
 		expect(t, c, "b", "unavailable")
 		u.become(down)
@@ -280,12 +291,12 @@ func TestEvents(t *testing.T) {
 			if e.Endpoint != endpointURL {
 				t.Errorf("the event names endpoint %q, want it without its query", e.Endpoint)
 			}
-			if (e.Err != nil) != (e.Kind == introspection.IntrospectionFailed) {
+			if (e.Err == nil) != (e.Kind == introspection.Recovered) {
 				t.Errorf("event %v has error %v", e.Kind, e.Err)
 			}
 			got = append(got, fmt.Sprint(e.Kind, " ", e.Status))
 		}
-		want := []string{"introspection failed 502", "introspection failed 0", "introspection recovered 200"}
+		want := []string{"introspection failed 400", "token not judged 400", "introspection failed 502", "introspection failed 0", "introspection recovered 200"}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("events (-want +got):\n%s", diff)
 		}

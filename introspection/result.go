@@ -2,6 +2,7 @@ package introspection
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -42,7 +43,17 @@ func (r *Result) ValidUntil() time.Time { return r.until }
 // costs no memory for what they say.
 var inactiveClaims = []byte(`{"active":false}`)
 
-var errNoActive = errors.New("has no member active")
+var (
+	errNoActive = errors.New("has no member active")
+	errActive   = errors.New("has a member active that is not true or false")
+)
+
+// unreadable is an answer that a lenient reader takes, but for something in it
+// that a strict one does not, or for its exp. Clients have a say in answers (RFC
+// 9396 echoes what they send), so it is about one token, and not the endpoint.
+type unreadable struct{ error }
+
+func (e unreadable) Unwrap() error { return e.error }
 
 // decode reads an answer (RFC 7662 §2.2), which must be one strict JSON object
 // with a boolean active, whatever its content type says. Of a signed answer (RFC
@@ -57,7 +68,7 @@ func decode(body []byte) (*Result, error) {
 		case "active":
 			found = true
 			if r.active, err = value.Bool(); err != nil {
-				return fmt.Errorf("has a member active that %w", err)
+				return errActive
 			}
 		case "exp":
 			exp = value
@@ -65,6 +76,10 @@ func decode(body []byte) (*Result, error) {
 		return nil
 	})
 	switch {
+	case err == errActive || err == strictjson.ErrNotObject:
+		return nil, err
+	case err != nil && json.Valid(body):
+		return nil, unreadable{err}
 	case err != nil:
 		return nil, err
 	case !found:
@@ -75,7 +90,7 @@ func decode(body []byte) (*Result, error) {
 	}
 	if exp != nil {
 		if r.exp, err = exp.Date(); err != nil {
-			return nil, fmt.Errorf("has a member exp that %w", err)
+			return nil, unreadable{fmt.Errorf("has a member exp that %w", err)}
 		}
 	}
 	r.claims = bytes.Clone(body)

@@ -36,7 +36,8 @@ const (
 	TokenRefused EventKind = "token refused"
 	// KeySetEvent: a key set changed, could not be refreshed, or serves stale.
 	KeySetEvent EventKind = "key set"
-	// IntrospectionEvent: introspection fails, or works again.
+	// IntrospectionEvent: introspection fails, for all or for one token, or works
+	// again.
 	IntrospectionEvent EventKind = "introspection"
 )
 
@@ -48,8 +49,8 @@ func (v *Validator) ReportRefusal(e *Error) {
 }
 
 // LogEvents returns an observer that writes events to l, or to slog.Default if
-// l is nil: refused tokens at level Debug, because anybody can cause them, and
-// what concerns an issuer at Info or Warn.
+// l is nil: what is about one token at level Debug, because anybody can cause it,
+// and what concerns an issuer at Info or Warn.
 func LogEvents(l *slog.Logger) func(Event) {
 	return func(e Event) {
 		log := l
@@ -90,8 +91,11 @@ func logKeys(ctx context.Context, log *slog.Logger, e Event) {
 
 func logIntrospection(ctx context.Context, log *slog.Logger, e Event) {
 	level := slog.LevelWarn
-	if e.Introspection.Kind == introspection.Recovered {
+	switch e.Introspection.Kind {
+	case introspection.Recovered:
 		level = slog.LevelInfo
+	case introspection.TokenNotJudged:
+		level = slog.LevelDebug
 	}
 	attrs := []slog.Attr{slog.String("issuer", e.Issuer), slog.String("endpoint", e.Introspection.Endpoint)}
 	if e.Introspection.Status != 0 {

@@ -117,7 +117,8 @@ func besiegeIntrospection(t *testing.T, fault issuertest.Fault, says string) {
 		a.want(remembered, ok)
 		a.want(fresh(iss), ok)
 	}
-	if failed := a.events.introspections(introspection.IntrospectionFailed); !slices.ContainsFunc(failed, func(e introspection.Event) bool {
+	failed := append(a.events.introspections(introspection.IntrospectionFailed), a.events.introspections(introspection.TokenNotJudged)...)
+	if !slices.ContainsFunc(failed, func(e introspection.Event) bool {
 		return strings.Contains(e.Err.Error(), says)
 	}) {
 		t.Errorf("the operator is told %v, wanted %q", failed, says)
