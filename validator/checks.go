@@ -8,33 +8,33 @@ import (
 )
 
 // This page is the whole list of what a token must pass, in order. What costs
-// nothing comes first, so that garbage is refused before it causes a fetch or a
-// signature verification; nothing is believed, and no token returned, before
-// the last line. RFC 8725 §3 gives the reasons for most of it.
+// next to nothing comes first, so that garbage is refused before it causes a
+// fetch or a signature verification, and what may cost more comes after the
+// signature. Nothing is believed, and no token returned, before the last line.
+// RFC 8725 §3 gives the reasons for most of it.
 //
 //	 1  size          verify              at most Config.MaxTokenBytes, before anything is parsed
 //	 2  characters    isB64Token          those of RFC 6750 §2.1
 //	 3  three parts   prove               else it is opaque, which Keys alone cannot prove
 //	 4  base64url     jws.AppendDecode    strict, one spelling for each value
 //	 5  JSON          jws.ParseHeader     strict, header and payload
-//	                  claims.parse
 //	 6  crit, b64     jws.ParseHeader     refused
-//	 7  iss           issuerOf            a configured issuer, byte for byte; no other is asked anything
-//	 8  typ           checkHeader         an access token's
-//	 9  alg           checkHeader         on the issuer's list
-//	10  exp           checkClaims         required; now < exp + skew
-//	11  nbf           checkClaims         now >= nbf - skew
-//	12  iat           claims.parse        a NumericDate if present
+//	 7  forms         claims.parse        strings are strings, exp, nbf and iat are NumericDates
+//	 8  iss           issuerOf            a configured issuer, byte for byte; no other is asked anything
+//	 9  typ           checkHeader         an access token's
+//	10  alg           checkHeader         on the issuer's list; one that is on none is refused before 7
+//	11  exp           checkClaims         required; now < exp + skew
+//	12  nbf           checkClaims         now >= nbf - skew
 //	13  aud           checkClaims         one of ours
 //	14  cnf           checkClaims         a sender-bound token is no bearer token
-//	15  claims        Profile.check       what the profile asks for
-//	16  client, app   checkClient         on the list of clients; no user's token, if so configured
-//	17  key           jwks.Lookup         of this issuer, and made for this alg
-//	18  scopes        claims.grant        well formed
-//	19  signature     jws.Verify          by that key, under that alg
+//	15  key           jwks.Lookup         of this issuer, and made for this alg
+//	16  signature     jws.Verify          by that key, under that alg
+//	17  claims        Profile.check       what the profile asks for
+//	18  client, app   checkClient         on the list of clients; no user's token, if so configured
+//	19  scopes        claims.grant        well formed
 //
-// An introspected token passes 1 and 2, then introspection stands for 3 to 9, 17
-// and 19, and 10 to 16 and 18 are checked on what the answer holds.
+// An introspected token passes 1 and 2, then introspection stands for 3 to 6, 9,
+// 10, 15 and 16, and the others are checked on what the answer holds.
 
 // checkHeader covers typ and alg. That the alg is also the key's own is for
 // the key lookup to see.
@@ -92,19 +92,24 @@ func (i *issuer) checkAudience(audience []string) error {
 	return &Error{check: CheckAudience, got: audience, want: i.audience}
 }
 
-// checkJWT covers the claims of a JWT: those of any token, and exp and what
-// else the profile requires.
+// checkJWT covers what a JWT must pass before its key is looked up.
 func (i *issuer) checkJWT(c *claims, now time.Time, skew time.Duration) error {
 	if !c.hasExpiry {
 		return refuse(CheckExpiry, "the token has no exp claim (RFC 9068 §2.2)")
 	}
-	if err := i.checkClaims(c, now, skew); err != nil {
-		return err
-	}
+	return i.checkClaims(c, now, skew)
+}
+
+// checkProven covers what a JWT must pass once its signature was verified. It may
+// read the payload several times, which is not for everybody to cause.
+func (i *issuer) checkProven(c *claims) error {
 	if err := i.profile.check(c, i.profile.Match, i.profile.Require); err != nil {
 		return err
 	}
-	return i.checkClient(c)
+	if err := i.checkClient(c); err != nil {
+		return err
+	}
+	return c.grant(&i.profile)
 }
 
 // checkAnswer covers the members of an introspection answer. RFC 7662 §2.2

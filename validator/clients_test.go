@@ -97,6 +97,25 @@ func TestAppOnly(t *testing.T) {
 	}
 }
 
+// What a profile asks may take reading the payload several times, so a forger
+// does not get that far.
+func TestProfilesJudgeProvenTokensAlone(t *testing.T) {
+	iss := issuertest.New(t)
+	asked := 0
+	v := newJWT(t, iss, func(c *validator.Config) {
+		c.Issuers[0].AppOnly = true
+		c.Issuers[0].Profile = validator.Profile{
+			Require: []string{"/no/such"},
+			App:     func(*validator.Token) bool { asked++; return true },
+		}
+	})
+	wantOutcome(t, "claims")(v.Verify(t.Context(), iss.Token(issuertest.Claims{})))
+	wantOutcome(t, "signature")(v.Verify(t.Context(), iss.Bad(issuertest.OtherKey, issuertest.Claims{})))
+	if asked != 0 {
+		t.Errorf("App was asked %d times about tokens that were refused before", asked)
+	}
+}
+
 func TestNoAudience(t *testing.T) {
 	cognito := func(i *validator.Issuer) {
 		i.Audience, i.Clients = nil, []string{"billing"}

@@ -28,7 +28,7 @@ var (
 // Check names the step at which a token was refused.
 type Check string
 
-// The checks, in the order in which they are made.
+// The checks, about in the order in which they are made.
 const (
 	CheckMissing     Check = "missing"     // a token was sent
 	CheckRequest     Check = "request"     // exactly one, well formed (RFC 6750 §2.1)
@@ -37,20 +37,20 @@ const (
 	CheckEncoding    Check = "encoding"    // strict base64url (RFC 7515 §2)
 	CheckJSON        Check = "json"        // strict JSON objects (RFC 7519 §4)
 	CheckCritical    Check = "crit"        // no extension (RFC 7515 §4.1.11)
+	CheckIssuedAt    Check = "iat"         // a NumericDate
 	CheckIssuer      Check = "iss"         // a configured issuer, byte for byte
 	CheckType        Check = "typ"         // an access token (RFC 8725 §3.11)
 	CheckAlgorithm   Check = "alg"         // on the issuer's list and the key's own
 	CheckExpiry      Check = "exp"         // present and not past
 	CheckNotBefore   Check = "nbf"         // not in the future
-	CheckIssuedAt    Check = "iat"         // a NumericDate
 	CheckAudience    Check = "aud"         // one of ours
-	CheckClaims      Check = "claims"      // what the profile asks for
 	CheckBinding     Check = "cnf"         // not bound to a sender
-	CheckClient      Check = "client"      // on Issuer.Clients
-	CheckApp         Check = "app"         // issued to a client, where Issuer.AppOnly asks for it
 	CheckKey         Check = "key"         // a key of the issuer
 	CheckSignature   Check = "signature"   // by that key
 	CheckActive      Check = "active"      // introspection says so (RFC 7662 §2.2)
+	CheckClaims      Check = "claims"      // what the profile asks for
+	CheckClient      Check = "client"      // on Issuer.Clients
+	CheckApp         Check = "app"         // issued to a client, where Issuer.AppOnly asks for it
 	CheckScope       Check = "scope"       // what the route needs
 	CheckUnavailable Check = "unavailable" // keys or introspection can be had
 )

@@ -175,14 +175,14 @@ func (v *Validator) proveJWT(ctx context.Context, t *jwt, maxAge time.Duration) 
 	if err != nil {
 		return nil, keyError(ctx, err)
 	}
-	if err := c.grant(&i.profile); err != nil {
-		return nil, err
-	}
 	p, err := v.flights.do(ctx, t.id, func() (*proof, error) {
 		if p := v.recall(&t.id); p != nil { // another caller was done before this one began
 			return p, nil
 		}
 		if err := i.verifySignature(ctx, v.verifyWait, t, key); err != nil {
+			return nil, err
+		}
+		if err := i.checkProven(&c); err != nil {
 			return nil, err
 		}
 		return v.remember(&proof{id: t.id, issuer: i, key: key}, &c), nil

@@ -8,7 +8,7 @@ var claimMutants = []mutant{
 	{"exp", "exp is a number of seconds up to the year 9999", []edit{{"internal/strictjson/value.go", "if sec > maxDate {", "if false && sec > maxDate {"}}, ofJSON},
 	{"nbf", "a token is refused before its time", []edit{never("validator/checks.go", "c.hasNBF && now.Before(t.notBefore.Add(-skew))")}, ofValidator},
 	{"nbf", "the clock skew counts before nbf", []edit{{"validator/checks.go", "now.Before(t.notBefore.Add(-skew))", "now.Before(t.notBefore)"}}, ofValidator},
-	{"iat", "an iat is a NumericDate", []edit{{"validator/claims.go", "return claimError(CheckIssuedAt, name, err)", "return nil"}}, ofValidator},
+	{"forms", "an iat is a NumericDate", []edit{{"validator/claims.go", "return claimError(CheckIssuedAt, name, err)", "return nil"}}, ofValidator},
 	{"aud", "a foreign aud is refused", []edit{ignoring("validator/checks.go", "i.checkAudience(t.audience)")}, ofValidator},
 	{"aud", "a missing aud is refused", []edit{{"validator/checks.go", "len(audience) == 0 && (i.missingAudienceOK || i.profile.NoAudience)", "len(audience) == 0"}}, ofValidator},
 	{"cnf", "a sender-bound token is refused", []edit{never("validator/checks.go", "c.bound")}, ofValidator},

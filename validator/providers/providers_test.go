@@ -211,10 +211,12 @@ func TestDocumentedTokens(t *testing.T) {
 							t.Error(diff)
 						}
 					}
+					// A JWT of another kind, issuer, API or time is not worth a key. What
+					// the profile asks beyond that is asked of tokens with a good signature.
 					var requests []string
-					if err == nil || token.Header == nil {
+					if token.Header == nil || slices.Contains([]string{"ok", "claims", "client", "app"}, token.Want) {
 						requests = h.requests()
-					} // a JWT whose claims are wrong is not worth a key
+					}
 					if diff := cmp.Diff(requests, h.asked); diff != "" {
 						t.Error("requests:", diff)
 					}
