@@ -43,8 +43,18 @@ func newSet(names []string) (Set, error) {
 			return Set{}, fmt.Errorf("scopes: a scope name is empty or holds a character outside RFC 6749 §3.3 (printable ASCII without space, %q and %q)", '"', '\\')
 		}
 	}
+	return distinct(names), nil
+}
+
+// distinct takes valid names over. A set of few names keeps no room for the many
+// repeats or spaces that it may have been written with.
+func distinct(names []string) Set {
 	slices.Sort(names)
-	return Set{slices.Compact(names)}, nil
+	names = slices.Compact(names)
+	if len(names) < cap(names) {
+		names = slices.Clone(names)
+	}
+	return Set{names}
 }
 
 // valid reports whether name is a scope-token: 1*( %x21 / %x23-5B / %x5D-7E ).
@@ -77,9 +87,7 @@ func (s Set) Union(t Set) Set {
 	if len(s.names) == 0 {
 		return t
 	}
-	names := slices.Concat(s.names, t.names)
-	slices.Sort(names)
-	return Set{slices.Compact(names)}
+	return distinct(slices.Concat(s.names, t.names))
 }
 
 // String is the space-delimited form of RFC 6749 §3.3, in lexical order.

@@ -1,6 +1,7 @@
 package validator
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math"
 	"math/bits"
@@ -41,6 +42,17 @@ func (p *proof) holds(now time.Time) bool {
 		return p.issuer.keys.Usable(p.key)
 	}
 	return time.Now().Before(p.until) && !p.issuer.closed.Load()
+}
+
+// size is about how many bytes what the token says takes, and no less.
+func (p *proof) size() int {
+	const header = 16 // of a string, of which a list has one for each name
+	t := &p.token
+	n := cap(t.claims) + header*(cap(t.audience)+cap(t.roles)+t.scopes.Len())
+	if bytes.IndexByte(t.claims, '\\') >= 0 {
+		n += len(t.claims) / 2 // strings with escapes are copies, at most half as long
+	}
+	return n
 }
 
 // cache is a set-associative table of proofs. A read takes no lock and writes

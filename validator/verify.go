@@ -193,7 +193,8 @@ func (v *Validator) proveJWT(ctx context.Context, t *jwt, maxAge time.Duration) 
 	return p, err
 }
 
-// remember completes p with what the claims say and puts it into the cache.
+// remember completes p with what the claims say and puts it into the cache, whose
+// bound in bytes holds because what is too large is left out.
 func (v *Validator) remember(p *proof, c *claims) *proof {
 	p.token = c.token
 	if c.hasExpiry {
@@ -202,7 +203,7 @@ func (v *Validator) remember(p *proof, c *claims) *proof {
 	if c.hasNBF {
 		p.notBefore = c.token.notBefore.Add(-v.skew)
 	}
-	if v.cache != nil && (p.key != nil || !p.until.IsZero()) {
+	if v.cache != nil && (p.key != nil || !p.until.IsZero()) && p.size() <= v.maxToken {
 		v.cache.put(p)
 	}
 	return p

@@ -28,6 +28,7 @@ var claimMutants = []mutant{
 	{"cache", "an introspected entry ends with its answer", []edit{{"validator/cache.go", "time.Now().Before(p.until)", "true"}}, ofValidator},
 	{"cache", "the whole fingerprint is compared", []edit{{"validator/cache.go", "p != nil && p.id == *id", "p != nil"}}, ofValidator},
 	{"cache", "an inactive answer drops the entry", []edit{{"validator/opaque.go", "		v.forget(id)\n", ""}}, ofValidator},
+	{"cache", "what is too large is not kept", []edit{{"validator/verify.go", " && p.size() <= v.maxToken {", " {"}}, ofValidator},
 	{"VerifyFresh", "a good signature is not enough", []edit{ignoring("validator/verify.go", "v.confirm(ctx, p, raw, maxAge)")}, ofValidator},
 	{"VerifyFresh", "the answer is about this issuer's token", []edit{{"validator/opaque.go", `iss != "" && iss != i.url`, `iss != "" && false`}}, ofValidator},
 	{"floods", "first-time verifications have slots", []edit{{"validator/slots.go", "return slots{make(chan struct{}, n), make(chan struct{}, max(1, n/4))}", "return slots{make(chan struct{}, 1<<20), make(chan struct{}, 1<<20)}"}}, ofValidator},
