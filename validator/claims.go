@@ -18,15 +18,16 @@ type claims struct {
 	granted   bool // grant was called
 }
 
-// clientIDNames are the claims that name the client, the first one that is
-// there counts: RFC 9068, OpenID Connect, Entra ID v1, Okta.
+// clientIDNames are the claims that name the client: RFC 9068, OpenID Connect,
+// Entra ID v1, Okta. The first one that is there and not empty counts; the
+// others may be something of the issuer's own.
 var clientIDNames = [...]string{"client_id", "azp", "appid", "cid"}
 
 // parse fills c from raw, which the token keeps: the caller gives it away.
 func (c *claims) parse(raw []byte) error {
 	t := &c.token
 	t.claims = raw
-	var clients [len(clientIDNames)]string
+	var clients [len(clientIDNames)]strictjson.Value
 	err := strictjson.Members(raw, func(name string, value strictjson.Value) (err error) {
 		switch name {
 		case "iss":
@@ -63,8 +64,7 @@ func (c *claims) parse(raw []byte) error {
 		default:
 			for i, known := range clientIDNames {
 				if name == known {
-					clients[i], err = value.String()
-					return claimError(CheckClaims, known, err)
+					clients[i] = value
 				}
 			}
 		}
@@ -76,10 +76,12 @@ func (c *claims) parse(raw []byte) error {
 		}
 		return refuse(CheckJSON, "the payload "+err.Error())
 	}
-	for _, id := range clients {
-		if id != "" {
-			t.clientID = id
-			break
+	for i, value := range clients {
+		if value == nil {
+			continue
+		}
+		if t.clientID, err = value.String(); err != nil || t.clientID != "" {
+			return claimError(CheckClaims, clientIDNames[i], err)
 		}
 	}
 	return nil

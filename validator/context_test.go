@@ -147,11 +147,20 @@ func TestClientID(t *testing.T) {
 		`{"cid":"d","appid":"c"}`:                           "c",
 		`{"cid":"d"}`:                                       "d",
 		`{"client_id":"","azp":"b"}`:                        "b",
+		`{"client_id":"a","azp":7,"cid":{}}`:                "a",
 		`{"CLIENT_ID":"a","sub":"s"}`:                       "",
 	} {
 		token, err := validator.DangerouslyUnverified([]byte(claims))
 		if err != nil || token.ClientID() != want {
 			t.Errorf("%s: %v, %v, wanted client %q", claims, token, err, want)
+		}
+	}
+}
+
+func TestClientIDThatIsNone(t *testing.T) {
+	for _, claims := range []string{`{"client_id":7}`, `{"client_id":null,"azp":"b"}`, `{"client_id":"","azp":["b"]}`, `{"cid":7}`} {
+		if token, err := validator.DangerouslyUnverified([]byte(claims)); err == nil {
+			t.Errorf("%s: %v, wanted an error", claims, token)
 		}
 	}
 }
