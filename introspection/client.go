@@ -246,7 +246,7 @@ func (c *Client) failed(endpoint string, failure *UnavailableError) {
 	if failure.aboutToken && c.answered.Load() { // else it may be about every token
 		kind = TokenNotJudged
 	}
-	c.tell(Event{Kind: kind, Endpoint: bare(endpoint), Status: failure.Status, Err: failure})
+	c.tell(Event{Kind: kind, Endpoint: fetch.WithoutQuery(endpoint), Status: failure.Status, Err: failure})
 }
 
 func (c *Client) recovered(endpoint string) {
@@ -254,7 +254,7 @@ func (c *Client) recovered(endpoint string) {
 		c.answered.Store(true)
 	}
 	if c.failing.Load() && c.failing.Swap(false) {
-		c.tell(Event{Kind: Recovered, Endpoint: bare(endpoint), Status: 200})
+		c.tell(Event{Kind: Recovered, Endpoint: fetch.WithoutQuery(endpoint), Status: 200})
 	}
 }
 

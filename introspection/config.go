@@ -3,11 +3,11 @@ package introspection
 import (
 	"errors"
 	"fmt"
-	"math"
 	"net/http"
 	"time"
 
 	"github.com/m2mguard/m2mguard/internal/fetch"
+	"github.com/m2mguard/m2mguard/internal/metadata"
 )
 
 // The defaults of [Config], and one upper bound.
@@ -137,7 +137,11 @@ func (c Config) check() error {
 		add("Config has neither Endpoint nor Issuer, wanted one")
 	}
 	if c.Issuer != "" {
-		if err := fetch.CheckURL(c.Issuer, c.DangerouslyAllowHTTP); err != nil {
+		check := fetch.CheckURL
+		if c.Endpoint == "" {
+			check = metadata.CheckIssuer
+		}
+		if err := check(c.Issuer, c.DangerouslyAllowHTTP); err != nil {
 			add("Config.Issuer: %w", err)
 		}
 	}
@@ -176,7 +180,7 @@ func (c Config) check() error {
 	if c.RequestTimeout < 0 {
 		add("Config.RequestTimeout is %v, wanted more than 0", c.RequestTimeout)
 	}
-	if c.MaxResponseBytes < 0 || c.MaxResponseBytes == math.MaxInt64 {
+	if c.MaxResponseBytes < 0 {
 		add("Config.MaxResponseBytes is %d, wanted 1 or more", c.MaxResponseBytes)
 	}
 	return errors.Join(faults...)

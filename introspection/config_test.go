@@ -46,6 +46,7 @@ func TestNewRefuses(t *testing.T) {
 		want string
 	}{
 		{"nobody to ask", introspection.Config{Auth: good}, "neither Endpoint nor Issuer"},
+		{"an issuer with a query", introspection.Config{Issuer: "https://id.example.com/a?tenant=b", Auth: good}, "has a query"},
 		{"no client id", introspection.Config{Endpoint: endpointURL, Auth: introspection.ClientSecretPost("", introspection.Secret("x"))}, "empty client id"},
 		{"no secret", introspection.Config{Endpoint: endpointURL, Auth: introspection.ClientSecretBasic("api", nil)}, "nil SecretFunc"},
 		{"plain http", introspection.Config{Endpoint: "http://id.example.com/introspect", Auth: good}, "loopback hosts alone"},

@@ -28,7 +28,7 @@ func (c *Client) exchange(ctx context.Context, endpoint, token string) (*Result,
 	defer cancel()
 	req, err := c.request(ctx, endpoint, token)
 	if err != nil {
-		return nil, unavailable(fmt.Errorf("client authentication for %s: %w", bare(endpoint), err), 0)
+		return nil, unavailable(fmt.Errorf("client authentication for %s: %w", fetch.WithoutQuery(endpoint), err), 0)
 	}
 	res, askedAt, err := c.sendAuthenticated(ctx, req)
 	if err != nil {
@@ -42,7 +42,7 @@ func (c *Client) exchange(ctx context.Context, endpoint, token string) (*Result,
 	r, err := c.read(ctx, res)
 	if err != nil {
 		failure := unavailable(fmt.Errorf("POST %s: status 200 with content type %s, but the body %w",
-			bare(endpoint), mediaType(res), err), 0)
+			fetch.WithoutQuery(endpoint), mediaType(res), err), 0)
 		failure.Status = res.Status
 		_, failure.aboutToken = errors.AsType[unreadable](err)
 		return nil, failure
@@ -99,7 +99,7 @@ func (c *Client) send(ctx context.Context, req *Request) (fetch.Response, error)
 	out.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	res, err := c.http.Do(ctx, out)
 	if err != nil && quotesPeer(err) {
-		err = fmt.Errorf("POST %s: no HTTP answer could be read", bare(req.Endpoint))
+		err = fmt.Errorf("POST %s: no HTTP answer could be read", fetch.WithoutQuery(req.Endpoint))
 	}
 	return res, err
 }
@@ -137,7 +137,7 @@ func refusal(endpoint string, res fetch.Response) *UnavailableError {
 	default:
 		hint = "the authorization server failed"
 	}
-	failure := unavailable(fmt.Errorf("POST %s: status %d: %s", bare(endpoint), res.Status, hint), 0)
+	failure := unavailable(fmt.Errorf("POST %s: status %d: %s", fetch.WithoutQuery(endpoint), res.Status, hint), 0)
 	failure.Status, failure.aboutToken = res.Status, aboutToken
 	if res.Status == http.StatusTooManyRequests || res.Status == http.StatusServiceUnavailable {
 		failure.pause = pause(res.Header.Get("Retry-After"))
@@ -210,10 +210,4 @@ func mediaType(res fetch.Response) string {
 		return "missing"
 	}
 	return "unknown"
-}
-
-// bare is an endpoint as it may be shown: without its query.
-func bare(endpoint string) string {
-	before, _, _ := strings.Cut(endpoint, "?")
-	return before
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/m2mguard/m2mguard/internal/fetch"
 	"github.com/m2mguard/m2mguard/internal/jws"
+	"github.com/m2mguard/m2mguard/internal/metadata"
 )
 
 // The defaults, and the bounds of what Cache-Control may ask for.
@@ -109,7 +110,7 @@ func (c Config) compile() (Config, error) {
 		}
 	}
 	if discovers := c.Issuer != "" && c.URL == "" && c.Set == nil; discovers {
-		if err := fetch.CheckURL(c.Issuer, c.DangerouslyAllowHTTP); err != nil {
+		if err := metadata.CheckIssuer(c.Issuer, c.DangerouslyAllowHTTP); err != nil {
 			fault("Issuer: %w", err)
 		}
 	}

@@ -35,6 +35,7 @@ func TestConfigFaults(t *testing.T) {
 		"URL and set":                {jwks.Config{URL: url, Set: good}, []string{"jwks: Config.URL and Config.Set are both given"}},
 		"http issuer":                {jwks.Config{Issuer: "http://id.example.com"}, []string{"jwks: Config.Issuer: ", "loopback"}},
 		"http URL":                   {jwks.Config{URL: "http://id.example.com"}, []string{"jwks: Config.URL: ", "loopback"}},
+		"issuer with a query":        {jwks.Config{Issuer: "https://id.example.com/a?tenant=b"}, []string{`jwks: Config.Issuer: "https://id.example.com/a" has a query`}},
 		"relative":                   {jwks.Config{Issuer: "id.example.com"}, []string{"jwks: Config.Issuer: ", "absolute"}},
 		"user information":           {jwks.Config{URL: "https://user:secret@id.example.com/"}, []string{"jwks: Config.URL: ", "user information"}},
 		"HMAC":                       {jwks.Config{URL: url, Algorithms: []string{"RS256", "HS256"}}, []string{`jwks: Config.Algorithms has "HS256"`}},

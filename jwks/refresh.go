@@ -66,12 +66,7 @@ func (s *KeySet) start() *flight {
 }
 
 // landed is a fetch that need not be made: set is the answer.
-func landed(set *snapshot) *flight {
-	if set == nil {
-		return &flight{done: over}
-	}
-	return &set.landed
-}
+func landed(set *snapshot) *flight { return &set.landed }
 
 var over = func() chan struct{} {
 	done := make(chan struct{})

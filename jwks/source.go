@@ -70,7 +70,7 @@ func (s *source) fetch(ctx context.Context, last *snapshot) (got fetched, err er
 			got.discovery = err // the address from before may still serve
 		}
 	}
-	got.address = withoutQuery(s.url)
+	got.address = fetch.WithoutQuery(s.url)
 	if err := s.get(ctx, last, &got); err != nil {
 		return got, errors.Join(fmt.Errorf("key set at %s: %w", got.address, err), got.discovery)
 	}
@@ -140,9 +140,4 @@ func seconds(text string) (time.Duration, bool) {
 		return 0, false
 	}
 	return time.Duration(min(n, 365*24*3600)) * time.Second, true
-}
-
-func withoutQuery(url string) string {
-	url, _, _ = strings.Cut(url, "?")
-	return url
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"net/netip"
@@ -39,7 +40,7 @@ type Response struct {
 // whole request, reading the body included; maxBytes bounds the body after
 // decompression.
 func New(base *http.Client, timeout time.Duration, maxBytes int64) *Client {
-	c := &Client{timeout: timeout, maxBytes: maxBytes}
+	c := &Client{timeout: timeout, maxBytes: min(maxBytes, math.MaxInt64-1)} // one more is read, to tell
 	if base != nil {
 		c.http = *base
 	} else {
@@ -104,26 +105,25 @@ func bare(u *url.URL) string {
 // on a loopback host, or http anywhere if allowHTTP.
 func CheckURL(raw string, allowHTTP bool) error {
 	u, err := url.Parse(raw)
-	shown, _, _ := strings.Cut(raw, "?") // a query may hold an API key
 	switch {
 	case strings.Contains(raw, "@") && (err != nil || u.Opaque != ""):
 		return errors.New("the value is not a URL, and is not shown because it may hold a password")
 	case err != nil:
-		return fmt.Errorf("%q is not a URL", shown)
+		return fmt.Errorf("%s is not a URL", shown(raw))
 	case u.Host == "" || u.Opaque != "":
-		return fmt.Errorf("%q is not an absolute URL such as %q", shown, "https://id.example.com")
+		return fmt.Errorf("%s is not an absolute URL such as %q", shown(raw), "https://id.example.com")
 	case u.User != nil:
-		return fmt.Errorf("the URL for host %q holds user information; credentials have their own fields", u.Host)
+		return fmt.Errorf("the URL for host %.200q holds user information; credentials have their own fields", u.Host)
 	case u.Fragment != "" || strings.HasSuffix(raw, "#"):
-		return fmt.Errorf("%q has a fragment", shown)
+		return fmt.Errorf("%s has a fragment", shown(raw))
 	case u.Scheme == "https":
 		return nil
 	case u.Scheme != "http":
-		return fmt.Errorf("%q has scheme %q, wanted https", shown, u.Scheme)
+		return fmt.Errorf("%s has scheme %.64q, wanted https", shown(raw), u.Scheme)
 	case allowHTTP || loopback(u.Hostname()):
 		return nil
 	}
-	return fmt.Errorf("%q is http, which is for loopback hosts alone: use https", shown)
+	return fmt.Errorf("%s is http, which is for loopback hosts alone: use https", shown(raw))
 }
 
 // CheckDiscovered says what is wrong with an address that issuer's own
@@ -133,10 +133,25 @@ func CheckDiscovered(issuer, found string, allowHTTP bool) error {
 	if err := CheckURL(found, allowHTTP); err != nil {
 		return err
 	}
-	if strings.HasPrefix(issuer, "https:") && !strings.HasPrefix(found, "https:") && !allowHTTP {
-		return fmt.Errorf("%q is http, but the issuer %q is https", found, issuer)
+	if isHTTPS(issuer) && !isHTTPS(found) && !allowHTTP {
+		return fmt.Errorf("%s is http, but the issuer %q is https", shown(found), issuer)
 	}
 	return nil
+}
+
+func isHTTPS(raw string) bool {
+	u, err := url.Parse(raw)
+	return err == nil && u.Scheme == "https" // in lower case, whatever raw has
+}
+
+// shown quotes an address, or what was found in place of one, as it may be
+// shown: without its query, which may hold an API key, and cut.
+func shown(raw string) string { return fmt.Sprintf("%.200q", WithoutQuery(raw)) }
+
+// WithoutQuery is an address up to its query.
+func WithoutQuery(url string) string {
+	before, _, _ := strings.Cut(url, "?")
+	return before
 }
 
 func loopback(host string) bool {

@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"context"
 	"errors"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -191,6 +192,20 @@ func TestCheckURL(t *testing.T) {
 	}
 }
 
+func TestTheLargestLimit(t *testing.T) {
+	server := httptest.NewServer(body("hello"))
+	defer server.Close()
+	c := fetch.New(nil, 5*time.Second, math.MaxInt64)
+	defer c.Close()
+	req, err := http.NewRequest(http.MethodGet, server.URL, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res, err := c.Do(t.Context(), req); err != nil || string(res.Body) != "hello" {
+		t.Errorf("got %q, %v", res.Body, err)
+	}
+}
+
 func TestCheckDiscovered(t *testing.T) {
 	const secure, local = "https://id.example.com", "http://127.0.0.1:8080"
 	for _, c := range []struct {
@@ -203,6 +218,8 @@ func TestCheckDiscovered(t *testing.T) {
 		{secure, "http://id.example.com/keys", false, false},
 		{secure, "http://127.0.0.1/keys", false, false},
 		{secure, "http://id.example.com/keys", true, true},
+		{secure, "HTTPS://id.example.com/keys", false, true},
+		{"HTTPS://id.example.com", "http://127.0.0.1/keys", false, false},
 		{secure, "/keys", false, false},
 		{local, "http://127.0.0.1:8080/keys", false, true},
 		{local, "https://id.example.com/keys", false, true},

@@ -20,13 +20,13 @@ type Document struct {
 	Issuer                string `json:"issuer"`
 	JWKSURI               string `json:"jwks_uri"`
 	IntrospectionEndpoint string `json:"introspection_endpoint"`
-	// MTLSAliases are decoded for those alone who want one.
+	// MTLSAliases is decoded by MTLSIntrospection alone.
 	MTLSAliases jsontext.Value `json:"mtls_endpoint_aliases"`
 }
 
 // An Endpoint picks the member of a Document that the caller is after.
 type Endpoint struct {
-	Name string // the metadata's own name of it
+	name string // what errors call it
 	of   func(Document) string
 }
 
@@ -48,6 +48,18 @@ func mtlsIntrospection(d Document) string {
 		return ""
 	}
 	return cmp.Or(aliases.IntrospectionEndpoint, d.IntrospectionEndpoint)
+}
+
+// CheckIssuer says what is wrong with raw as an issuer identifier to discover
+// from: an address, without a query (RFC 8414 §2).
+func CheckIssuer(raw string, allowHTTP bool) error {
+	if err := fetch.CheckURL(raw, allowHTTP); err != nil {
+		return err
+	}
+	if fetch.WithoutQuery(raw) != raw {
+		return fmt.Errorf("%.200q has a query, which no issuer identifier has (RFC 8414 §2)", fetch.WithoutQuery(raw))
+	}
+	return nil
 }
 
 // Discover asks issuer for its metadata, first at the OpenID Connect path, then
@@ -106,14 +118,14 @@ func read(ctx context.Context, c *fetch.Client, url, issuer string, want Endpoin
 	}
 	var doc Document
 	if err := json.Unmarshal(res.Body, &doc); err != nil {
-		return "", fmt.Errorf("status 200, but content type %q and not a JSON object", res.Header.Get("Content-Type"))
+		return "", fmt.Errorf("status 200, but content type %.64q and not a JSON object", res.Header.Get("Content-Type"))
 	}
 	if doc.Issuer != issuer {
-		return "", fmt.Errorf("the document names issuer %q, wanted exactly %q", doc.Issuer, issuer)
+		return "", fmt.Errorf("the document names issuer %.200q, wanted exactly %q", doc.Issuer, issuer)
 	}
 	found := want.of(doc)
 	if found == "" {
-		return "", fmt.Errorf("the document of issuer %q has no %s", issuer, want.Name)
+		return "", fmt.Errorf("the document of issuer %q has no %s", issuer, want.name)
 	}
 	return found, nil
 }

@@ -152,3 +152,20 @@ func TestNobodyIsAskedAfterTheContextEnded(t *testing.T) {
 		t.Errorf("asked %q", tr.asked)
 	}
 }
+
+// What a hostile document says does not fill the log.
+func TestErrorsAreShort(t *testing.T) {
+	const id = "https://id.example.com"
+	long := strings.Repeat("x", 5000)
+	for _, document := range []string{
+		`{"issuer":"https://` + long + `","jwks_uri":"https://id.example.com/keys"}`,
+		`{"issuer":"https://id.example.com","jwks_uri":"http://` + long + `"}`,
+		`{"issuer":"https://id.example.com","jwks_uri":"` + long + `"}`,
+		`{"issuer":"https://id.example.com","jwks_uri":"` + long + `://id.example.com"}`,
+	} {
+		_, err := discover(t.Context(), id, metadata.JWKS, &transport{answers: map[string]string{id + "/.well-known/openid-configuration": document}})
+		if err == nil || len(err.Error()) > 1000 {
+			t.Errorf("%.80s…: an error of %d bytes", document, len(fmt.Sprint(err)))
+		}
+	}
+}

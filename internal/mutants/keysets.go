@@ -37,7 +37,7 @@ var keyMutants = []mutant{
 	{"discovery", "the document names the configured issuer", []edit{never("internal/metadata/metadata.go", "doc.Issuer != issuer")}, ofDiscovery},
 	{"discovery", "the document is a 200", []edit{never("internal/metadata/metadata.go", "res.Status != http.StatusOK")}, ofDiscovery},
 	{"discovery", "what it names obeys the rules for addresses", []edit{{"internal/metadata/metadata.go", "err = fetch.CheckDiscovered(issuer, found, allowHTTP)", "err = nil"}}, ofDiscovery},
-	{"discovery", "an https issuer leads to https alone", []edit{never("internal/fetch/fetch.go", `strings.HasPrefix(issuer, "https:") && !strings.HasPrefix(found, "https:") && !allowHTTP`)}, ofDiscovery},
+	{"discovery", "an https issuer leads to https alone", []edit{never("internal/fetch/fetch.go", `isHTTPS(issuer) && !isHTTPS(found) && !allowHTTP`)}, ofDiscovery},
 	{"requests", "http is for loopback hosts alone", []edit{{"internal/fetch/fetch.go", "	case allowHTTP || loopback(u.Hostname()):\n", "	case true:\n"}}, ofFetch},
 	{"requests", "redirects are not followed", []edit{{"internal/fetch/fetch.go", "	c.http.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }\n", ""}}, ofFetch},
 	{"requests", "answers have a limit", []edit{{"internal/fetch/fetch.go", "io.ReadAll(io.LimitReader(res.Body, c.maxBytes+1))", "io.ReadAll(res.Body)"}, never("internal/fetch/fetch.go", "int64(len(body)) > c.maxBytes")}, ofFetch},
