@@ -19,7 +19,8 @@ type ClientAuth interface {
 	// request, that one is sent too.
 	//
 	// ctx ends with the request's time-out. An error means that nothing is
-	// sent; its text reaches logs and must not hold the secret.
+	// sent; its text reaches logs and must not hold the secret. It runs on a
+	// goroutine of its own, where nobody recovers a panic.
 	Authenticate(ctx context.Context, req *Request) error
 }
 
@@ -41,8 +42,9 @@ type Request struct {
 }
 
 // SecretFunc returns the client secret as it is now. It is called for every
-// request to the endpoint, so a secret that rotates in a file or a vault needs
-// no restart; it should answer from memory.
+// request to the endpoint, and every 10 ms by a request that waits for a new
+// secret, so one that rotates in a file or a vault needs no restart; it should
+// answer from memory.
 //
 // The server and the vault need not change at the same instant. If the vault is
 // first, the secret that was accepted last goes on serving until the server
@@ -102,9 +104,7 @@ func (a *clientSecret) authenticateWith(req *Request, secret string) {
 
 // faults says what is wrong with the method as it was configured.
 func (a *clientSecret) faults() (faults []error) {
-	if a.id == "" {
-		faults = append(faults, errors.New("introspection: Config.Auth has an empty client id"))
-	}
+	faults = idFaults(a.id)
 	if a.secret == nil {
 		faults = append(faults, errors.New("introspection: Config.Auth has a nil SecretFunc"))
 	}

@@ -97,10 +97,8 @@ func (c *Client) IntrospectFresh(ctx context.Context, token string, maxAge time.
 	}
 	key := c.results.key(endpoint, token)
 	if maxAge > 0 {
-		for _, e := range []*entry{c.results.lastActive(key), c.results.lastInactive(key)} {
-			if e != nil && c.servable(e.Result, 0) && !e.askedAt.Before(oldest) {
-				return e.Result, nil
-			}
+		if e := c.remembered(key); e != nil && !e.askedAt.Before(oldest) {
+			return e.Result, nil
 		}
 		r, err := c.join(ctx, key, func() (any, error) { return c.ask(endpoint, key, token) })
 		if err != nil || !r.askedAt.Before(oldest) {

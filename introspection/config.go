@@ -77,7 +77,7 @@ type Config struct {
 	// MaxPerSecond bounds the requests per second for tokens not seen active,
 	// in bursts of as many: what a flood of made-up tokens can cost the
 	// endpoint. Tokens last seen active do not count; their number bounds them.
-	// Default 500. Negative: none.
+	// Default 500. Negative: no bound.
 	MaxPerSecond int
 
 	// RequestTimeout bounds one introspection: client authentication, sending,

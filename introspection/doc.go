@@ -51,5 +51,6 @@
 // does not lock out those that passed before. After three failures in a row a
 // budget closes for 100 ms, doubling up to 5 s, and then lets a single request
 // probe; a Retry-After (RFC 9110 §10.2.3) of a 429 or 503 answer closes both
-// until then. Answers already remembered are served throughout.
+// until then, for at most 5 minutes. Answers already remembered are served
+// throughout.
 package introspection

@@ -61,9 +61,9 @@ func (a *privateKeyJWT) faults() []error {
 
 // TLSClientAuth is tls_client_auth and self_signed_tls_client_auth (RFC 8705
 // §2): the client certificate proves the client, so [Config].HTTPClient must
-// present one, and the request names the client id. An endpoint that is
-// discovered is the one for certificates, if the server has such a one
-// (mtls_endpoint_aliases, §5).
+// present one, and the request names the client id. If the metadata names an
+// endpoint for certificates (mtls_endpoint_aliases, §5), discovery takes that
+// one. It must be Config.Auth itself, and not within another ClientAuth.
 func TLSClientAuth(clientID string) ClientAuth { return tlsClientAuth(clientID) }
 
 type tlsClientAuth string

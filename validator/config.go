@@ -93,8 +93,9 @@ type Config struct {
 	Now func() time.Time
 
 	// Observer is told what an operator may want to know. It is called on the
-	// request's goroutine or a background one, must not block, and never gets
-	// token material. Default: LogEvents(slog.Default()).
+	// request's goroutine or a background one, must not block, nor call Close or
+	// ForgetIssuer, which wait for it, and never gets token material. Default:
+	// LogEvents(slog.Default()).
 	Observer func(Event)
 }
 

@@ -61,7 +61,11 @@ func newFingerprinter() *fingerprinter {
 			f.gcm = nil // HMAC serves
 		}
 	}
-	f.pool.New = func() any { return &fingerprintBuffer{mac: hmac.New(sha256.New, f.macKey[:])} }
+	f.pool.New = func() any {
+		b := &fingerprintBuffer{mac: hmac.New(sha256.New, f.macKey[:])}
+		b.mac.Reset() // so that the next one overwrites what was hashed
+		return b
+	}
 	return f
 }
 
@@ -76,9 +80,9 @@ func (f *fingerprinter) sum(token string) fingerprint {
 	if f.gcm != nil && looksSigned(token) {
 		f.gcm.Seal(b.tag[:0], b.nonce[:], nil, text)
 	} else {
-		b.mac.Reset()
 		b.mac.Write(text)
 		b.mac.Sum(b.tag[:0])
+		b.mac.Reset() // the end of the token is in its buffer
 	}
 	return fingerprint(b.tag[:len(fingerprint{})])
 }

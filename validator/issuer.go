@@ -50,7 +50,10 @@ var signatures = sync.Pool{New: func() any { return new([jws.MaxRSABits / 8]byte
 // slots.
 func (i *issuer) verifySignature(ctx context.Context, wait time.Duration, t *jwt, key *jwks.Key) error {
 	buffer := signatures.Get().(*[jws.MaxRSABits / 8]byte)
-	defer signatures.Put(buffer)
+	defer func() {
+		clear(buffer[:]) // header and payload may be in a cache
+		signatures.Put(buffer)
+	}()
 	signature, err := jws.AppendDecode(buffer[:0], t.Signature)
 	if err != nil {
 		return refuse(CheckEncoding, "the signature "+err.Error())

@@ -22,7 +22,8 @@ type Resolver interface {
 	//
 	// url is what an unverified token claims: look it up among issuers that
 	// were registered before, never fetch from it or derive trust from its form.
-	// ctx ends after 5 s, not with the request; calls for one url are shared.
+	// ctx ends after 5 s, not with the request; calls for one url are shared,
+	// and so is a panic.
 	//
 	// The answer is kept for as long as the issuer's tokens come in: when a
 	// customer is removed, or its issuer configured anew, call
@@ -66,8 +67,9 @@ type resolved struct {
 	pending sync.WaitGroup // look-ups, and what they close
 }
 
-// lastUse tells when a resolved issuer was used, by a clock that moves when
-// another one is: the one used last writes nothing.
+// lastUse tells when a resolved issuer was used. The clock moves on only when
+// the issuer used is another one than the last, so that a run of tokens of one
+// issuer writes nothing.
 type lastUse struct {
 	clock *atomic.Int64
 	stamp atomic.Int64
@@ -85,8 +87,8 @@ func (i *issuer) used() {
 
 // ForgetIssuer drops what Config.Resolver said of url, and every proof that was
 // made with that issuer: the next token that names it asks the Resolver again.
-// It ends what was started for the issuer and waits for it. Issuers in
-// Config.Issuers stay.
+// It ends what was started for the issuer and waits for it, so Config.Observer
+// must not call it. Issuers in Config.Issuers stay.
 func (v *Validator) ForgetIssuer(url string) {
 	if v.resolved != nil {
 		v.resolved.forget(url)
@@ -102,9 +104,19 @@ func (r *resolved) find(ctx context.Context, url string) (*issuer, error) {
 		return nil, unknownIssuer(url)
 	}
 	url = strings.Clone(url) // it is a piece of the token, which is not to be kept
-	results := r.flight.DoChan(url, func() (any, error) { return r.resolve(url) })
+	results := r.flight.DoChan(url, func() (_ any, err error) {
+		defer func() {
+			if value := recover(); value != nil {
+				err = &resolverPanic{value}
+			}
+		}()
+		return r.resolve(url)
+	})
 	select {
 	case result := <-results:
+		if p, ok := result.Err.(*resolverPanic); ok {
+			panic(p.value)
+		}
 		if result.Err != nil {
 			return nil, result.Err
 		}
@@ -113,6 +125,12 @@ func (r *resolved) find(ctx context.Context, url string) (*issuer, error) {
 		return nil, gaveUp(ctx)
 	}
 }
+
+// resolverPanic takes a panic of the Resolver to the requests that wait for it:
+// there net/http recovers it, and here nobody could.
+type resolverPanic struct{ value any }
+
+func (p *resolverPanic) Error() string { return "the Resolver panicked" }
 
 func unknownIssuer(url string) error {
 	return &Error{check: CheckIssuer, text: "the Resolver knows no such issuer", got: []string{url}}

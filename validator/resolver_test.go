@@ -345,3 +345,42 @@ func TestNewReportsResolverFaults(t *testing.T) {
 		}
 	}
 }
+
+// A Resolver that panics, perhaps at an issuer that an enemy made up, harms the
+// requests that wait for it, and not the process.
+func TestResolverPanic(t *testing.T) {
+	iss := issuertest.NewInMemory(t)
+	d := newDirectory(keysOf(iss))
+	r := &panicking{Resolver: d}
+	v, err := validator.New(validator.Config{Resolver: r})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer v.Close()
+	raw := iss.Token(issuertest.Claims{})
+	for range 2 {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Error("no panic in the caller")
+				}
+			}()
+			token, err := v.Verify(t.Context(), raw)
+			t.Errorf("returned %v, %v", token, err)
+		}()
+	}
+	r.calm = true
+	wantOutcome(t, "ok")(v.Verify(t.Context(), raw))
+}
+
+type panicking struct {
+	validator.Resolver
+	calm bool
+}
+
+func (p *panicking) ResolveIssuer(ctx context.Context, url string) (validator.Issuer, error) {
+	if !p.calm {
+		panic("a bug")
+	}
+	return p.Resolver.ResolveIssuer(ctx, url)
+}

@@ -156,8 +156,9 @@ func (v *Validator) issuerOf(ctx context.Context, url string) (*issuer, error) {
 	return nil, &Error{check: CheckIssuer, got: []string{url}, want: v.issuerURLs}
 }
 
-// Ready is for a readiness probe: nil if every issuer's keys can be used now,
-// else an error that matches ErrUnavailable and names the issuers.
+// Ready is for a readiness probe: nil if the keys of every issuer in
+// Config.Issuers can be used now, else an error that matches ErrUnavailable and
+// names the issuers.
 // It fetches them if they are not there, so calling it once at start also warms
 // the key sets up. Introspection is not asked: there is no harmless question.
 func (v *Validator) Ready(ctx context.Context) error {
@@ -184,7 +185,7 @@ func (v *Validator) Ready(ctx context.Context) error {
 
 // Close ends what was started for v and waits for it: refreshes, calls under
 // way, timers. Verify then answers ErrUnavailable. Close may be called more
-// than once.
+// than once, but not by Config.Observer.
 func (v *Validator) Close() {
 	v.closed.Store(true)
 	for _, i := range v.issuers {
