@@ -13,21 +13,24 @@ import (
 	"github.com/m2mguard/m2mguard/jwks"
 )
 
-// Defaults and bounds of Config and Issuer.
+// Defaults of Config.
 const (
 	DefaultClockSkew     = 30 * time.Second
-	MaxClockSkew         = 5 * time.Minute
 	DefaultMaxTokenBytes = 16 << 10
 	DefaultCacheEntries  = 10_000
-	MaxCacheEntries      = 1 << 24
-	DefaultVerifyWait    = time.Second
-	DefaultMaxResolved   = 1000
-	DefaultResolveRate   = 10 // per second
 )
 
-// Config is what one process has once. Only Issuers, or a Resolver, is required. The zero value
-// of each field means its default; where "none" makes sense, a negative value
-// means none.
+const (
+	maxClockSkew             = 5 * time.Minute
+	maxCacheEntries          = 1 << 24
+	defaultVerifyWait        = time.Second
+	defaultMaxResolved       = 1000
+	defaultResolvesPerSecond = 10
+)
+
+// Config is what one process has once. Only Issuers, or a Resolver, is required.
+// The zero value of each field means its default; where "none" makes sense, a
+// negative value means none.
 type Config struct {
 	_ [0]func()
 
@@ -183,14 +186,14 @@ func (c *Config) settle() (settings, []error) {
 	s := settings{
 		skew:        orDefault(c.ClockSkew, DefaultClockSkew),
 		maxToken:    c.MaxTokenBytes,
-		entries:     int(orDefault(time.Duration(c.CacheEntries), DefaultCacheEntries)),
+		entries:     orDefault(c.CacheEntries, DefaultCacheEntries),
 		verifySlots: c.VerifySlots,
-		verifyWait:  orDefault(c.VerifyWait, DefaultVerifyWait),
+		verifyWait:  orDefault(c.VerifyWait, defaultVerifyWait),
 		now:         c.Now,
 		observe:     c.Observer,
 	}
-	if s.skew > MaxClockSkew {
-		fault("ClockSkew is %v, wanted at most %v", c.ClockSkew, MaxClockSkew)
+	if s.skew > maxClockSkew {
+		fault("ClockSkew is %v, wanted at most %v", c.ClockSkew, maxClockSkew)
 	}
 	switch {
 	case s.maxToken == 0:
@@ -198,8 +201,8 @@ func (c *Config) settle() (settings, []error) {
 	case s.maxToken < 256 || s.maxToken > 1<<20:
 		fault("MaxTokenBytes is %d, wanted 256 to 1,048,576, or 0 for %d", c.MaxTokenBytes, DefaultMaxTokenBytes)
 	}
-	if s.entries > MaxCacheEntries {
-		fault("CacheEntries is %d, wanted at most %d", c.CacheEntries, MaxCacheEntries)
+	if s.entries > maxCacheEntries {
+		fault("CacheEntries is %d, wanted at most %d", c.CacheEntries, maxCacheEntries)
 	}
 	switch {
 	case s.verifySlots == 0:
@@ -208,10 +211,10 @@ func (c *Config) settle() (settings, []error) {
 		fault("VerifySlots is %d, wanted at least 1, or 0 for the default", c.VerifySlots)
 	}
 	if c.MaxResolved < 0 {
-		fault("MaxResolved is %d, wanted at least 1, or 0 for %d", c.MaxResolved, DefaultMaxResolved)
+		fault("MaxResolved is %d, wanted at least 1, or 0 for %d", c.MaxResolved, defaultMaxResolved)
 	}
 	if c.ResolvesPerSecond < 0 {
-		fault("ResolvesPerSecond is %d, wanted at least 1, or 0 for %d", c.ResolvesPerSecond, DefaultResolveRate)
+		fault("ResolvesPerSecond is %d, wanted at least 1, or 0 for %d", c.ResolvesPerSecond, defaultResolvesPerSecond)
 	}
 	if s.now == nil {
 		s.now = time.Now
@@ -223,14 +226,11 @@ func (c *Config) settle() (settings, []error) {
 }
 
 // orDefault applies the rule of zero and negative values.
-func orDefault(d, byDefault time.Duration) time.Duration {
-	switch {
-	case d == 0:
+func orDefault[T int | time.Duration](value, byDefault T) T {
+	if value == 0 {
 		return byDefault
-	case d < 0:
-		return 0
 	}
-	return d
+	return max(value, 0)
 }
 
 // settleIssuer fills in the defaults of one issuer and reports its faults.

@@ -30,9 +30,8 @@ type EventKind string
 
 // The kinds of events.
 const (
-	// TokenRefused: a request was not let in; Check and Err say why. It is Verify
-	// that refused the token, or an adapter the request: it carried none, or one
-	// whose scopes are not those of the route.
+	// TokenRefused: Verify refused a token, or an adapter a request: no token,
+	// malformed credentials, or a missing scope. Check and Err say why.
 	TokenRefused EventKind = "token refused"
 	// KeySetEvent: a key set changed, could not be refreshed, or serves stale.
 	KeySetEvent EventKind = "key set"

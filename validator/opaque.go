@@ -117,8 +117,9 @@ func (v *Validator) VerifyFresh(ctx context.Context, raw string, maxAge time.Dur
 	return &p.token, nil
 }
 
-// confirm asks about a JWT whose signature is good. Of the answer, what is
-// there must agree; aud was checked on the JWT, so it may be missing.
+// confirm asks about a JWT whose signature is good. The answer's iss, exp, nbf,
+// aud, cnf and what the profile matches are checked where they are there; a
+// missing aud is the JWT's, which was checked.
 func (v *Validator) confirm(ctx context.Context, p *proof, raw string, maxAge time.Duration) error {
 	i := p.issuer
 	if i.introspection == nil {

@@ -79,7 +79,13 @@ func (t *Token) Check(rule scopes.Rule) error {
 	if rule.Allows(t.scopes) {
 		return nil
 	}
-	return &Error{check: CheckScope, text: t.String(), got: slices.Collect(t.scopes.All()), want: []string{rule.Needs()}, needs: rule.Needs()}
+	e := &Error{check: CheckScope, text: t.String(), got: slices.AppendSeq([]string{}, t.scopes.All()), needs: rule.Needs()}
+	if e.needs == "" {
+		e.text += ", and the rule lets nobody in"
+	} else {
+		e.want = []string{e.needs}
+	}
+	return e
 }
 
 // String identifies the token in a log without its claims.

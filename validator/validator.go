@@ -122,7 +122,7 @@ func (v *Validator) chooseIntrospector(r Resolver) []error {
 }
 
 func (v *Validator) newResolved(cfg *Config) *resolved {
-	perSecond := cmp.Or(cfg.ResolvesPerSecond, DefaultResolveRate)
+	perSecond := cmp.Or(cfg.ResolvesPerSecond, defaultResolvesPerSecond)
 	ended, end := context.WithCancel(context.Background())
 	return &resolved{
 		resolver: cfg.Resolver,
@@ -134,7 +134,7 @@ func (v *Validator) newResolved(cfg *Config) *resolved {
 			}
 			return i, nil
 		},
-		limit:   cmp.Or(cfg.MaxResolved, DefaultMaxResolved),
+		limit:   cmp.Or(cfg.MaxResolved, defaultMaxResolved),
 		limiter: rate.NewLimiter(rate.Limit(perSecond), perSecond),
 		ended:   ended,
 		end:     end,

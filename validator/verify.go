@@ -110,9 +110,9 @@ func (v *Validator) prove(ctx context.Context, raw string, id fingerprint, maxAg
 		}
 	}
 	p, err := v.proveJWT(ctx, &t, maxAge)
-	// What is strict base64url is part of a b64token, so a good JWT is one. Of a
-	// refused one not every segment was decoded, and if it was no token's text at
-	// all, that is said before anything else.
+	// A good JWT needs no look at its alphabet: all of its segments decoded
+	// strictly. One that was refused before that may be no token's text at all,
+	// and then that is the answer.
 	if err != nil && !t.isB64Token() {
 		return nil, errNotB64Token
 	}

@@ -48,9 +48,10 @@ var base64url = base64.RawURLEncoding.Strict()
 // spelling of each value: no padding, no line breaks, no stray bits in the last
 // character.
 //
-// Go's decoder skips line breaks even when strict. Then less comes out than so
-// many characters stand for, except where there is one character too many; and
-// no value is spelt with 1, 5, 9 and so on.
+// Go's decoder skips CR and LF even when strict, so that fewer bytes come out
+// than the length promises. One line break after a multiple of four characters
+// would escape that comparison: such a length is 1 modulo 4, which no base64
+// text has.
 func AppendDecode(dst []byte, segment string) ([]byte, error) {
 	out, err := base64url.AppendDecode(dst, bytesOf(segment))
 	if err != nil || len(segment)%4 == 1 || len(out)-len(dst) != DecodedLen(segment) {

@@ -130,9 +130,9 @@ func plainEnd(text []byte, at int) int {
 // first that is a control, a quotation mark, a backslash or beyond ASCII; 8 if
 // none is.
 //
-// Taking n from an ASCII byte sets its high bit if the byte is less than n. It
-// then borrows from the byte above, which may be found without reason: so only
-// the lowest that is found counts.
+// Taking n from an ASCII byte sets its high bit if the byte is less than n. Such a
+// byte also borrows from the one above it, which may then be found without
+// reason: only the lowest that is found counts.
 func firstSpecial(word uint64) int {
 	const each, high = 0x0101010101010101, 0x8080808080808080
 	control := word - each*0x20

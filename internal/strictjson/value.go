@@ -108,9 +108,9 @@ func (v Value) elements(visit func(Value) error) error {
 	return nil
 }
 
-// The range of NumericDate that is taken: the years 1970 to 9999. It keeps
-// every later sum with a skew inside time.Time and inside int64 nanoseconds of
-// none: callers work in time.Time or seconds.
+// maxDate is the end of the year 9999. Dates from 1970 to then are taken: adding
+// a clock skew to them cannot overflow a time.Time. (Nanoseconds in an int64 end
+// in 2262.)
 const maxDate = 253402300799
 
 // Date returns a NumericDate: a JSON number of seconds since 1970, in which
