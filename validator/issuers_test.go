@@ -211,6 +211,10 @@ func TestOneIntrospectsAndOneHasKeys(t *testing.T) {
 	wantRequests(t, answers, issuertest.JWKS, 0)
 	wantRequests(t, keys, issuertest.Introspection, 0)
 
+	// What is no token's text is sent to nobody.
+	wantOutcome(t, "request")(v.Verify(t.Context(), answers.Token(issuertest.Claims{})+"!"))
+	wantRequests(t, answers, issuertest.Introspection, 2)
+
 	// An answer that names another issuer, though that one is configured, too.
 	wantOutcome(t, "iss")(v.Verify(t.Context(), answers.Opaque(issuertest.Claims{Issuer: keys.URL()})))
 }

@@ -78,12 +78,8 @@ func TestExpensiveForgeries(t *testing.T) {
 		if i%2 == 1 {
 			token = by(iss, "rsa-2048-a", "rsa", "RS256")
 		}
-		began := time.Now()
-		if got := a.get(token); got != ok {
+		if got := a.get(token); got != ok { // 503, if it had waited longer than wait for a slot
 			t.Errorf("an honest first sight was answered %s", got)
-		}
-		if took := time.Since(began); took > wait {
-			t.Errorf("an honest first sight took %v, wanted at most %v", took, wait)
 		}
 	}
 }
