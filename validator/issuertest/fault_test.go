@@ -146,8 +146,10 @@ func TestSlowIsCutShort(t *testing.T) {
 			if err := fails(t, ctx, iss); !errors.Is(err, context.Canceled) {
 				t.Errorf("given up: %v", err)
 			}
-			go func() { <-arrived; iss.Close() }()
+			closed := make(chan struct{})
+			go func() { <-arrived; iss.Close(); close(closed) }()
 			_ = fails(t, t.Context(), iss)
+			<-closed // answers are cut short first, and then nobody listens
 			iss.Client().CloseIdleConnections() // one that is kept would be reset
 			if err := fails(t, t.Context(), iss); !errors.Is(err, syscall.ECONNREFUSED) {
 				t.Errorf("closed: %v", err)
