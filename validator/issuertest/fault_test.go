@@ -149,7 +149,7 @@ func TestSlowIsCutShort(t *testing.T) {
 			closed := make(chan struct{})
 			go func() { <-arrived; iss.Close(); close(closed) }()
 			_ = fails(t, t.Context(), iss)
-			<-closed // answers are cut short first, and then nobody listens
+			<-closed                            // answers are cut short first, and then nobody listens
 			iss.Client().CloseIdleConnections() // one that is kept would be reset
 			if err := fails(t, t.Context(), iss); !errors.Is(err, syscall.ECONNREFUSED) {
 				t.Errorf("closed: %v", err)
