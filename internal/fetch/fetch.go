@@ -20,6 +20,11 @@ import (
 // ErrTooLarge is what errors.Is finds when a body was over the limit.
 var ErrTooLarge = errors.New("the body is over the limit")
 
+// ErrNotSent is what errors.Is finds when nothing of the request can have reached
+// the server: no address, no connection, TLS refused, or the time was over before
+// the request was written. What the request says cannot have caused it.
+var ErrNotSent = errors.New("the request was not sent")
+
 // Client sends one request at a time with a time-out and a body limit.
 type Client struct {
 	http     http.Client
@@ -76,11 +81,15 @@ func (c *Client) Do(ctx context.Context, req *http.Request) (Response, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	where := req.Method + " " + bare(req.URL)
-	res, err := c.http.Do(req.WithContext(ctx))
+	var seen progress
+	res, err := c.http.Do(req.WithContext(seen.trace(ctx)))
 	if err != nil {
 		// url.Error would print the URL with its query.
 		if inner, ok := errors.AsType[*url.Error](err); ok {
 			err = inner.Err
+		}
+		if seen.unsent(ctx, err) {
+			err = notSent{err}
 		}
 		return Response{}, fmt.Errorf("%s: %w", where, err)
 	}
