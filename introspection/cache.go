@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/maypok86/otter/v2"
 )
@@ -23,7 +22,6 @@ type cacheKey [sha256.Size]byte
 // active, or that it was last seen inactive.
 type entry struct {
 	*Result
-	heardAt time.Time   // when the answer was here
 	renewed atomic.Bool // RefreshAhead renews an entry once
 }
 
@@ -82,35 +80,27 @@ func find(store *otter.Cache[cacheKey, *entry], k cacheKey) *entry {
 	return e
 }
 
-// put keeps r in place of what was known before, and returns what counts now.
-// Of two requests under way at the same time, nobody can tell which one the
-// endpoint judged later, and then the inactive answer counts: a revocation, once
-// seen, stays seen. An active answer undoes an inactive one only if it was asked
-// for after that had been heard.
-func (s *results) put(k cacheKey, r *Result) *Result {
+// put keeps r in place of what was known before.
+func (s *results) put(k cacheKey, r *Result) {
 	if s.active == nil {
-		return r
+		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	e := &entry{Result: r, heardAt: time.Now()}
+	e := &entry{Result: r}
 	if !r.active {
 		s.active.Invalidate(k)
 		s.inactive.Set(k, e)
-		return r
-	}
-	if old := s.lastInactive(k); old != nil && !r.askedAt.After(old.heardAt) {
-		return old.Result
+		return
 	}
 	if old := s.lastActive(k); old != nil && old.askedAt.After(r.askedAt) {
-		return r
+		return
 	}
 	if r.until.IsZero() {
 		e.Result = &Result{active: true, askedAt: r.askedAt} // a mark without the claims
 	}
 	s.active.Set(k, e)
 	s.inactive.Invalidate(k)
-	return r
 }
 
 // drop forgets everything.

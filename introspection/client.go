@@ -3,11 +3,8 @@ package introspection
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync/atomic"
 	"time"
-
-	"golang.org/x/sync/singleflight"
 
 	"github.com/m2mguard/m2mguard/internal/fetch"
 )
@@ -19,14 +16,20 @@ type Client struct {
 	http     *fetch.Client
 	where    locator
 	results  *results
-	flights  singleflight.Group // by cacheKey
+	doubts   doubts
+	flights  flights
 	calls    detached
-	answered atomic.Bool // there was a usable answer
-	failing  atomic.Bool // since the last usable answer
+	controls *controls
+	gate     gate
+	reports  reports
 	accepted atomic.Pointer[acceptedSecret]
+	rotating atomic.Pointer[rotation]
+	judging  atomic.Int64 // failed calls that wait for a control
+	stuck    atomic.Int64 // calls of Config.Auth under way
 
 	firstSights *lane
 	renewals    *lane // for tokens last seen active
+	slowed      slowed
 }
 
 // New checks cfg and returns a Client. Every fault of cfg is reported at once.
@@ -41,8 +44,10 @@ func New(cfg Config) (*Client, error) {
 		cfg:         cfg,
 		http:        fetch.New(cfg.HTTPClient, cfg.RequestTimeout, cfg.MaxResponseBytes),
 		results:     newResults(cfg.CacheEntries),
-		firstSights: newLane(cfg.MaxConcurrent, cfg.MaxPerSecond),
-		renewals:    newLane(cfg.MaxConcurrent, -1),
+		flights:     flights{byKey: make(map[cacheKey]*flight)},
+		controls:    newControls(),
+		firstSights: newFirstSights(&cfg),
+		renewals:    newRenewals(&cfg),
 	}
 	if cfg.Endpoint != "" {
 		c.where.known.Store(&cfg.Endpoint)
@@ -52,28 +57,60 @@ func New(cfg Config) (*Client, error) {
 	return c, nil
 }
 
-// Introspect returns what the endpoint says of token: the remembered answer
-// while its lifetime lasts, or a new one, for which concurrent callers share
-// one request. It waits no longer than ctx. Every error is an
-// [*UnavailableError], which says nothing about the token.
+// Question is what [Client.Ask] asks.
+type Question struct {
+	_ [0]func()
+
+	// Token is the access token. Required.
+	Token string
+	// MaxAge, if set, is how old the answer may be: its AskedAt is at most that
+	// far back from the moment of the call. 0 asks now, and shares no request that
+	// was sent before; a negative one is 0. Nil: whatever is remembered will do.
+	MaxAge *time.Duration
+	// Source is who seems to ask, such as the address of the API's client. Turns
+	// are fair by source, and it decides nothing else. Empty is a source, too.
+	Source string
+}
+
+// Introspect is [Client.Ask] for what is remembered of token, or else a new
+// answer.
 func (c *Client) Introspect(ctx context.Context, token string) (*Result, error) {
+	return c.Ask(ctx, Question{Token: token})
+}
+
+// IntrospectFresh is [Client.Ask] with a MaxAge.
+func (c *Client) IntrospectFresh(ctx context.Context, token string, maxAge time.Duration) (*Result, error) {
+	return c.Ask(ctx, Question{Token: token, MaxAge: &maxAge})
+}
+
+// Ask returns what the endpoint says of a token: the remembered answer while its
+// lifetime lasts, or a new one, for which concurrent callers share one request.
+// It waits no longer than ctx. An error is an [*UnavailableError], which says
+// nothing about the token, or a [*RefusedError].
+//
+// A fresh answer takes the place of what was remembered: a token that turns out
+// inactive is inactive for everybody. A remembered inactive answer serves
+// whatever its age, and StaleIfError does not apply.
+func (c *Client) Ask(ctx context.Context, q Question) (*Result, error) {
+	d := demand{source: q.Source}
+	if q.MaxAge != nil {
+		d.fresh, d.now, d.oldest = true, *q.MaxAge <= 0, time.Now().Add(-max(*q.MaxAge, 0))
+	}
 	endpoint, err := c.endpoint(ctx)
 	if err != nil {
 		return nil, err
 	}
-	key := c.results.key(endpoint, token)
-	if e := c.remembered(key); e != nil {
-		c.refreshAhead(e, endpoint, key, token)
+	key := c.results.key(endpoint, q.Token)
+	if e := c.remembered(key); e != nil && (!d.fresh || !e.active || !d.now && !e.askedAt.Before(d.oldest)) {
+		c.refreshAhead(e, endpoint, key, q)
 		return e.Result, nil
 	}
-	r, err := c.join(ctx, key, func() (any, error) {
-		if e := c.remembered(key); e != nil { // another request was answered just now
-			return e.Result, nil
-		}
-		return c.ask(endpoint, key, token)
-	})
-	if err == nil {
-		return r, nil
+	if refused := c.doubts.get(key); refused != nil {
+		return nil, refused
+	}
+	r, err := c.ask(ctx, endpoint, key, q.Token, d)
+	if err == nil || d.fresh {
+		return r, err
 	}
 	// Looked up again: another caller may have learned of a revocation.
 	stale := c.results.lastActive(key)
@@ -81,38 +118,6 @@ func (c *Client) Introspect(ctx context.Context, token string) (*Result, error) 
 		return stale.Result, nil
 	}
 	return nil, err
-}
-
-// IntrospectFresh is Introspect for those who need to know what the endpoint
-// said no longer than maxAge ago: the result's AskedAt is at most that far back
-// from the moment of the call. 0 asks now, and shares no request that was
-// already under way. The answer takes the place of what was remembered: a token
-// that turns out inactive is inactive for Introspect, too. StaleIfError does not
-// apply.
-func (c *Client) IntrospectFresh(ctx context.Context, token string, maxAge time.Duration) (*Result, error) {
-	oldest := time.Now().Add(-max(maxAge, 0))
-	endpoint, err := c.endpoint(ctx)
-	if err != nil {
-		return nil, err
-	}
-	key := c.results.key(endpoint, token)
-	if maxAge > 0 {
-		if e := c.remembered(key); e != nil && !e.askedAt.Before(oldest) {
-			return e.Result, nil
-		}
-		r, err := c.join(ctx, key, func() (any, error) { return c.ask(endpoint, key, token) })
-		if err != nil || !r.askedAt.Before(oldest) {
-			return r, err
-		}
-	}
-	for {
-		c.flights.Forget(string(key[:])) // those who wait for that request still get its answer
-		r, err := c.join(ctx, key, func() (any, error) { return c.ask(endpoint, key, token) })
-		if err != nil || !r.askedAt.Before(oldest) {
-			return r, err
-		}
-		// An Introspect came in between, and made do with what is remembered.
-	}
 }
 
 // remembered returns an answer that may be served, active or not; nil if there
@@ -130,6 +135,8 @@ func (c *Client) remembered(key cacheKey) *entry {
 // answers. Later calls fail with an [*UnavailableError]. Close may be called
 // more than once.
 func (c *Client) Close() {
+	c.firstSights.room.Close()
+	c.renewals.room.Close()
 	c.calls.close()
 	c.results.drop()
 	c.http.Close()
@@ -144,121 +151,22 @@ func (c *Client) servable(r *Result, grace time.Duration) bool {
 }
 
 // mayServeStale reports whether err is the endpoint's trouble, rather than the
-// caller's end or the endpoint's word on this token.
+// caller's end, our own bounds or the endpoint's word on this token.
 func mayServeStale(ctx context.Context, err error) bool {
 	failure, ok := errors.AsType[*UnavailableError](err)
-	return ok && !failure.aboutToken && ctx.Err() == nil
+	return ok && failure.endpoint && ctx.Err() == nil
 }
 
 // refreshAhead renews an entry in the background when little of its lifetime is
 // left: once, and not when exp ends it, because a renewal could not prolong it.
-func (c *Client) refreshAhead(e *entry, endpoint string, key cacheKey, token string) {
+func (c *Client) refreshAhead(e *entry, endpoint string, key cacheKey, q Question) {
 	if !e.active || time.Until(e.until) >= c.cfg.RefreshAhead || e.until.Before(e.askedAt.Add(c.cfg.PositiveLifetime)) {
 		return
 	}
 	if e.renewed.CompareAndSwap(false, true) {
-		c.flights.DoChan(string(key[:]), func() (any, error) { return c.ask(endpoint, key, token) })
-	}
-}
-
-// join waits for the answer to a request that all callers with the same token
-// share, and that none of them can cancel.
-func (c *Client) join(ctx context.Context, key cacheKey, ask func() (any, error)) (*Result, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, gaveUp(err)
-	}
-	r, err := await(ctx, c.flights.DoChan(string(key[:]), ask))
-	if err != nil {
-		return nil, err
-	}
-	return r.(*Result), nil
-}
-
-// await waits for a shared call no longer than ctx.
-func await(ctx context.Context, done <-chan singleflight.Result) (any, error) {
-	select {
-	case res := <-done:
-		return res.Val, res.Err
-	case <-ctx.Done():
-		return nil, gaveUp(ctx.Err())
-	}
-}
-
-func gaveUp(err error) *UnavailableError {
-	return unavailable(fmt.Errorf("the caller did not wait for the answer: %w", err), 0)
-}
-
-// ask is one call, detached from its callers: it takes its turn in the token's
-// lane, asks, remembers the answer, and tells the gate how it went.
-func (c *Client) ask(endpoint string, key cacheKey, token string) (any, error) {
-	ctx, end, err := c.calls.begin()
-	if err != nil {
-		return nil, unavailable(err, 0)
-	}
-	defer end()
-	lane := c.firstSights
-	if c.results.lastActive(key) != nil {
-		lane = c.renewals
-	}
-	p, refused := lane.enter(ctx)
-	if refused != nil {
-		return nil, refused
-	}
-	defer lane.leave()
-	r, failure := c.exchange(ctx, endpoint, token)
-	switch {
-	case failure == nil:
-		lane.gate.succeed(p)
-		c.recovered(endpoint)
-		return c.results.put(key, r), nil
-	case ctx.Err() != nil:
-		lane.gate.release(p)
-		return nil, unavailable(errClosed, 0)
-	case failure.aboutToken:
-		lane.gate.release(p)
-	default:
-		c.backOff(lane, p, failure)
-	}
-	c.failed(endpoint, failure)
-	return nil, failure
-}
-
-// backOff counts a failure of the endpoint.
-func (c *Client) backOff(l *lane, p pass, failure *UnavailableError) {
-	now := time.Now()
-	wait := l.gate.fail(p, now)
-	if failure.pause > 0 {
-		wait = max(wait, failure.pause)
-		c.firstSights.gate.shut(now.Add(failure.pause))
-		c.renewals.gate.shut(now.Add(failure.pause))
-	}
-	failure.RetryAfter = max(failure.RetryAfter, wait)
-	c.failing.Store(true)
-	if wait > 0 && c.where.http != nil {
-		c.rediscover() // it may have moved; nobody waits for this
-	}
-}
-
-func (c *Client) failed(endpoint string, failure *UnavailableError) {
-	kind := IntrospectionFailed
-	if failure.aboutToken && c.answered.Load() { // else it may be about every token
-		kind = TokenNotJudged
-	}
-	c.tell(Event{Kind: kind, Endpoint: fetch.WithoutQuery(endpoint), Status: failure.Status, Err: failure})
-}
-
-func (c *Client) recovered(endpoint string) {
-	if !c.answered.Load() {
-		c.answered.Store(true)
-	}
-	if c.failing.Load() && c.failing.Swap(false) {
-		c.tell(Event{Kind: Recovered, Endpoint: fetch.WithoutQuery(endpoint), Status: 200})
-	}
-}
-
-func (c *Client) tell(event Event) {
-	if c.cfg.OnEvent != nil {
-		event.Issuer = c.cfg.Issuer
-		c.cfg.OnEvent(event)
+		// Nobody waits for it, so nobody's end is its end.
+		if k, isNew := c.board(endpoint, key, q.Token, demand{source: q.Source, ahead: true}); isNew {
+			c.queue(k)
+		}
 	}
 }

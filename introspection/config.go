@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/m2mguard/m2mguard/internal/fetch"
@@ -17,10 +18,14 @@ const (
 	defaultCacheEntries     = 10_000
 	maxCacheEntries         = 1 << 24
 	defaultMaxConcurrent    = 32
-	defaultMaxPerSecond     = 500
+	defaultMaxWaiting       = 8192
+	defaultMaxWait          = 2 * time.Second
 	defaultRequestTimeout   = 5 * time.Second
 	defaultMaxResponseBytes = 64 << 10
 )
+
+// inactiveStatuses are those that real servers refuse tokens with.
+var inactiveStatuses = []int{400, 401, 403, 404, 410}
 
 // Config says whom to ask, as whom, and how long an answer counts. The zero
 // value of a field means its default; where "none" makes sense, a negative
@@ -71,18 +76,36 @@ type Config struct {
 
 	// MaxConcurrent bounds the requests under way to the endpoint for tokens
 	// not seen active, and separately for those last seen active; so there are
-	// at most twice as many. A call that gets no turn within 250 ms fails with
-	// RetryAfter 1 s. Default 32.
+	// at most twice as many. Default 32. Failures lower the first bound by half at
+	// a time, never below 4, and each answer raises it again.
 	MaxConcurrent int
 	// MaxPerSecond bounds the requests per second for tokens not seen active,
 	// in bursts of as many: what a flood of made-up tokens can cost the
 	// endpoint. Tokens last seen active do not count; their number bounds them.
-	// Default 500. Negative: no bound.
+	// Default: no bound while at least one in ten of the last second's was active,
+	// or fewer than 1,000 were asked about since the last that was; else 500, and
+	// after 5,000 more 50. So an honest crowd is not held up, and a flood is.
+	// Negative: no bound at all.
 	MaxPerSecond int
+	// MaxWaiting bounds the requests that wait for a turn, for tokens seen active
+	// and for others each. Turns are fair by Question.Source. When nobody else may
+	// wait, the newest of the source with most is refused, with ErrThrottled.
+	// Default 8,192: a deploy's worth of clients, at about 1 KB each.
+	MaxWaiting int
+	// MaxWait bounds how long a request waits for its turn, apart from
+	// RequestTimeout, which begins when it is sent. Default 2 s: longer than a
+	// crowd after a deploy takes, and shorter than clients wait.
+	MaxWait time.Duration
+	// InactiveStatus lists those of 400, 401, 403, 404 and 410 with which this
+	// server says that a token is not active. Without it, such an answer refuses
+	// the token for a second and is then asked for again; with it, it is
+	// remembered like "active":false. In both cases only if the endpoint is seen
+	// to be well for another token. Default: none.
+	InactiveStatus []int
 
-	// RequestTimeout bounds one introspection: client authentication, sending,
-	// reading the whole answer, and a second try with a rotated secret. It
-	// bounds each request of a discovery, too. Default 5 s.
+	// RequestTimeout bounds one introspection, from when its turn has come: client
+	// authentication, sending, reading the whole answer, and a second try with a
+	// rotated secret. It bounds each request of a discovery, too. Default 5 s.
 	RequestTimeout time.Duration
 	// MaxResponseBytes bounds an answer, decompressed. Default 64 KiB.
 	MaxResponseBytes int64
@@ -90,7 +113,7 @@ type Config struct {
 	// certificates. Its redirect policy is ignored: redirects are never
 	// followed. Default: a client of our own.
 	HTTPClient *http.Client
-	// OnEvent is told of failures and recovery, at most once per request to
+	// OnEvent is told of failures and recovery, at most twice per request to
 	// the endpoint, on that request's goroutine and with no lock held: it must
 	// be quick and must not call Close. Default: nobody.
 	OnEvent func(Event)
@@ -110,7 +133,9 @@ func (c Config) withDefaults() Config {
 	c.NegativeLifetime = orDefault(c.NegativeLifetime, defaultNegativeLifetime)
 	c.CacheEntries = orDefault(c.CacheEntries, defaultCacheEntries)
 	c.MaxConcurrent = orDefault(c.MaxConcurrent, defaultMaxConcurrent)
-	c.MaxPerSecond = orDefault(c.MaxPerSecond, defaultMaxPerSecond)
+	c.MaxWaiting = orDefault(c.MaxWaiting, defaultMaxWaiting)
+	c.MaxWait = orDefault(c.MaxWait, defaultMaxWait)
+	c.InactiveStatus = slices.Clone(c.InactiveStatus)
 	c.RequestTimeout = orDefault(c.RequestTimeout, defaultRequestTimeout)
 	c.MaxResponseBytes = orDefault(c.MaxResponseBytes, defaultMaxResponseBytes)
 	if c.Now == nil {
@@ -176,6 +201,17 @@ func (c Config) check() error {
 	}
 	if c.MaxConcurrent < 0 {
 		add("Config.MaxConcurrent is %d, wanted 1 or more", c.MaxConcurrent)
+	}
+	if c.MaxWaiting < 0 {
+		add("Config.MaxWaiting is %d, wanted 1 or more", c.MaxWaiting)
+	}
+	if c.MaxWait < 0 {
+		add("Config.MaxWait is %v, wanted more than 0", c.MaxWait)
+	}
+	for _, status := range c.InactiveStatus {
+		if !slices.Contains(inactiveStatuses, status) {
+			add("Config.InactiveStatus holds %d, wanted some of %v", status, inactiveStatuses)
+		}
 	}
 	if c.RequestTimeout < 0 {
 		add("Config.RequestTimeout is %v, wanted more than 0", c.RequestTimeout)

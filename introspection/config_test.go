@@ -3,6 +3,7 @@ package introspection_test
 import (
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -125,17 +126,26 @@ func TestMaxPerSecond(t *testing.T) {
 	for _, test := range []struct {
 		name  string
 		limit int
-		want  int
-	}{{"default", 0, 500}, {"one", 1, 1}, {"none", -1, 600}} {
+		least int
+		most  int
+	}{
+		{"default", 0, 1000, 2000}, // a thousand, then 500 a second
+		{"ten", 10, 25, 31},        // ten at once, then as many a second
+		{"none", -1, 6000, 6000},
+	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				u := newUpstream(always(`{"active":false}`))
-				c := newClient(t, u, func(cfg *introspection.Config) { cfg.MaxPerSecond = test.limit })
-				for i := range 600 {
-					c.Introspect(t.Context(), tokenNumber(i))
+				c := newClient(t, u, func(cfg *introspection.Config) {
+					cfg.MaxPerSecond, cfg.MaxWait = test.limit, 1900*time.Millisecond
+				})
+				var flood sync.WaitGroup
+				for i := range 6000 {
+					flood.Go(func() { c.Introspect(t.Context(), tokenNumber(i)) })
 				}
-				if u.calls() != test.want {
-					t.Errorf("the endpoint was asked %d times at once, want %d", u.calls(), test.want)
+				flood.Wait()
+				if n := u.calls(); n < test.least || n > test.most {
+					t.Errorf("the endpoint was asked %d times within 1.9 s, want %d to %d", n, test.least, test.most)
 				}
 			})
 		})

@@ -22,6 +22,7 @@ type locator struct {
 	flight singleflight.Group
 	gate   gate
 	http   *fetch.Client // nil: the endpoint is configured
+	again  atomic.Int64  // when it was discovered again last, in Unix nanoseconds
 }
 
 // endpoint returns the endpoint's address, after a discovery if need be.
@@ -47,13 +48,25 @@ func (c *Client) rediscover() <-chan singleflight.Result {
 	return c.where.flight.DoChan("", func() (any, error) { return c.discover() })
 }
 
+// mayHaveMoved has the endpoint discovered again, at most once a second. Nobody
+// waits for it.
+func (c *Client) mayHaveMoved() {
+	if c.where.http == nil {
+		return
+	}
+	now, last := time.Now().UnixNano(), c.where.again.Load()
+	if now-last >= int64(time.Second) && c.where.again.CompareAndSwap(last, now) {
+		c.rediscover()
+	}
+}
+
 func (c *Client) discover() (any, error) {
 	ctx, end, err := c.calls.begin()
 	if err != nil {
 		return nil, unavailable(err, 0)
 	}
 	defer end()
-	p, wait := c.where.gate.enter(time.Now())
+	round, wait := c.where.gate.enter(time.Now())
 	if wait > 0 {
 		return nil, unavailable(fmt.Errorf("the endpoint is not known, and its discovery failed before: next try in %v", wait), wait)
 	}
@@ -63,14 +76,28 @@ func (c *Client) discover() (any, error) {
 	}
 	found, err := metadata.Discover(ctx, c.where.http, c.cfg.Issuer, want, c.cfg.DangerouslyAllowHTTP)
 	if err == nil {
-		c.where.gate.succeed(p)
+		c.where.gate.succeed(round)
 		c.where.known.Store(&found)
 		return found, nil
 	}
-	failure := unavailable(err, c.where.gate.fail(p, time.Now()))
+	failure := unavailable(err, c.where.gate.fail(round, time.Now()))
+	failure.endpoint = true
 	if ctx.Err() == nil {
-		c.failing.Store(true)
-		c.failed("", failure)
+		c.report(&failed{UnavailableError: failure, kind: unreached}, true)
 	}
 	return nil, failure
+}
+
+// await waits for a shared call no longer than ctx.
+func await(ctx context.Context, done <-chan singleflight.Result) (any, error) {
+	select {
+	case res := <-done:
+		return res.Val, res.Err
+	case <-ctx.Done():
+		return nil, gaveUp(ctx.Err())
+	}
+}
+
+func gaveUp(err error) *UnavailableError {
+	return unavailable(fmt.Errorf("the caller did not wait for the answer: %w", err), 0)
 }

@@ -15,40 +15,54 @@ import (
 	"time"
 
 	"github.com/m2mguard/m2mguard/internal/fetch"
-	"github.com/m2mguard/m2mguard/internal/strictjson"
 )
 
-// longestPause bounds what a Retry-After can ask for.
-const longestPause = 5 * time.Minute
+// What a Retry-After can ask for: about first sights, and about all.
+const (
+	longestPause    = 5 * time.Minute
+	longestStopping = 30 * time.Second
+)
 
 // exchange asks the endpoint about token, more than once only if it refuses
 // credentials that are being rotated.
-func (c *Client) exchange(ctx context.Context, endpoint, token string) (*Result, *UnavailableError) {
-	ctx, cancel := context.WithTimeout(ctx, c.cfg.RequestTimeout)
+func (c *Client) exchange(ctx context.Context, endpoint, token string) (*Result, *failed) {
+	bounded, cancel := context.WithTimeout(ctx, c.cfg.RequestTimeout)
 	defer cancel()
-	req, err := c.request(ctx, endpoint, token)
+	req, err := c.request(bounded, endpoint, token)
 	if err != nil {
-		return nil, unavailable(fmt.Errorf("client authentication for %s: %w", fetch.WithoutQuery(endpoint), err), 0)
+		f := sendFailure(ctx, fmt.Errorf("client authentication for %s: %w", fetch.WithoutQuery(endpoint), err))
+		if f.kind == odd {
+			f.kind = unreached // it has not seen the token's text
+		}
+		return nil, f
 	}
-	res, askedAt, err := c.sendAuthenticated(ctx, req)
-	if err != nil {
-		failure := unavailable(err, 0)
-		failure.aboutToken = errors.Is(err, fetch.ErrTooLarge)
-		return nil, failure
+	s := c.sendAuthenticated(bounded, req)
+	r, f := c.outcome(ctx, bounded, endpoint, s)
+	if f != nil {
+		f.sentAt, f.as = s.at, c.credentialOf(s.req)
+		return nil, f
 	}
-	if res.Status != http.StatusOK {
-		return nil, refusal(endpoint, res)
-	}
-	r, err := c.read(ctx, res)
-	if err != nil {
-		failure := unavailable(fmt.Errorf("POST %s: status 200 with content type %s, but the body %w",
-			fetch.WithoutQuery(endpoint), mediaType(res), err), 0)
-		failure.Status = res.Status
-		_, failure.aboutToken = errors.AsType[unreadable](err)
-		return nil, failure
-	}
-	r.askedAt = askedAt
+	r.askedAt, r.event, r.as = s.at, s.event, c.credentialOf(s.req)
 	c.setLifetime(r)
+	return r, nil
+}
+
+// outcome reads what came back, or says why nothing usable did.
+func (c *Client) outcome(ctx, bounded context.Context, endpoint string, s sent) (*Result, *failed) {
+	if s.err != nil {
+		return nil, sendFailure(ctx, s.err)
+	}
+	if s.res.Status != http.StatusOK {
+		return nil, c.statusFailure(endpoint, s.res)
+	}
+	r, err := c.read(bounded, s.res)
+	if err != nil {
+		f := sendFailure(ctx, fmt.Errorf("POST %s: status 200 with content type %s, but the body %w",
+			fetch.WithoutQuery(endpoint), mediaType(s.res), err))
+		f.Status = s.res.Status
+		_, f.word = errors.AsType[unreadable](err)
+		return nil, f
+	}
 	return r, nil
 }
 
@@ -72,8 +86,7 @@ func (c *Client) read(ctx context.Context, res fetch.Response) (*Result, error) 
 
 // request builds the request for token and authenticates it.
 func (c *Client) request(ctx context.Context, endpoint, token string) (*Request, error) {
-	req := c.unauthenticated(endpoint, token)
-	return req, c.cfg.Auth.Authenticate(ctx, req)
+	return c.authenticate(ctx, func() *Request { return c.unauthenticated(endpoint, token) })
 }
 
 // unauthenticated builds the request for token (RFC 7662 §2.1).
@@ -112,54 +125,6 @@ func quotesPeer(err error) bool {
 	}
 	_, protocol := errors.AsType[textproto.ProtocolError](err)
 	return protocol || strings.Contains(err.Error(), `"`)
-}
-
-// refusal explains an answer that is not 200. None says anything about the
-// token: real servers refuse credentials with 401 and JSON, with 401 and text or
-// nothing, with 403 and HTML, and with 400.
-func refusal(endpoint string, res fetch.Response) *UnavailableError {
-	hint, aboutToken := "", false
-	switch s := res.Status; {
-	case refusesClient(res):
-		hint = "the authorization server refused this resource server's own credentials: check Config.Auth"
-	case s == http.StatusForbidden:
-		hint = "this resource server may not introspect: check Config.Auth and the client's rights"
-	case s == http.StatusNotFound || s == http.StatusMethodNotAllowed:
-		hint = "there is no introspection endpoint: check Config.Endpoint"
-	case s == http.StatusTooManyRequests:
-		hint = "the authorization server wants fewer requests"
-	case s >= 300 && s < 400:
-		hint = "redirects are not followed, because the request carries a token and credentials: check Config.Endpoint"
-	case s >= 400 && s < 500:
-		// A server may answer so for one kind of token only, and every caller can
-		// send one: it counts for this token alone.
-		hint, aboutToken = "the authorization server would not judge this token, or not this resource server's request", true
-	default:
-		hint = "the authorization server failed"
-	}
-	failure := unavailable(fmt.Errorf("POST %s: status %d: %s", fetch.WithoutQuery(endpoint), res.Status, hint), 0)
-	failure.Status, failure.aboutToken = res.Status, aboutToken
-	if res.Status == http.StatusTooManyRequests || res.Status == http.StatusServiceUnavailable {
-		failure.pause = pause(res.Header.Get("Retry-After"))
-	}
-	return failure
-}
-
-// refusesClient reports whether an answer refuses our credentials: a 401, or a
-// 400 whose error says so (RFC 6749 §5.2; real servers do both).
-func refusesClient(res fetch.Response) bool {
-	if res.Status != http.StatusBadRequest {
-		return res.Status == http.StatusUnauthorized
-	}
-	refused := false
-	err := strictjson.Members(res.Body, func(name string, value strictjson.Value) error {
-		if name == "error" {
-			code, _ := value.String()
-			refused = code == "invalid_client" || code == "unauthorized_client"
-		}
-		return nil
-	})
-	return err == nil && refused
 }
 
 // pause reads a Retry-After (RFC 9110 §10.2.3): seconds or a date.

@@ -70,9 +70,9 @@ func TestEndedContextAsksNobody(t *testing.T) {
 }
 
 func TestMaxConcurrent(t *testing.T) {
-	for _, test := range []struct{ limit, want int }{{0, 32}, {3, 3}} {
+	for _, test := range []struct{ limit, peak, answered int }{{0, 32, 96}, {3, 3, 9}} { // in three rounds
 		synctest.Test(t, func(t *testing.T) {
-			u := newUpstream(func(string) answer { return answer{body: activeBody, after: time.Second} })
+			u := newUpstream(func(string) answer { return answer{body: activeBody, after: 900 * time.Millisecond} })
 			c := newClient(t, u, func(cfg *introspection.Config) { cfg.MaxConcurrent = test.limit })
 			start := time.Now()
 			var asking sync.WaitGroup
@@ -84,14 +84,14 @@ func TestMaxConcurrent(t *testing.T) {
 						answered.Add(1)
 						return
 					}
-					if waited := time.Since(start); waited != 250*time.Millisecond || failure(t, err).RetryAfter != time.Second {
+					if waited := time.Since(start); waited != 2*time.Second || !errors.Is(err, introspection.ErrThrottled) {
 						t.Errorf("refused after %v: %v", waited, err)
 					}
 				})
 			}
 			asking.Wait()
-			if u.peak != test.want || answered.Load() != int64(test.want) {
-				t.Errorf("%d requests at once, %d answered, want %d", u.peak, answered.Load(), test.want)
+			if u.peak != test.peak || answered.Load() != int64(test.answered) {
+				t.Errorf("%d requests at once, %d answered, want %d and %d", u.peak, answered.Load(), test.peak, test.answered)
 			}
 		})
 	}
@@ -189,7 +189,9 @@ func TestNegativesPushOutNoPositives(t *testing.T) {
 }
 
 // Large answers count for several entries, so the bytes kept are bounded too.
-func TestLargeAnswersCountForSeveral(t *testing.T) {
+func TestLargeAnswersCountForSeveral(t *testing.T) { synctest.Test(t, testLargeAnswersCountForSeveral) }
+
+func testLargeAnswersCountForSeveral(t *testing.T) {
 	const entries, size = 64, 16 << 10 // each answer counts for four
 	u := newUpstream(always(`{"active":true,"pad":"` + strings.Repeat("x", size-24) + `"}`))
 	c := newClient(t, u, func(cfg *introspection.Config) {
@@ -202,7 +204,7 @@ func TestLargeAnswersCountForSeveral(t *testing.T) {
 	}
 	// From now on whatever is not remembered fails, and failures are not kept:
 	// what is active still was there.
-	u.become(func(string) answer { return answer{status: 400} })
+	u.become(down)
 	kept := 0
 	for i := range 10 * entries {
 		if r, err := c.Introspect(t.Context(), tokenNumber(i)); verdict(r, err) == "active" {

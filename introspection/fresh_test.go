@@ -137,10 +137,14 @@ func TestRevocationSeenByOverlappingRequests(t *testing.T) {
 func TestActiveTakesThePlaceOfInactive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		u := newUpstream(always(`{"active":false}`))
-		c := newClient(t, u, func(cfg *introspection.Config) { cfg.NegativeLifetime = time.Hour })
+		c := newClient(t, u, nil)
 		expect(t, c, "token", "inactive")
 		u.become(always(activeBody))
 		elapse(time.Second)
+		if r, err := c.IntrospectFresh(t.Context(), "token", 0); verdict(r, err) != "inactive" {
+			t.Fatalf("fresh is %s, want what is remembered of an inactive token", verdict(r, err))
+		}
+		elapse(9 * time.Second)
 		if r, err := c.IntrospectFresh(t.Context(), "token", 0); verdict(r, err) != "active" {
 			t.Fatalf("fresh is %s, want active", verdict(r, err))
 		}

@@ -1,64 +1,89 @@
 package introspection
 
 import (
-	"context"
-	"fmt"
+	"sync"
 	"time"
 
-	"golang.org/x/time/rate"
+	"github.com/m2mguard/m2mguard/internal/turns"
 )
 
-// turnWait is how long a call waits for its turn while MaxConcurrent requests
-// are under way: long enough for a burst at start-up, short enough that a flood
-// does not pile up behind a slow endpoint.
-const turnWait = 250 * time.Millisecond
-
-// lane is one budget of requests to the endpoint, with a gate of its own. There
-// are two: whatever strangers do with made-up tokens in the one, tokens last
-// seen active are asked about in the other.
+// lane is one budget of requests to the endpoint. There are two: whatever
+// strangers do with made-up tokens in the one, tokens last seen active are asked
+// about in the other.
+//
+// How many may be under way falls by half with a failure and rises by one with
+// each success. Failures of requests that began before it last fell do not count:
+// they saw the same trouble.
 type lane struct {
-	gate  gate
-	slots chan struct{}
-	rate  *rate.Limiter // nil: any number per second
+	room *turns.Room
+	pace *pace // nil: any number a second
+
+	mu    sync.Mutex
+	limit int
+	least int
+	most  int
+	fell  time.Time
+	usual time.Duration // about how long an answer takes
+	hold  time.Duration // at least; see turns.Room.SetHold. 0: none is taken away
 }
 
-func newLane(concurrent, perSecond int) *lane {
-	l := &lane{slots: make(chan struct{}, concurrent)}
-	if perSecond > 0 {
-		l.rate = rate.NewLimiter(rate.Limit(perSecond), perSecond)
-	}
+// leastFirstSights is how many first sights may always be under way: what one
+// stranger's tokens do to an endpoint must leave room for others' to be asked
+// about.
+const leastFirstSights = 4
+
+func newFirstSights(cfg *Config) *lane {
+	l := &lane{pace: newPace(cfg.MaxPerSecond), most: cfg.MaxConcurrent, hold: cfg.MaxWait / 4}
+	l.least = min(leastFirstSights, l.most)
+	l.limit = l.most
+	l.room = turns.New(turns.Config{AtOnce: l.most, MaxWaiting: cfg.MaxWaiting, MaxWait: cfg.MaxWait, Pace: l.pace.take})
+	l.room.SetHold(l.hold)
 	return l
 }
 
-// enter waits for a turn. With a nil error the caller must leave the lane, and
-// take its pass back to the gate.
-func (l *lane) enter(ctx context.Context) (pass, *UnavailableError) {
-	p, wait := l.gate.enter(time.Now())
-	if wait > 0 {
-		return pass{}, unavailable(fmt.Errorf("not asked: the endpoint failed before, next try in %v", wait), wait)
-	}
-	if err := l.turn(ctx); err != nil {
-		l.gate.release(p)
-		return pass{}, err
-	}
-	return p, nil
+func newRenewals(cfg *Config) *lane {
+	l := &lane{most: cfg.MaxConcurrent, least: 1, limit: cfg.MaxConcurrent}
+	l.room = turns.New(turns.Config{AtOnce: l.most, MaxWaiting: cfg.MaxWaiting, MaxWait: cfg.MaxWait})
+	return l
 }
 
-func (l *lane) turn(ctx context.Context) *UnavailableError {
-	timer := time.NewTimer(turnWait)
-	defer timer.Stop()
-	select {
-	case l.slots <- struct{}{}:
-	case <-timer.C:
-		return unavailable(fmt.Errorf("not asked: %d requests are under way (Config.MaxConcurrent)", cap(l.slots)), 0)
-	case <-ctx.Done():
-		return unavailable(errClosed, 0)
+// worse is told of a failure of a request that was sent at the given time.
+func (l *lane) worse(sentAt time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !sentAt.After(l.fell) {
+		return
 	}
-	if l.rate != nil && !l.rate.Allow() {
-		l.leave()
-		return unavailable(fmt.Errorf("not asked: more than %v new tokens per second (Config.MaxPerSecond)", l.rate.Limit()), 0)
-	}
-	return nil
+	l.fell = time.Now()
+	l.set(max(l.limit/2, l.least))
 }
 
-func (l *lane) leave() { <-l.slots }
+// worst is told that the gate shut.
+func (l *lane) worst() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.fell = time.Now()
+	l.set(l.least)
+}
+
+// better is told of a usable answer, and how long it took.
+func (l *lane) better(took time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.limit < l.most {
+		l.set(l.limit + 1)
+	}
+	if l.hold == 0 {
+		return
+	}
+	before := l.usual
+	l.usual += (took - l.usual) / 8
+	if l.usual > 2*before || 2*l.usual < before || before == 0 {
+		l.room.SetHold(max(l.hold, 4*l.usual))
+	}
+}
+
+func (l *lane) set(limit int) {
+	l.limit = limit
+	l.room.SetLimit(limit)
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"maps"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -26,7 +27,7 @@ const (
 	secretText  = "s3cret-of-the-api"
 )
 
-var errDown = errors.New("connection refused")
+var errDown = &net.OpError{Op: "dial", Err: errors.New("connection refused")}
 
 // answer is what an upstream does with one request.
 type answer struct {
@@ -159,6 +160,10 @@ func verdict(r *introspection.Result, err error) string {
 	switch {
 	case errors.Is(err, introspection.ErrUnavailable):
 		return "unavailable"
+	case errors.Is(err, introspection.ErrThrottled):
+		return "throttled"
+	case errors.Is(err, introspection.ErrRefused):
+		return "refused"
 	case err != nil:
 		return "failed otherwise"
 	case r.Active():

@@ -46,15 +46,16 @@ func TestBackOff(t *testing.T) {
 	})
 }
 
-// While the gate is shut, one caller probes; the others are told when to come back.
-func TestOneProbeAtATime(t *testing.T) {
+// After the gate was shut, no more than four ask at once until one is answered;
+// the others wait for their turn.
+func TestFewProbeAtATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		u := newUpstream(down)
 		c := newClient(t, u, nil)
 		for i := range 3 {
 			expect(t, c, tokenNumber(i), "unavailable")
 		}
-		u.become(func(string) answer { return answer{body: activeBody, after: time.Second} })
+		u.become(func(string) answer { return answer{body: activeBody, after: 100 * time.Millisecond} })
 		elapse(time.Second)
 		var asking sync.WaitGroup
 		var mu sync.Mutex
@@ -67,8 +68,12 @@ func TestOneProbeAtATime(t *testing.T) {
 				got[verdict(r, err)]++
 			})
 		}
+		elapse(50 * time.Millisecond)
+		if u.peak != 4 {
+			t.Errorf("%d asked at once, want 4", u.peak)
+		}
 		asking.Wait()
-		if diff := cmp.Diff(map[string]int{"active": 1, "unavailable": 49}, got); diff != "" {
+		if diff := cmp.Diff(map[string]int{"active": 50}, got); diff != "" {
 			t.Errorf("answers (-want +got):\n%s", diff)
 		}
 		expect(t, c, "another", "active")
@@ -153,27 +158,9 @@ func TestAProbeThatSaysNothingIsFollowedByAnother(t *testing.T) {
 	})
 }
 
-// A probe that gets no turn gives back its slot and its pass.
-func TestAProbeWithoutATurnIsFollowedByAnother(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		u := newUpstream(down)
-		c := newClient(t, u, func(cfg *introspection.Config) { cfg.MaxConcurrent, cfg.MaxPerSecond = 1, 3 })
-		for i := range 3 {
-			expect(t, c, tokenNumber(i), "unavailable")
-		}
-		u.become(always(activeBody))
-		elapse(100 * time.Millisecond)
-		expect(t, c, "too early for MaxPerSecond", "unavailable")
-		if u.calls() != 3 {
-			t.Fatalf("asked %d times, want 3", u.calls())
-		}
-		elapse(time.Second)
-		expect(t, c, "good", "active")
-	})
-}
-
-// A server that breaks on strange tokens: first sights suffer, renewals do not.
-func TestRenewalsHaveTheirOwnGate(t *testing.T) {
+// A server that breaks on strange tokens: those who send them are refused, and
+// nobody else suffers.
+func TestAServerThatBreaksOnStrangeTokens(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		u := newUpstream(func(token string) answer {
 			if token == "good" || token == "new" {
@@ -185,62 +172,99 @@ func TestRenewalsHaveTheirOwnGate(t *testing.T) {
 		expect(t, c, "good", "active")
 		elapse(30 * time.Second)
 		for i := range 50 {
-			expect(t, c, tokenNumber(i), "unavailable")
+			expect(t, c, tokenNumber(i), "refused")
 		}
-		expect(t, c, "new", "unavailable")
+		expect(t, c, "new", "active")
 		expect(t, c, "good", "active")
-		if u.callsFor("good") != 2 {
-			t.Errorf("asked %d times about the good token, want 2", u.callsFor("good"))
+		if asked := u.callsFor("good"); asked > 52 {
+			t.Errorf("asked %d times about the good token in 50 s, want a control a second at most", asked)
 		}
 	})
 }
 
+// A Retry-After about a token never seen active slows those alone, and one about
+// a token that was slows those; only a second one, about another such token, stops
+// everybody, and for half a minute at most.
 func TestRetryAfter(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		status int
 		value  func() string
-		want   time.Duration
+		pause  time.Duration // after two known tokens
 	}{
 		{"429 seconds", 429, func() string { return "20" }, 20 * time.Second},
 		{"503 seconds", 503, func() string { return "20" }, 20 * time.Second},
-		{"a date", 429, func() string { return time.Now().Add(45 * time.Second).UTC().Format(http.TimeFormat) }, 45 * time.Second},
-		{"bounded", 429, func() string { return "86400" }, 5 * time.Minute},
-		{"bounded, beyond all integers", 429, func() string { return "99999999999999999999" }, 5 * time.Minute},
-		{"a date, bounded", 503, func() string { return time.Now().Add(time.Hour).UTC().Format(http.TimeFormat) }, 5 * time.Minute},
-		{"zero", 429, func() string { return "0" }, 0},
-		{"a date in the past", 429, func() string { return "Fri, 31 Dec 1999 23:59:59 GMT" }, 0},
-		{"nonsense", 429, func() string { return "soon" }, 0},
-		{"negative", 429, func() string { return "-5" }, 0},
-		{"none", 503, func() string { return "" }, 0},
-		{"not with a 500", 500, func() string { return "20" }, 0},
+		{"bounded", 429, func() string { return "86400" }, 30 * time.Second},
+		{"bounded, beyond all integers", 429, func() string { return "99999999999999999999" }, 30 * time.Second},
+		{"a date, bounded", 503, func() string { return time.Now().Add(time.Hour).UTC().Format(http.TimeFormat) }, 30 * time.Second},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				u := newUpstream(always(activeBody))
 				c := newClient(t, u, nil)
-				expect(t, c, "seen", "active")
+				for _, token := range []string{"a", "b", "c"} {
+					expect(t, c, token, "active")
+				}
 				elapse(30 * time.Second)
-				u.become(func(string) answer {
+				slowDown := func(string) answer {
 					return answer{status: test.status, header: map[string]string{"Retry-After": test.value()}}
-				})
-				_, err := c.Introspect(t.Context(), "token")
-				if got, want := failure(t, err).RetryAfter, max(test.want, time.Second); got != want {
-					t.Errorf("RetryAfter is %v, want %v", got, want)
+				}
+				for i := range 10 {
+					u.become(slowDown)
+					expect(t, c, tokenNumber(i), "throttled")
+					u.become(always(activeBody))
+					expect(t, c, "a", "active")
+					expect(t, c, "new"+tokenNumber(i), "active")
+				}
+				u.become(slowDown)
+				for range 2 { // the same token twice
+					_, err := c.Introspect(t.Context(), "b")
+					if got := failure(t, err).RetryAfter; got != test.pause {
+						t.Errorf("RetryAfter is %v, want %v", got, test.pause)
+					}
 				}
 				u.become(always(activeBody))
-				if test.want > 0 {
-					elapse(test.want - 1)
-					for _, token := range []string{"token", "seen"} { // both budgets keep quiet
-						expect(t, c, token, "unavailable")
-					}
-					if u.calls() != 2 {
-						t.Fatalf("asked %d times, want nothing before Retry-After", u.calls())
-					}
-					elapse(1)
+				expect(t, c, "b", "active")
+				elapse(31 * time.Second)
+				u.become(slowDown)
+				expect(t, c, "b", "unavailable")
+				expect(t, c, "c", "unavailable")
+				u.become(always(activeBody))
+				before := u.calls()
+				elapse(test.pause - 1)
+				for _, token := range []string{"another", "a"} {
+					expect(t, c, token, "unavailable")
 				}
-				expect(t, c, "token", "active")
-				expect(t, c, "seen", "active")
+				if u.calls() != before {
+					t.Fatal("asked before Retry-After")
+				}
+				elapse(1)
+				expect(t, c, "another", "active")
+				expect(t, c, "a", "active")
+			})
+		})
+	}
+}
+
+// What is no Retry-After leaves a 429 or a 503 as any other status.
+func TestNoRetryAfter(t *testing.T) {
+	for _, test := range []struct {
+		status int
+		value  string
+	}{{429, "0"}, {429, "Fri, 31 Dec 1999 23:59:59 GMT"}, {429, "soon"}, {429, "-5"}, {503, ""}, {500, "20"}} {
+		t.Run(fmt.Sprint(test.status, " ", test.value), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				u := newUpstream(func(token string) answer {
+					if token == "good" {
+						return answer{body: activeBody}
+					}
+					return answer{status: test.status, header: map[string]string{"Retry-After": test.value}}
+				})
+				c := newClient(t, u, nil)
+				expect(t, c, "good", "active")
+				elapse(30 * time.Second)
+				expect(t, c, "token", "refused")
+				expect(t, c, "good", "active")
 			})
 		})
 	}
@@ -249,13 +273,18 @@ func TestRetryAfter(t *testing.T) {
 // An answer that was under way when the endpoint asked for a pause does not end it.
 func TestRetryAfterOutlastsOlderAnswers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		u := newUpstream(func(string) answer { return answer{body: activeBody, after: 2 * time.Second} })
+		u := newUpstream(always(activeBody))
 		c := newClient(t, u, nil)
+		expect(t, c, "a", "active")
+		expect(t, c, "b", "active")
+		elapse(30 * time.Second)
+		u.become(func(string) answer { return answer{body: activeBody, after: 2 * time.Second} })
 		var slow sync.WaitGroup
 		slow.Go(func() { expectQuietly(t, c, "slow") })
 		elapse(time.Second)
-		u.become(func(string) answer { return answer{status: 429, header: map[string]string{"Retry-After": "60"}} })
-		expect(t, c, "refused", "unavailable")
+		u.become(func(string) answer { return answer{status: 429, header: map[string]string{"Retry-After": "20"}} })
+		expect(t, c, "a", "unavailable")
+		expect(t, c, "b", "unavailable")
 		slow.Wait()
 		expect(t, c, "other", "unavailable")
 		if u.callsFor("other") != 0 {
@@ -274,18 +303,29 @@ func TestEvents(t *testing.T) {
 		})
 		odd := func(string) answer { return answer{status: 400} }
 		u.become(odd)
-		expect(t, c, "a", "unavailable") // for all we know, every token is answered so
+		for i := range 20 { // for all we know, every token is answered so; but one line will do
+			expect(t, c, tokenNumber(i), "unavailable")
+		}
 		u.become(always(activeBody))
 		expect(t, c, "a", "active")
-		u.become(odd)
-		expect(t, c, "b", "unavailable")
-		u.become(func(string) answer { return answer{status: 502} })
-		expect(t, c, "b", "unavailable")
+		becomes := func(reply func(string) answer) {
+			elapse(5 * time.Second)
+			u.become(func(token string) answer {
+				if token == "a" {
+					return answer{body: activeBody}
+				}
+				return reply(token)
+			})
+		}
+		becomes(odd)
+		expect(t, c, "b", "refused")
+		becomes(func(string) answer { return answer{status: 502} })
+		expect(t, c, "b", "refused")
 		u.become(down)
-		expect(t, c, "b", "unavailable")
+		expect(t, c, "c", "unavailable")
 		u.become(always(`{"active":false}`))
-		expect(t, c, "b", "inactive")
 		expect(t, c, "c", "inactive")
+		expect(t, c, "d", "inactive")
 		var got []string
 		for _, e := range seen.all() {
 			if e.Endpoint != endpointURL {
@@ -294,9 +334,14 @@ func TestEvents(t *testing.T) {
 			if (e.Err == nil) != (e.Kind == introspection.Recovered) {
 				t.Errorf("event %v has error %v", e.Kind, e.Err)
 			}
-			got = append(got, fmt.Sprint(e.Kind, " ", e.Status))
+			if line := fmt.Sprint(e.Kind, " ", e.Status); len(got) == 0 || got[len(got)-1] != line {
+				got = append(got, line)
+			}
 		}
-		want := []string{"introspection failed 400", "token not judged 400", "introspection failed 502", "introspection failed 0", "introspection recovered 200"}
+		want := []string{
+			"introspection failed 400", "token not judged 400", "introspection recovered 200",
+			"token not judged 400", "token not judged 502", "introspection failed 0", "introspection recovered 200",
+		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("events (-want +got):\n%s", diff)
 		}

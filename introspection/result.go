@@ -18,6 +18,9 @@ type Result struct {
 	askedAt time.Time
 	until   time.Time // zero: not to be served again
 	exp     time.Time // zero: the answer has none, or is inactive
+
+	event uint64     // of the controls, when it was asked for
+	as    credential // what it was asked for as
 }
 
 // Active reports whether the endpoint called the token active. The caller still

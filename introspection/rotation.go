@@ -4,7 +4,6 @@ import (
 	"context"
 	"maps"
 	"net/http"
-	"reflect"
 	"time"
 
 	"github.com/m2mguard/m2mguard/internal/fetch"
@@ -15,11 +14,13 @@ import (
 // one of them knows a secret that the other does not, and no request needs to
 // fail for that.
 const (
-	// rotationWait is how long a request waits for the vault to follow the
-	// server. It is less than turnWait, so that requests which queue behind it
-	// get their turn.
+	// rotationWait is how long a refused call waits for the vault to follow the
+	// server. It holds no turn meanwhile.
 	rotationWait = 200 * time.Millisecond
 	rotationPoll = 10 * time.Millisecond
+	// acceptedFor is how old the note of a secret's success may become, so that a
+	// busy endpoint does not cause one for each answer.
+	acceptedFor = 100 * time.Millisecond
 )
 
 // acceptedSecret is the client secret that the endpoint took last, and when it
@@ -29,77 +30,107 @@ type acceptedSecret struct {
 	sentAt time.Time
 }
 
-// sendAuthenticated sends req, and again with other credentials if those were
-// refused. It returns when the request that was answered was sent.
-func (c *Client) sendAuthenticated(ctx context.Context, req *Request) (res fetch.Response, sentAt time.Time, err error) {
-	refused := func(r *Request) bool {
-		req, sentAt = r, time.Now()
-		res, err = c.send(ctx, r)
-		return err == nil && refusesClient(res)
-	}
-	before := c.accepted.Load()
-	if refused(req) {
+// sent is a request and what came of it.
+type sent struct {
+	req   *Request
+	at    time.Time
+	event uint64 // of the controls, when it was sent
+	res   fetch.Response
+	err   error
+}
+
+// sendAuthenticated sends req, and again with other credentials that are at hand
+// if those may have been refused.
+func (c *Client) sendAuthenticated(ctx context.Context, req *Request) sent {
+	s := c.sendOnce(ctx, req)
+	if s.refused() {
 		last := c.accepted.Load()
-		switch again := c.renewed(ctx, req); {
-		case again != nil: // it rotated while the request was under way
-			refused(again)
-		case req.secret == "" || last == nil: // it is no secret, or none ever worked
-		case last.secret == req.secret && last != before: // accepted from another request meanwhile
-			refused(req)
-		case last.secret != req.secret: // the vault was first
-			if old := withSecret(req, last.secret); refused(old) {
-				if again = c.renewed(ctx, old); again != nil { // the server has just followed
-					refused(again)
-				}
-			}
-		default: // the server was first
-			if again = c.awaitRenewed(ctx, req); again != nil {
-				refused(again)
+		again, err := c.request(ctx, req.Endpoint, req.Form.Get("token"))
+		switch {
+		case err == nil && c.credentialOf(again) != c.credentialOf(req): // it rotated while the request was under way
+			s = c.sendOnce(ctx, again)
+		case req.secretOf == nil || last == nil || last.secret == req.secret:
+		default: // the vault was first, and the one accepted last goes on serving
+			if old := c.sendOnce(ctx, withSecret(req, last.secret)); !old.refused() {
+				s = old
 			}
 		}
-		if err == nil && refusesClient(res) {
-			c.accepted.CompareAndSwap(last, nil) // the next one fails at once
-		}
 	}
-	if err == nil && res.Status == http.StatusOK && req.secret != "" {
-		c.noteAccepted(req.secret, sentAt)
+	if s.err == nil && s.res.Status == http.StatusOK && s.req.secret != "" {
+		c.noteAccepted(s.req.secret, s.at)
 	}
-	return res, sentAt, err
+	return s
+}
+
+func (c *Client) sendOnce(ctx context.Context, req *Request) sent {
+	s := sent{req: req, event: c.controls.happens(), at: time.Now()}
+	s.res, s.err = c.send(ctx, req)
+	return s
+}
+
+// refused reports whether the answer may be a refusal of our credentials.
+func (s *sent) refused() bool {
+	return s.err == nil && refusesClient(s.res.Status, errorCode(s.res))
 }
 
 // noteAccepted notes a secret, unless it is known or a later one is. It keeps
 // nothing else of the request, which holds a token.
 func (c *Client) noteAccepted(secret string, sentAt time.Time) {
 	last := c.accepted.Load()
-	if last == nil || last.secret != secret && sentAt.After(last.sentAt) {
+	if last == nil || sentAt.Sub(last.sentAt) > acceptedFor || last.secret != secret && sentAt.After(last.sentAt) {
 		c.accepted.CompareAndSwap(last, &acceptedSecret{secret, sentAt})
 	}
 }
 
-// renewed is refused with the credentials that Config.Auth has by now; nil if
-// it has no others.
-func (c *Client) renewed(ctx context.Context, refused *Request) *Request {
-	again, err := c.request(ctx, refused.Endpoint, refused.Form.Get("token"))
-	if err != nil || reflect.DeepEqual(refused.Form, again.Form) && reflect.DeepEqual(refused.Header, again.Header) {
-		return nil
-	}
-	return again
+// rotation waits for Config.Auth to have other credentials than those that may
+// have been refused: one wait for all who were refused with them, and none again
+// until they were accepted.
+type rotation struct {
+	awaited  credential
+	since    time.Time     // when they were accepted last
+	done     chan struct{} // closed when the wait is over
+	followed bool          // there are others; set before done is closed
 }
 
-// awaitRenewed is renewed, as soon as there are others within rotationWait.
-func (c *Client) awaitRenewed(ctx context.Context, refused *Request) *Request {
-	ctx, cancel := context.WithTimeout(ctx, rotationWait)
-	defer cancel()
-	for {
-		select {
-		case <-time.After(rotationPoll):
-			if again := c.renewed(ctx, refused); again != nil {
-				return again
-			}
-		case <-ctx.Done():
-			return nil
-		}
+// awaitRotation returns the wait for credentials other than f's, or nil if there
+// is nothing to wait for.
+func (c *Client) awaitRotation(f *failed) *rotation {
+	last := c.accepted.Load()
+	if !f.client || f.as == "" || last == nil {
+		return nil
 	}
+	r := c.rotating.Load()
+	if r != nil && r.awaited == f.as && r.since == last.sentAt {
+		return r
+	}
+	next := &rotation{awaited: f.as, since: last.sentAt, done: make(chan struct{})}
+	if !c.rotating.CompareAndSwap(r, next) {
+		return c.awaitRotation(f)
+	}
+	ctx, end, err := c.calls.begin()
+	if err != nil {
+		close(next.done)
+		return next
+	}
+	go func() {
+		defer end()
+		defer close(next.done)
+		ctx, cancel := context.WithTimeout(ctx, min(rotationWait, c.cfg.RequestTimeout))
+		defer cancel()
+		for {
+			req, err := c.request(ctx, "", "")
+			if err == nil && c.credentialOf(req) != f.as {
+				next.followed = true
+				return
+			}
+			select {
+			case <-time.After(rotationPoll):
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return next
 }
 
 // withSecret is refused with another secret, and with all else that Config.Auth

@@ -48,10 +48,12 @@ type Config struct {
 	// issuers that are in use at one time.
 	MaxResolved int
 
-	// ResolvesPerSecond bounds the calls of Resolver, which made-up issuers
-	// can cause, in bursts of as many. Default 10. While a flood of them uses
-	// these up, an issuer that is not held yet gets 503; one that is held notices
-	// nothing.
+	// ResolvesPerSecond bounds the calls of Resolver a second while nearly all of
+	// them find nothing, as made-up issuers make them: when fewer than one in ten
+	// of the last second's found an issuer, and 1,000 were made since the last that
+	// did. Default 10. At most 16 are under way at once; up to 8,192 tokens wait
+	// for a turn, for 2 s at most, fairly by Request.Source. Issuers that are held
+	// notice nothing of it.
 	ResolvesPerSecond int
 
 	// OpaqueIssuer chooses the issuer, by its URL, that an opaque token is
@@ -82,13 +84,16 @@ type Config struct {
 	CacheEntries int
 
 	// VerifySlots is how many signatures of one issuer's tokens are verified at
-	// once; keys that cost far more than the usual ones (RSA above 3072 bits,
-	// P-384, P-521) get a quarter as many of their own. Default 4 for each
-	// processor (GOMAXPROCS). Tokens in the cache need no slot.
+	// once, and half of how many of all issuers' together; keys that cost far more
+	// than the usual ones (RSA above 3072 bits, P-384, P-521) get a quarter as many
+	// of their own. Default 4 for each processor (GOMAXPROCS). Tokens in the cache
+	// need no slot.
 	VerifySlots int
 
-	// VerifyWait is how long a token waits for such a slot before the answer is
-	// ErrUnavailable. Default 1 s, negative for no wait.
+	// VerifyWait is how long a token waits for such a slot, fairly by
+	// Request.Source, before the answer is ErrUnavailable, or ErrThrottled for a
+	// source that has more tokens waiting than its share. At most 8,192 wait.
+	// Default 1 s, negative for no wait.
 	VerifyWait time.Duration
 
 	// Now judges exp and nbf. Default time.Now. It concerns token times alone:

@@ -20,6 +20,9 @@ var (
 	ErrInvalidToken = errors.New("invalid_token")
 	// ErrInsufficientScope: the token is good and may not do this (403).
 	ErrInsufficientScope = errors.New("insufficient_scope")
+	// ErrThrottled: whoever calls has more tokens checked for the first time than
+	// its share (429). It says nothing about the token.
+	ErrThrottled = errors.New("too many requests")
 	// ErrUnavailable: whether the token is good cannot be told now, because
 	// keys or introspection cannot be had (503). It says nothing about the token.
 	ErrUnavailable = errors.New("temporarily unavailable")
@@ -52,6 +55,7 @@ const (
 	CheckClient      Check = "client"      // on Issuer.Clients
 	CheckApp         Check = "app"         // issued to a client, where Issuer.AppOnly asks for it
 	CheckScope       Check = "scope"       // what the route needs
+	CheckShare       Check = "share"       // the caller has no more tokens checked than its share
 	CheckUnavailable Check = "unavailable" // keys or introspection can be had
 )
 
@@ -88,6 +92,7 @@ var checks = map[Check]facts{
 	CheckSignature:   {ErrInvalidToken, "The signature of the access token is not valid.", "the token was altered or is not the issuer's"},
 	CheckActive:      {ErrInvalidToken, "The access token is not active.", "it was revoked, has expired, or the authorization server does not show it to this API's client"},
 	CheckScope:       {ErrInsufficientScope, "The access token lacks a scope that this request needs.", "the client should ask its authorization server for the scope"},
+	CheckShare:       {ErrThrottled, "Too many access tokens of this caller wait to be checked.", "httpauth.Config.Source tells callers apart; Config.VerifyWait, and introspection's MaxConcurrent, MaxPerSecond, MaxWaiting and MaxWait say how many wait, and for how long"},
 	CheckUnavailable: {ErrUnavailable, "The access token cannot be checked right now.", "the authorization server, and the wrapped error"},
 }
 
@@ -108,7 +113,7 @@ func (e *Error) Check() Check { return e.check }
 
 // Code is the error code of RFC 6750 §3.1: invalid_request, invalid_token,
 // insufficient_scope, or empty where the RFC has none (no token was sent, or
-// the answer is a 503).
+// the answer is a 429 or a 503).
 func (e *Error) Code() string {
 	switch kind := checks[e.check].kind; kind {
 	case ErrInvalidRequest, ErrInvalidToken, ErrInsufficientScope:
@@ -126,7 +131,7 @@ func (e *Error) Description() string { return checks[e.check].sentence }
 func (e *Error) Scope() string { return e.needs }
 
 // RetryAfter is when a client may try again; zero unless the error is
-// ErrUnavailable.
+// ErrUnavailable or ErrThrottled.
 func (e *Error) RetryAfter() time.Duration { return e.retryAfter }
 
 // Is makes errors.Is work with the sentinels.
@@ -192,4 +197,9 @@ func refuse(check Check, text string) *Error { return &Error{check: check, text:
 // unavailable wraps what kept keys or introspection from us.
 func unavailable(retryAfter time.Duration, cause error) *Error {
 	return &Error{check: CheckUnavailable, retryAfter: max(retryAfter, time.Second), cause: cause}
+}
+
+// throttled wraps why a source got no turn.
+func throttled(cause error) *Error {
+	return &Error{check: CheckShare, retryAfter: time.Second, cause: cause}
 }

@@ -38,6 +38,7 @@ var kinds = map[validator.Check]error{
 	validator.CheckClient: validator.ErrInvalidToken, validator.CheckApp: validator.ErrInvalidToken,
 	validator.CheckKey: validator.ErrInvalidToken, validator.CheckSignature: validator.ErrInvalidToken,
 	validator.CheckActive: validator.ErrInvalidToken, validator.CheckScope: validator.ErrInsufficientScope,
+	validator.CheckShare:       validator.ErrThrottled,
 	validator.CheckUnavailable: validator.ErrUnavailable,
 }
 
@@ -84,7 +85,7 @@ func checkError(t *testing.T, e *validator.Error) {
 	if scope := e.Scope(); scope != "" && kind != validator.ErrInsufficientScope {
 		t.Errorf("%s: scope %q", e.Check(), scope)
 	}
-	if after := e.RetryAfter(); after != 0 && kind != validator.ErrUnavailable {
+	if after := e.RetryAfter(); after != 0 && kind != validator.ErrUnavailable && kind != validator.ErrThrottled {
 		t.Errorf("%s: RetryAfter %v", e.Check(), after)
 	}
 }

@@ -72,5 +72,5 @@ func gaveUp(ctx context.Context) *Error {
 
 func leaderGaveUp(err error) bool {
 	refused, ok := errors.AsType[*Error](err)
-	return ok && refused.gaveUp
+	return ok && (refused.gaveUp || refused.check == CheckShare) // its source's share is not theirs
 }

@@ -107,7 +107,8 @@ func TestFreshAge(t *testing.T) {
 	}
 }
 
-// TestFreshJoinsNoCallUnderWay holds one answer back while others ask.
+// TestFreshJoinsNoCallUnderWay holds one answer back while others ask: they share
+// one call, which is sent after it.
 func TestFreshJoinsNoCallUnderWay(t *testing.T) {
 	for _, tc := range fresh {
 		t.Run(tc.name, func(t *testing.T) {
@@ -118,13 +119,14 @@ func TestFreshJoinsNoCallUnderWay(t *testing.T) {
 				fault, release := held()
 				iss.SetFault(issuertest.Introspection, fault)
 				var requests sync.WaitGroup
-				for n := range 3 {
+				for range 3 {
 					requests.Go(func() { wantOutcome(t, "ok")(v.VerifyFresh(t.Context(), raw, 0)) })
 					synctest.Wait()
-					wantRequests(t, iss, issuertest.Introspection, n+1)
+					wantRequests(t, iss, issuertest.Introspection, 1)
 				}
 				release()
 				requests.Wait()
+				wantRequests(t, iss, issuertest.Introspection, 2)
 			})
 		})
 	}
@@ -251,8 +253,6 @@ func TestAnswersAboutJWTs(t *testing.T) {
 	iss := issuertest.NewInMemory(t)
 	issuer := bothOf(iss)
 	issuer.Profile.MatchAnswer = map[string]string{"token_type": "Bearer"}
-	v := newMany(t, issuer)
-	raw := iss.Token(issuertest.Claims{Scope: "orders:read"})
 	past, future := time.Now().Add(-time.Hour).Unix(), time.Now().Add(time.Hour).Unix()
 	for name, tc := range map[string]struct {
 		member string
@@ -279,6 +279,8 @@ func TestAnswersAboutJWTs(t *testing.T) {
 		"an expiry of none":    {"exp", "soon", "unavailable"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			v := newMany(t, issuer)
+			raw := iss.Token(issuertest.Claims{Scope: "orders:read"})
 			body := map[string]any{"active": true, "token_type": "Bearer"}
 			body[tc.member] = tc.value
 			iss.SetFault(issuertest.Introspection, issuertest.Respond(200, http.Header{"Content-Type": {"application/json"}}, string(object(body))))

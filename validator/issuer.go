@@ -47,8 +47,8 @@ func (i *issuer) close() {
 var signatures = sync.Pool{New: func() any { return new([jws.MaxRSABits / 8]byte) }}
 
 // verifySignature is the one expensive step, so it needs one of the issuer's
-// slots.
-func (i *issuer) verifySignature(ctx context.Context, wait time.Duration, t *jwt, key *jwks.Key) error {
+// slots, and one of all issuers together.
+func (v *Validator) verifySignature(ctx context.Context, i *issuer, t *jwt, key *jwks.Key, source string) error {
 	buffer := signatures.Get().(*[jws.MaxRSABits / 8]byte)
 	defer func() {
 		clear(buffer[:]) // header and payload may be in a cache
@@ -58,11 +58,17 @@ func (i *issuer) verifySignature(ctx context.Context, wait time.Duration, t *jwt
 	if err != nil {
 		return refuse(CheckEncoding, "the signature "+err.Error())
 	}
-	turn, err := i.slots.acquire(ctx, key.Public(), wait)
+	own, all := i.slots.of(key.Public()), v.slots.of(key.Public())
+	mine, err := own.acquire(ctx, source)
 	if err != nil {
 		return err
 	}
-	defer turn.release()
+	defer own.release(mine)
+	shared, err := all.acquire(ctx, source)
+	if err != nil {
+		return err
+	}
+	defer all.release(shared)
 	if err := jws.Verify(t.header.canonical, key.Public(), t.SigningInput, signature); err != nil {
 		return &Error{check: CheckSignature, cause: err, got: []string{t.header.KeyID}}
 	}
@@ -72,7 +78,7 @@ func (i *issuer) verifySignature(ctx context.Context, wait time.Duration, t *jwt
 // newIssuer compiles c and reports its faults.
 func (v *Validator) newIssuer(c Issuer) (*issuer, []error) {
 	i, faults := settleIssuer(c)
-	i.slots = newSlots(v.verifySlots)
+	i.slots = newSlots(v.verifySlots, v.verifyWait)
 	var err error
 	if c.Keys != nil || c.Introspection == nil {
 		if i.keys, err = v.newKeys(c, i.algorithms); err != nil {

@@ -218,7 +218,7 @@ func TestVerifySlots(t *testing.T) {
 				for _, raw := range forged[tc.alg] {
 					requests.Go(func() {
 						_, err := v.Verify(t.Context(), raw)
-						if errors.Is(err, validator.ErrUnavailable) {
+						if errors.Is(err, validator.ErrUnavailable) || errors.Is(err, validator.ErrThrottled) {
 							busy.Store(true)
 							if after := err.(*validator.Error).RetryAfter(); after <= 0 {
 								t.Errorf("RetryAfter is %v, wanted more than nothing", after)

@@ -9,12 +9,8 @@ import (
 	"github.com/m2mguard/m2mguard/introspection"
 )
 
-// anyAge stands for no demand on how fresh an introspection answer is: what
-// its cache holds will do.
-const anyAge time.Duration = -1
-
 // opaqueIssuerOf is where a token that names no issuer is taken to.
-func (v *Validator) opaqueIssuerOf(ctx context.Context, raw string) (*issuer, error) {
+func (v *Validator) opaqueIssuerOf(ctx context.Context, raw, source string) (*issuer, error) {
 	if v.opaqueIssuer == nil {
 		if v.introspector == nil {
 			return nil, refuse(CheckShape, "the token is no JWT, and no issuer here introspects")
@@ -25,7 +21,7 @@ func (v *Validator) opaqueIssuerOf(ctx context.Context, raw string) (*issuer, er
 	if url == "" {
 		return nil, refuse(CheckShape, "the token is no JWT, and Config.OpaqueIssuer chose no issuer for it")
 	}
-	i, err := v.issuerOf(ctx, url)
+	i, err := v.issuerOf(ctx, url, source)
 	if err == nil && i.introspection == nil {
 		err = refuse(CheckShape, "the token is no JWT, and the issuer that Config.OpaqueIssuer chose does not introspect")
 	}
@@ -33,15 +29,15 @@ func (v *Validator) opaqueIssuerOf(ctx context.Context, raw string) (*issuer, er
 }
 
 // proveOpaque takes a token to where opaque ones go.
-func (v *Validator) proveOpaque(ctx context.Context, raw string, id fingerprint, maxAge time.Duration) (*proof, error) {
+func (v *Validator) proveOpaque(ctx context.Context, raw string, id fingerprint, a asked) (*proof, error) {
 	if !isB64Token(raw) {
 		return nil, errNotB64Token
 	}
-	i, err := v.opaqueIssuerOf(ctx, raw)
+	i, err := v.opaqueIssuerOf(ctx, raw, a.source)
 	if err != nil {
 		return nil, err
 	}
-	return v.proveByAsking(ctx, raw, &proof{id: id, issuer: i, chosen: v.opaqueIssuer != nil}, maxAge)
+	return v.proveByAsking(ctx, raw, &proof{id: id, issuer: i, chosen: v.opaqueIssuer != nil}, a)
 }
 
 // choseThis reports whether a token from the cache still goes to the issuer
@@ -53,9 +49,9 @@ func (v *Validator) choseThis(ctx context.Context, raw string, p *proof) bool {
 
 // proveByAsking completes p with what its issuer says of the token; the
 // answer's claims pass the same checks as a JWT's.
-func (v *Validator) proveByAsking(ctx context.Context, raw string, p *proof, maxAge time.Duration) (*proof, error) {
+func (v *Validator) proveByAsking(ctx context.Context, raw string, p *proof, a asked) (*proof, error) {
 	revocations := v.revocations.Load()
-	c, result, err := v.ask(ctx, p.issuer, raw, p.id, maxAge)
+	c, result, err := v.ask(ctx, p.issuer, raw, p.id, a)
 	if err != nil {
 		return nil, err
 	}
@@ -74,13 +70,10 @@ func (v *Validator) proveByAsking(ctx context.Context, raw string, p *proof, max
 
 // ask returns what the issuer says of an active token. What it calls inactive
 // leaves the cache.
-func (v *Validator) ask(ctx context.Context, i *issuer, raw string, id fingerprint, maxAge time.Duration) (claims, *introspection.Result, error) {
-	var result *introspection.Result
-	var err error
-	if maxAge == anyAge {
-		result, err = i.introspection.Introspect(ctx, raw)
-	} else {
-		result, err = i.introspection.IntrospectFresh(ctx, raw, maxAge)
+func (v *Validator) ask(ctx context.Context, i *issuer, raw string, id fingerprint, a asked) (claims, *introspection.Result, error) {
+	result, err := i.introspection.Ask(ctx, introspection.Question{Token: raw, MaxAge: a.maxAge, Source: a.source})
+	if errors.Is(err, introspection.ErrRefused) {
+		return claims{}, nil, &Error{check: CheckActive, cause: err}
 	}
 	if err != nil {
 		return claims{}, nil, unavailableBecause(ctx, err)
@@ -110,22 +103,19 @@ func (v *Validator) ask(ctx context.Context, i *issuer, raw string, id fingerpri
 // introspection's, so that Verify refuses an opaque token afterwards, too; a
 // JWT that is proven by signature alone passes Verify until it expires.
 func (v *Validator) VerifyFresh(ctx context.Context, raw string, maxAge time.Duration) (*Token, error) {
-	p, err := v.verify(ctx, raw, max(maxAge, 0))
-	if err != nil {
-		return nil, v.refused(err)
-	}
-	return &p.token, nil
+	a, err := v.VerifyRequest(ctx, &Request{Token: raw}, &Demand{MaxAge: &maxAge})
+	return a.Token, err
 }
 
 // confirm asks about a JWT whose signature is good. The answer's iss, exp, nbf,
 // aud, cnf and what the profile matches are checked where they are there; a
 // missing aud is the JWT's, which was checked.
-func (v *Validator) confirm(ctx context.Context, p *proof, raw string, maxAge time.Duration) error {
+func (v *Validator) confirm(ctx context.Context, p *proof, raw string, a asked) error {
 	i := p.issuer
 	if i.introspection == nil {
 		return &Error{check: CheckUnavailable, retryAfter: time.Second, text: "the issuer has no Introspection, which VerifyFresh needs", got: []string{i.url}}
 	}
-	c, _, err := v.ask(ctx, i, raw, p.id, maxAge)
+	c, _, err := v.ask(ctx, i, raw, p.id, a)
 	if err != nil {
 		return err
 	}

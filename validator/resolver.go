@@ -4,13 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sync/singleflight"
-	"golang.org/x/time/rate"
+	"github.com/m2mguard/m2mguard/internal/turns"
 )
 
 // Resolver finds issuers that are known only at run time, such as the
@@ -23,7 +21,7 @@ type Resolver interface {
 	// url is what an unverified token claims: look it up among issuers that
 	// were registered before, never fetch from it or derive trust from its form.
 	// ctx ends after 5 s, not with the request; calls for one url are shared,
-	// and so is a panic.
+	// and so is a panic. A call that does not return by then is left behind.
 	//
 	// The answer is kept for as long as the issuer's tokens come in: when a
 	// customer is removed, or its issuer configured anew, call
@@ -42,6 +40,17 @@ const (
 	maxUnknown     = 1000
 )
 
+// Bounds of looking up: calls under way, and who waits for a turn. Until a
+// thousand look-ups in a row found nothing, no rate holds up those that come after
+// a deploy.
+const (
+	resolveAtOnce     = 16
+	resolvePatience   = 1000
+	resolveMaxWaiting = 8192
+	resolveMaxWait    = 2 * time.Second
+	resolveMaxStuck   = 64 // calls that ignore their context's end
+)
+
 // resolved holds the issuers that a Resolver found. Only those that exist
 // enter, so a flood of made-up ones pushes out none of them; it competes only
 // for the rate of new look-ups. And only a token that was accepted counts as a
@@ -51,8 +60,9 @@ type resolved struct {
 	resolver Resolver
 	compile  func(Issuer) (*issuer, error)
 	limit    int
-	limiter  *rate.Limiter
-	flight   singleflight.Group
+	room     *turns.Room
+	pace     turns.Pace
+	stuck    atomic.Int64
 	ended    context.Context // done when close begins
 	end      context.CancelFunc
 
@@ -62,7 +72,7 @@ type resolved struct {
 	mu      sync.Mutex
 	count   int                  // of known
 	unknown map[string]time.Time // until when
-	asking  map[string]bool      // look-ups under way; true: not to be remembered
+	lookups map[string]*lookup   // that wait or are under way
 	closed  bool
 	pending sync.WaitGroup // look-ups, and what they close
 }
@@ -96,41 +106,31 @@ func (v *Validator) ForgetIssuer(url string) {
 }
 
 // find returns the issuer with this URL, from memory or from the Resolver.
-func (r *resolved) find(ctx context.Context, url string) (*issuer, error) {
+func (r *resolved) find(ctx context.Context, url, source string) (*issuer, error) {
 	if i := r.remembered(url); i != nil {
 		return i, nil
 	}
 	if url == "" || len(url) > maxIssuerURL || r.isUnknown(url) {
 		return nil, unknownIssuer(url)
 	}
-	url = strings.Clone(url) // it is a piece of the token, which is not to be kept
-	results := r.flight.DoChan(url, func() (_ any, err error) {
-		defer func() {
-			if value := recover(); value != nil {
-				err = &resolverPanic{value}
-			}
-		}()
-		return r.resolve(url)
-	})
+	l, isNew := r.join(url)
+	if l == nil {
+		return nil, errClosed
+	}
+	if isNew {
+		r.room.Queue(source, &l.Ticket)
+	}
 	select {
-	case result := <-results:
-		if p, ok := result.Err.(*resolverPanic); ok {
+	case <-l.done:
+		if p, ok := l.err.(*resolverPanic); ok {
 			panic(p.value)
 		}
-		if result.Err != nil {
-			return nil, result.Err
-		}
-		return result.Val.(*issuer), nil
+		return l.issuer, l.err
 	case <-ctx.Done():
+		r.leave(l)
 		return nil, gaveUp(ctx)
 	}
 }
-
-// resolverPanic takes a panic of the Resolver to the requests that wait for it:
-// there net/http recovers it, and here nobody could.
-type resolverPanic struct{ value any }
-
-func (p *resolverPanic) Error() string { return "the Resolver panicked" }
 
 func unknownIssuer(url string) error {
 	return &Error{check: CheckIssuer, text: "the Resolver knows no such issuer", got: []string{url}}
@@ -151,30 +151,27 @@ func (r *resolved) isUnknown(url string) bool {
 	return ok && time.Now().Before(until)
 }
 
-// resolve asks the Resolver. It runs once for all who wait for url.
+// resolve asks the Resolver.
 func (r *resolved) resolve(url string) (*issuer, error) {
-	if !r.begin(url) {
-		return nil, errClosed
-	}
-	defer r.done(url)
 	if i := r.remembered(url); i != nil {
 		return i, nil
 	}
-	if !r.limiter.Allow() {
-		return nil, &Error{check: CheckUnavailable, retryAfter: time.Second, text: "too many new issuers are being looked up (Config.ResolvesPerSecond)"}
-	}
 	ctx, cancel := context.WithTimeout(r.ended, resolveTimeout)
 	defer cancel()
-	found, err := r.resolver.ResolveIssuer(ctx, url)
+	found, err := r.call(ctx, url)
 	switch {
 	case errors.Is(err, ErrUnknownIssuer):
 		r.rememberUnknown(url)
 		return nil, unknownIssuer(url)
 	case err != nil:
+		if _, panicked := err.(*resolverPanic); panicked {
+			return nil, err
+		}
 		return nil, unavailable(0, fmt.Errorf("the Resolver failed for issuer %+.64q: %w", url, err))
 	case found.URL != url:
 		return nil, unavailable(0, fmt.Errorf("the Resolver returned issuer %+.64q for %+.64q", found.URL, url))
 	}
+	r.pace.Good(time.Now())
 	i, err := r.compile(found)
 	if err != nil {
 		return nil, unavailable(0, fmt.Errorf("the Resolver returned a wrong configuration: %w", err))
@@ -186,30 +183,41 @@ func (r *resolved) resolve(url string) (*issuer, error) {
 	return i, nil
 }
 
-// begin reports whether a look-up may still start.
-func (r *resolved) begin(url string) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.closed {
-		return false
+// call asks the Resolver and waits no longer than ctx, whatever it does.
+func (r *resolved) call(ctx context.Context, url string) (Issuer, error) {
+	if r.stuck.Load() >= resolveMaxStuck {
+		return Issuer{}, errors.New("many of its calls hang beyond their context's end")
 	}
-	r.pending.Add(1)
-	r.asking[url] = false
-	return true
-}
-
-func (r *resolved) done(url string) {
-	r.mu.Lock()
-	delete(r.asking, url)
-	r.mu.Unlock()
-	r.pending.Done()
+	type answer struct {
+		issuer Issuer
+		err    error
+	}
+	done := make(chan answer, 1)
+	r.stuck.Add(1)
+	go func() {
+		var a answer
+		defer func() {
+			if value := recover(); value != nil {
+				a.err = &resolverPanic{value}
+			}
+			r.stuck.Add(-1)
+			done <- a
+		}()
+		a.issuer, a.err = r.resolver.ResolveIssuer(ctx, url)
+	}()
+	select {
+	case a := <-done:
+		return a.issuer, a.err
+	case <-ctx.Done():
+		return Issuer{}, context.Cause(ctx)
+	}
 }
 
 // rememberUnknown keeps a bounded number of refusals; a full table starts anew.
 func (r *resolved) rememberUnknown(url string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.asking[url] {
+	if l := r.lookups[url]; l != nil && l.forgotten {
 		return
 	}
 	if len(r.unknown) >= maxUnknown {
@@ -225,7 +233,7 @@ func (r *resolved) remember(i *issuer) error {
 	case r.closed:
 		r.mu.Unlock()
 		return errClosed
-	case r.asking[i.url]:
+	case r.lookups[i.url] != nil && r.lookups[i.url].forgotten:
 		r.mu.Unlock()
 		return &Error{check: CheckUnavailable, retryAfter: time.Second, text: "ForgetIssuer was called while the issuer was being looked up"}
 	}
@@ -254,8 +262,8 @@ func (r *resolved) remember(i *issuer) error {
 func (r *resolved) forget(url string) {
 	r.mu.Lock()
 	delete(r.unknown, url)
-	if _, underWay := r.asking[url]; underWay {
-		r.asking[url] = true // its answer may be from before
+	if l := r.lookups[url]; l != nil {
+		l.forgotten = true // its answer may be from before
 	}
 	found, ok := r.known.LoadAndDelete(url)
 	if ok {
@@ -271,6 +279,7 @@ func (r *resolved) close() {
 	r.mu.Lock()
 	r.closed = true
 	r.mu.Unlock()
+	r.room.Close()
 	r.end()
 	r.pending.Wait()
 	r.known.Range(func(_, value any) bool {

@@ -56,6 +56,15 @@ func (d *directory) ResolveIssuer(ctx context.Context, url string) (validator.Is
 	return found, nil
 }
 
+func (d *directory) total() (n int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, asked := range d.asked {
+		n += asked
+	}
+	return n
+}
+
 func (d *directory) set(change func(*directory)) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -80,7 +89,7 @@ func (d *directory) wantAsked(t *testing.T, url string, want int) {
 	}
 }
 
-func newResolving(t *testing.T, d *directory, change ...func(*validator.Config)) *validator.Validator {
+func newResolving(t *testing.T, d validator.Resolver, change ...func(*validator.Config)) *validator.Validator {
 	t.Helper()
 	cfg := validator.Config{Resolver: d}
 	for _, c := range change {
@@ -252,9 +261,51 @@ func TestResolverThatHangs(t *testing.T) {
 	})
 }
 
+// TestResolverThatIgnoresItsContext does not hold its callers beyond the 5 s, nor
+// Close, nor other issuers' look-ups.
+func TestResolverThatIgnoresItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		iss, other := issuertest.NewInMemory(t), issuertest.NewInMemory(t)
+		r := &deaf{Resolver: newDirectory(keysOf(iss), keysOf(other)), url: iss.URL(), block: make(chan struct{})}
+		v, err := validator.New(validator.Config{Resolver: r})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 40 {
+			start := time.Now()
+			_, err := v.Verify(t.Context(), iss.Token(issuertest.Claims{}))
+			wantCheck(t, err, validator.ErrUnavailable, validator.CheckUnavailable)
+			if waited := time.Since(start); waited > 5*time.Second {
+				t.Errorf("waited %v, wanted 5s at most", waited)
+			}
+		}
+		wantOutcome(t, "ok")(v.Verify(t.Context(), other.Token(issuertest.Claims{})))
+		start := time.Now()
+		v.Close()
+		if waited := time.Since(start); waited != 0 {
+			t.Errorf("Close waited %v", waited)
+		}
+		close(r.block)
+	})
+}
+
+// deaf hangs at one issuer.
+type deaf struct {
+	validator.Resolver
+	url   string
+	block chan struct{}
+}
+
+func (d *deaf) ResolveIssuer(ctx context.Context, url string) (validator.Issuer, error) {
+	if url == d.url {
+		<-d.block
+	}
+	return d.Resolver.ResolveIssuer(ctx, url)
+}
+
 // TestFloodOfMadeUpIssuers names thousands of them, all at once and again and
-// again: the Resolver is asked no more often than configured, and what is known
-// goes on as before.
+// again: after a thousand that are nobody's, the Resolver is asked no more often
+// than configured, and what is known goes on as before.
 func TestFloodOfMadeUpIssuers(t *testing.T) {
 	for _, tc := range []struct{ configured, perSecond int }{{0, 10}, {3, 3}} {
 		t.Run(fmt.Sprint(tc.perSecond, " per second"), func(t *testing.T) {
@@ -265,23 +316,26 @@ func TestFloodOfMadeUpIssuers(t *testing.T) {
 				raw := real.Token(issuertest.Claims{})
 				wantOutcome(t, "ok")(v.Verify(t.Context(), raw))
 				elapse(time.Minute)
-				const seconds, each = 5, 1000
-				for second := range seconds {
+				const rounds, each, patience = 5, 1000, 1000
+				start := time.Now()
+				for round := range rounds {
 					var flood sync.WaitGroup
 					for n := range each {
-						bad := claiming(stranger, fmt.Sprintf("https://%d.example.com/%d", n, second))
+						bad := claiming(stranger, fmt.Sprintf("https://%d.example.com/%d", n, round))
 						flood.Go(func() {
 							_, err := v.Verify(t.Context(), bad)
-							if !errors.Is(err, validator.ErrInvalidToken) && !errors.Is(err, validator.ErrUnavailable) {
+							if !errors.Is(err, validator.ErrInvalidToken) && !errors.Is(err, validator.ErrThrottled) {
 								t.Errorf("a made-up issuer: %v", err)
 							}
 						})
 					}
-					flood.Wait()
 					wantOutcome(t, "ok")(v.Verify(t.Context(), raw))
 					wantOutcome(t, "ok")(v.Verify(t.Context(), real.Token(issuertest.Claims{})))
-					d.wantAsked(t, "", 1+(second+1)*tc.perSecond)
-					elapse(time.Second)
+					flood.Wait()
+				}
+				seconds := int(time.Since(start)/time.Second) + 1
+				if n, most := d.total(), 1+patience+seconds*tc.perSecond; n > most {
+					t.Errorf("the Resolver was asked %d times in %d s, wanted %d at most", n, seconds, most)
 				}
 				d.wantAsked(t, real.URL(), 1)
 				wantRequests(t, real, issuertest.JWKS, 1)
@@ -293,18 +347,59 @@ func TestFloodOfMadeUpIssuers(t *testing.T) {
 	}
 }
 
-// TestLookUpsThatMustWait answer 503 with a time, and work then.
-func TestLookUpsThatMustWait(t *testing.T) {
+// TestLookUpsAreFair: while one source's made-up issuers wait for their turn, one
+// that exists is looked up within two turns for another source.
+func TestLookUpsAreFair(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a, b := issuertest.NewInMemory(t), issuertest.NewInMemory(t)
-		v := newResolving(t, newDirectory(keysOf(a), keysOf(b)), func(c *validator.Config) { c.ResolvesPerSecond = 1 })
-		wantOutcome(t, "ok")(v.Verify(t.Context(), a.Token(issuertest.Claims{})))
-		_, err := v.Verify(t.Context(), b.Token(issuertest.Claims{}))
-		wantCheck(t, err, validator.ErrUnavailable, validator.CheckUnavailable)
-		refusal, _ := errors.AsType[*validator.Error](err)
-		elapse(refusal.RetryAfter())
-		wantOutcome(t, "ok")(v.Verify(t.Context(), b.Token(issuertest.Claims{})))
+		real, stranger := issuertest.NewInMemory(t), issuertest.NewInMemory(t)
+		v := newResolving(t, newDirectory(keysOf(real)), func(c *validator.Config) { c.ResolvesPerSecond = 2 })
+		var flood sync.WaitGroup
+		for n := range 5000 {
+			bad := claiming(stranger, fmt.Sprintf("https://%d.example.com", n))
+			flood.Go(func() { v.VerifyRequest(t.Context(), &validator.Request{Token: bad, Source: "stranger"}, nil) })
+		}
+		synctest.Wait()
+		start := time.Now()
+		a, err := v.VerifyRequest(t.Context(), &validator.Request{Token: real.Token(issuertest.Claims{}), Source: "client"}, nil)
+		wantOutcome(t, "ok")(a.Token, err)
+		if waited := time.Since(start); waited > time.Second {
+			t.Errorf("waited %v at two turns a second", waited)
+		}
+		flood.Wait()
 	})
+}
+
+// TestLookUpsOfACrowd: a thousand issuers that exist, all at once, with default
+// settings.
+func TestLookUpsOfACrowd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		iss := issuertest.NewInMemory(t)
+		one := keysOf(iss)
+		d := everyone{issuer: one}
+		v := newResolving(t, d)
+		var crowd sync.WaitGroup
+		for n := range 1000 {
+			claims := goodClaims(iss, time.Now())
+			claims["iss"] = fmt.Sprintf("https://%d.example.com", n)
+			header := map[string]any{"alg": "EdDSA", "typ": "at+jwt", "kid": iss.CurrentKeyID("EdDSA")}
+			raw := iss.Sign(object(header), object(claims), "EdDSA")
+			crowd.Go(func() { wantOutcome(t, "ok")(v.Verify(t.Context(), raw)) })
+		}
+		crowd.Wait()
+	})
+}
+
+// everyone is a Resolver to which every issuer exists, with the same keys, and
+// that takes 5 ms for each.
+type everyone struct{ issuer validator.Issuer }
+
+func (e everyone) ResolveIssuer(_ context.Context, url string) (validator.Issuer, error) {
+	elapse(5 * time.Millisecond)
+	i := e.issuer
+	keys := *i.Keys
+	keys.Issuer, keys.URL = "", e.issuer.URL+"/jwks"
+	i.URL, i.Keys = url, &keys
+	return i, nil
 }
 
 func TestResolvedIssuersWithTheSameKeyID(t *testing.T) {

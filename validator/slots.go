@@ -5,21 +5,32 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/rsa"
+	"errors"
+	"sync/atomic"
 	"time"
+
+	"github.com/m2mguard/m2mguard/internal/turns"
 )
 
-// slots bound how many signatures of one issuer's tokens are verified at once.
-// Anybody can send tokens that name a known key and carry garbage for a
-// signature, so what they cost must not add up without end. A P-384 signature
-// costs twenty times an RS256 one: keys of that kind have slots of their own, so
-// that forgeries under them leave the others' turns alone.
+// slots bound how many signatures are verified at once: of one issuer's tokens,
+// and of all together. Anybody can send tokens that name a known key and carry
+// garbage for a signature, so what they cost must not add up without end. A P-384
+// signature costs twenty times an RS256 one: keys of that kind have slots of their
+// own, so that forgeries under them leave the others' turns alone.
 type slots struct {
-	usual, costly chan struct{}
+	usual, costly *slotPool
 }
 
-func newSlots(n int) slots {
+func newSlots(n int, wait time.Duration) slots {
 	n = max(1, n)
-	return slots{make(chan struct{}, n), make(chan struct{}, max(1, n/4))}
+	return slots{newSlotPool(n, wait), newSlotPool(max(1, n/4), wait)}
+}
+
+func (s slots) of(key crypto.PublicKey) *slotPool {
+	if costly(key) {
+		return s.costly
+	}
+	return s.usual
 }
 
 // costly reports whether verifying with key takes far longer than with RSA
@@ -34,36 +45,54 @@ func costly(key crypto.PublicKey) bool {
 	return false
 }
 
-// acquire takes a slot, at once if there is one, else within wait.
-func (s slots) acquire(ctx context.Context, key crypto.PublicKey, wait time.Duration) (slot, error) {
-	pool := s.usual
-	if costly(key) {
-		pool = s.costly
-	}
-	select {
-	case pool <- struct{}{}:
-		return pool, nil
-	default:
-	}
-	if wait <= 0 {
-		return nil, errBusy
-	}
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case pool <- struct{}{}:
-		return pool, nil
-	case <-timer.C:
-		return nil, errBusy
-	case <-ctx.Done():
-		return nil, gaveUp(ctx)
+// slotPool hands out slots of one kind. While nobody waits, half of them cost no
+// more than counting; the others are handed out in turn, fairly by source.
+type slotPool struct {
+	counted atomic.Int64
+	free    int64 // how many may be taken by counting
+	room    *turns.Room
+}
+
+// verifyMaxWaiting is how many may wait for a slot.
+const verifyMaxWaiting = 8192
+
+func newSlotPool(n int, wait time.Duration) *slotPool {
+	free := n / 2
+	return &slotPool{
+		free: int64(free),
+		room: turns.New(turns.Config{AtOnce: n - free, MaxWaiting: verifyMaxWaiting, MaxWait: wait}),
 	}
 }
 
-// slot is a taken place.
-type slot chan struct{}
+// acquire takes a slot, at once if there is one, else within the pool's wait. A
+// slot that was counted has no ticket.
+func (p *slotPool) acquire(ctx context.Context, source string) (*turns.Ticket, error) {
+	if p.room.Waiting() == 0 {
+		for n := p.counted.Load(); n < p.free; n = p.counted.Load() {
+			if p.counted.CompareAndSwap(n, n+1) {
+				return nil, nil
+			}
+		}
+	}
+	turn := new(turns.Ticket)
+	switch err := p.room.Enter(ctx, source, turn); {
+	case err == nil:
+		return turn, nil
+	case ctx.Err() != nil:
+		return nil, gaveUp(ctx)
+	case errors.Is(err, turns.ErrShare):
+		return nil, throttled(err)
+	}
+	return nil, errBusy
+}
 
-func (s slot) release() { <-s }
+func (p *slotPool) release(turn *turns.Ticket) {
+	if turn == nil {
+		p.counted.Add(-1)
+		return
+	}
+	p.room.Leave(turn)
+}
 
 var errBusy = &Error{
 	check: CheckUnavailable, retryAfter: time.Second,

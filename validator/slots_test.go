@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -44,7 +45,7 @@ func TestCostlyKeysHaveSlotsOfTheirOwn(t *testing.T) {
 					for _, raw := range flood {
 						requests.Go(func() {
 							_, err := v.Verify(t.Context(), raw)
-							if errors.Is(err, validator.ErrUnavailable) {
+							if errors.Is(err, validator.ErrUnavailable) || errors.Is(err, validator.ErrThrottled) {
 								busy.Do(func() { close(sawBusy) })
 							} else {
 								wantCheck(t, err, validator.ErrInvalidToken, validator.CheckSignature)
@@ -130,7 +131,7 @@ func TestSlotsAreEachIssuersOwn(t *testing.T) {
 			var requests sync.WaitGroup
 			for _, raw := range flood {
 				requests.Go(func() {
-					if _, err := v.Verify(t.Context(), raw); errors.Is(err, validator.ErrUnavailable) {
+					if _, err := v.Verify(t.Context(), raw); errors.Is(err, validator.ErrUnavailable) || errors.Is(err, validator.ErrThrottled) {
 						once.Do(func() { close(sawBusy) })
 					}
 				})
@@ -147,4 +148,39 @@ func TestSlotsAreEachIssuersOwn(t *testing.T) {
 		wantOutcome(t, "ok")(v.Verify(t.Context(), other.Token(issuertest.Claims{Algorithm: "ES256"})))
 	}
 	<-done
+}
+
+// TestSlotsOfAllIssuers: forgeries in the names of many issuers cost no more slots
+// than twice what one issuer has.
+func TestSlotsOfAllIssuers(t *testing.T) {
+	var issuers []validator.Issuer
+	var flood []string
+	for range 30 {
+		iss := issuertest.NewInMemory(t)
+		issuer := keysOf(iss)
+		issuer.Algorithms = []string{"ES384"}
+		issuers = append(issuers, issuer)
+		flood = append(flood, forgeries(iss, "ES384", 1)...)
+	}
+	v, err := validator.New(validator.Config{Issuers: issuers, VerifySlots: 1, VerifyWait: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(v.Close)
+	if err := v.Ready(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "a request finds no slot, though its issuer has one", func() bool {
+		var busy atomic.Bool
+		var requests sync.WaitGroup
+		for _, raw := range flood {
+			requests.Go(func() {
+				if _, err := v.Verify(t.Context(), raw); errors.Is(err, validator.ErrUnavailable) || errors.Is(err, validator.ErrThrottled) {
+					busy.Store(true)
+				}
+			})
+		}
+		requests.Wait()
+		return busy.Load()
+	})
 }

@@ -10,7 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/time/rate"
+	"github.com/m2mguard/m2mguard/internal/turns"
 )
 
 // Validator verifies access tokens. It is safe for concurrent use, and made
@@ -34,6 +34,7 @@ type Validator struct {
 	cache        *cache // nil for none
 	headers      headerMemo
 	flights      flights
+	slots        slots         // of all issuers together
 	revocations  atomic.Uint64 // counts inactive answers
 	closed       atomic.Bool
 }
@@ -50,6 +51,7 @@ func New(cfg Config) (*Validator, error) {
 		fingerprints: newFingerprinter(),
 		flights:      flights{now: make(map[fingerprint]*flight)},
 	}
+	v.slots = newSlots(2*s.verifySlots, s.verifyWait) // whatever one issuer takes, as many are left
 	if len(cfg.Issuers) == 0 && cfg.Resolver == nil {
 		faults = append(faults, errors.New("validator: Config.Issuers is empty, wanted at least one"))
 	}
@@ -124,7 +126,7 @@ func (v *Validator) chooseIntrospector(r Resolver) []error {
 func (v *Validator) newResolved(cfg *Config) *resolved {
 	perSecond := cmp.Or(cfg.ResolvesPerSecond, defaultResolvesPerSecond)
 	ended, end := context.WithCancel(context.Background())
-	return &resolved{
+	r := &resolved{
 		resolver: cfg.Resolver,
 		compile: func(c Issuer) (*issuer, error) {
 			i, faults := v.newIssuer(c)
@@ -135,23 +137,26 @@ func (v *Validator) newResolved(cfg *Config) *resolved {
 			return i, nil
 		},
 		limit:   cmp.Or(cfg.MaxResolved, defaultMaxResolved),
-		limiter: rate.NewLimiter(rate.Limit(perSecond), perSecond),
+		pace:    turns.Pace{Patience: resolvePatience, OneIn: 10, Rates: []float64{float64(perSecond)}},
 		ended:   ended,
 		end:     end,
 		unknown: make(map[string]time.Time),
-		asking:  make(map[string]bool),
+		lookups: make(map[string]*lookup),
 	}
+	r.room = turns.New(turns.Config{AtOnce: resolveAtOnce, MaxWaiting: resolveMaxWaiting, MaxWait: resolveMaxWait,
+		Pace: func(now time.Time, _ int) time.Duration { return r.pace.Take(now) }})
+	return r
 }
 
 // issuerOf picks the issuer that an unverified iss names: a choice among what
 // the configuration holds, or what the Resolver knows. Nothing is fetched from
 // iss.
-func (v *Validator) issuerOf(ctx context.Context, url string) (*issuer, error) {
+func (v *Validator) issuerOf(ctx context.Context, url, source string) (*issuer, error) {
 	if i := v.issuers[url]; i != nil {
 		return i, nil
 	}
 	if v.resolved != nil {
-		return v.resolved.find(ctx, url)
+		return v.resolved.find(ctx, url, source)
 	}
 	return nil, &Error{check: CheckIssuer, got: []string{url}, want: v.issuerURLs}
 }

@@ -20,15 +20,12 @@ import (
 // ctx bounds only this caller's waiting: a fetch or a verification that others
 // wait for goes on when it ends.
 func (v *Validator) Verify(ctx context.Context, raw string) (*Token, error) {
-	p, err := v.verify(ctx, raw, anyAge)
-	if err != nil {
-		return nil, v.refused(err)
-	}
-	return &p.token, nil
+	a, err := v.VerifyRequest(ctx, &Request{Token: raw}, nil)
+	return a.Token, err
 }
 
 // verify finds a proof that holds, or makes one.
-func (v *Validator) verify(ctx context.Context, raw string, maxAge time.Duration) (*proof, error) {
+func (v *Validator) verify(ctx context.Context, raw string, a asked) (*proof, error) {
 	if len(raw) > v.maxToken {
 		return nil, &Error{check: CheckSize, text: fmt.Sprintf("%d bytes, wanted at most %d", len(raw), v.maxToken)}
 	}
@@ -40,17 +37,17 @@ func (v *Validator) verify(ctx context.Context, raw string, maxAge time.Duration
 	}
 	id := v.fingerprints.sum(raw)
 	p := v.recall(&id)
-	if p != nil && p.key == nil && (maxAge != anyAge || !v.choseThis(ctx, raw, p)) {
+	if p != nil && p.key == nil && (a.fresh() || !v.choseThis(ctx, raw, p)) {
 		p = nil // introspection's own cache knows how old its answer is
 	}
 	if p == nil {
 		var err error
-		if p, err = v.prove(ctx, raw, id, maxAge); err != nil {
+		if p, err = v.prove(ctx, raw, id, a); err != nil {
 			return nil, err
 		}
 	}
-	if p.key != nil && maxAge != anyAge { // without a key, it was just proven by asking
-		if err := v.confirm(ctx, p, raw, maxAge); err != nil {
+	if p.key != nil && a.fresh() { // without a key, it was just proven by asking
+		if err := v.confirm(ctx, p, raw, a); err != nil {
 			return nil, err
 		}
 	}
@@ -88,17 +85,17 @@ var errClosed = &Error{check: CheckUnavailable, text: "the validator is closed",
 
 // prove is the way of a token that is not in the cache: what it is decides how
 // it is proven, and a proof that fails is never tried another way.
-func (v *Validator) prove(ctx context.Context, raw string, id fingerprint, maxAge time.Duration) (*proof, error) {
+func (v *Validator) prove(ctx context.Context, raw string, id fingerprint, a asked) (*proof, error) {
 	if v.opaqueOnly {
 		if !isB64Token(raw) {
 			return nil, errNotB64Token
 		}
-		return v.proveByAsking(ctx, raw, &proof{id: id, issuer: v.introspector}, maxAge)
+		return v.proveByAsking(ctx, raw, &proof{id: id, issuer: v.introspector}, a)
 	}
 	t := jwt{raw: raw, id: id}
 	var three bool
 	if t.Compact, three = jws.Split(raw); !three {
-		return v.proveOpaque(ctx, raw, id, maxAge)
+		return v.proveOpaque(ctx, raw, id, a)
 	}
 	var known bool
 	if t.header, known = v.headers.get(t.Header); !known {
@@ -106,10 +103,10 @@ func (v *Validator) prove(ctx context.Context, raw string, id fingerprint, maxAg
 		room := make([]byte, 0, jws.DecodedLen(t.Header)+jws.DecodedLen(t.Payload)) // for both
 		t.text, err = jws.AppendDecode(room, t.Header)
 		if !jws.LooksLikeHeader(t.text, err) {
-			return v.proveOpaque(ctx, raw, id, maxAge)
+			return v.proveOpaque(ctx, raw, id, a)
 		}
 	}
-	p, err := v.proveJWT(ctx, &t, maxAge)
+	p, err := v.proveJWT(ctx, &t, a)
 	// A good JWT needs no look at its alphabet: all of its segments decoded
 	// strictly. One that was refused before that may be no token's text at all,
 	// and then that is the answer.
@@ -137,7 +134,7 @@ func (t *jwt) isB64Token() bool {
 }
 
 // proveJWT makes the checks of checks.go in their order.
-func (v *Validator) proveJWT(ctx context.Context, t *jwt, maxAge time.Duration) (*proof, error) {
+func (v *Validator) proveJWT(ctx context.Context, t *jwt, a asked) (*proof, error) {
 	payload, err := jws.AppendDecode(t.text[len(t.text):], t.Payload)
 	if err != nil {
 		return nil, refuse(CheckEncoding, "the payload "+err.Error())
@@ -155,7 +152,7 @@ func (v *Validator) proveJWT(ctx context.Context, t *jwt, maxAge time.Duration) 
 	if err := c.parse(payload); err != nil {
 		return nil, err
 	}
-	i, err := v.issuerOf(ctx, c.token.issuer)
+	i, err := v.issuerOf(ctx, c.token.issuer, a.source)
 	if err != nil {
 		return nil, err
 	}
@@ -163,7 +160,7 @@ func (v *Validator) proveJWT(ctx context.Context, t *jwt, maxAge time.Duration) 
 		if !t.isB64Token() { // what is no token's text is not sent to anybody
 			return nil, errNotB64Token
 		}
-		return v.proveByAsking(ctx, t.raw, &proof{id: t.id, issuer: i}, maxAge)
+		return v.proveByAsking(ctx, t.raw, &proof{id: t.id, issuer: i}, a)
 	}
 	if err := i.checkHeader(&t.header); err != nil {
 		return nil, err
@@ -179,7 +176,7 @@ func (v *Validator) proveJWT(ctx context.Context, t *jwt, maxAge time.Duration) 
 		if p := v.recall(&t.id); p != nil { // another caller was done before this one began
 			return p, nil
 		}
-		if err := i.verifySignature(ctx, v.verifyWait, t, key); err != nil {
+		if err := v.verifySignature(ctx, i, t, key, a.source); err != nil {
 			return nil, err
 		}
 		if err := i.checkProven(&c); err != nil {
@@ -221,6 +218,9 @@ func keyError(ctx context.Context, err error) error {
 func unavailableBecause(ctx context.Context, err error) *Error {
 	if ctx.Err() != nil {
 		return gaveUp(ctx)
+	}
+	if errors.Is(err, introspection.ErrThrottled) {
+		return throttled(err)
 	}
 	var retryAfter time.Duration
 	if e, ok := errors.AsType[*jwks.UnavailableError](err); ok {

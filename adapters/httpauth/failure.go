@@ -17,13 +17,13 @@ type Failure struct {
 	// Err says which check failed, for logs and for errors.Is with validator's
 	// sentinels. Clients get only what the other fields hold.
 	Err *validator.Error
-	// Status is the HTTP status: 400, 401, 403 or 503.
+	// Status is the HTTP status: 400, 401, 403, 429 or 503.
 	Status int
-	// Challenge is the value of WWW-Authenticate (RFC 6750 §3); empty for 503,
-	// because other credentials would not help.
+	// Challenge is the value of WWW-Authenticate (RFC 6750 §3); empty for 429
+	// and 503, because other credentials would not help.
 	Challenge string
-	// RetryAfter is when to try again: whole seconds, at least one, with 503,
-	// else zero.
+	// RetryAfter is when to try again: whole seconds, at least one, with 429 and
+	// 503, else zero.
 	RetryAfter time.Duration
 	// Body is what the default rendering writes, as JSON.
 	Body Body
@@ -33,8 +33,9 @@ type Failure struct {
 
 // Body tells a client what was wrong, in the members of RFC 6749 §5.2.
 type Body struct {
-	// Error is the code of RFC 6750 §3.1, or unauthorized (no token was sent) or
-	// temporarily_unavailable (503), for which the RFC has none.
+	// Error is the code of RFC 6750 §3.1, or unauthorized (no token was sent),
+	// too_many_requests (429) or temporarily_unavailable (503), for which the RFC
+	// has none.
 	Error string `json:"error"`
 	// Description is one constant sentence for each check.
 	Description string `json:"error_description"`
@@ -79,10 +80,12 @@ func newAnswer(realm string, e *validator.Error, needs string) *answer {
 		a.status = http.StatusUnauthorized
 	case errors.Is(e, validator.ErrInsufficientScope):
 		a.status = http.StatusForbidden
+	case errors.Is(e, validator.ErrThrottled):
+		a.status, a.body.Error = http.StatusTooManyRequests, "too_many_requests"
 	default:
 		a.status, a.body.Error = http.StatusServiceUnavailable, "temporarily_unavailable"
 	}
-	if a.status != http.StatusServiceUnavailable {
+	if !a.retryable() {
 		a.challenge = challenge(realm, e, needs)
 	}
 	text, err := json.Marshal(a.body)
@@ -91,6 +94,11 @@ func newAnswer(realm string, e *validator.Error, needs string) *answer {
 	}
 	a.json = append(text, '\n') // as encoders in frameworks end it
 	return a
+}
+
+// retryable reports whether the same token may be accepted later.
+func (a *answer) retryable() bool {
+	return a.status == http.StatusTooManyRequests || a.status == http.StatusServiceUnavailable
 }
 
 // challenge writes the challenge of RFC 6750 §3. None of the values needs
@@ -126,7 +134,7 @@ func (rt *Route) failure(e *validator.Error) *Failure {
 		a = rt.middleware.answer(e)
 	}
 	f := &Failure{Err: e, Status: a.status, Challenge: a.challenge, Body: a.body, json: a.json}
-	if f.Status == http.StatusServiceUnavailable {
+	if a.retryable() {
 		f.RetryAfter = wholeSeconds(e.RetryAfter())
 	}
 	return f

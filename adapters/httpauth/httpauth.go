@@ -1,9 +1,9 @@
 package httpauth
 
 import (
-	"context"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -22,6 +22,20 @@ type Config struct {
 	// printable ASCII without '"' and '\'. Default DefaultRealm.
 	Realm string
 
+	// Source names who seems to call. Where tokens that were not seen before wait
+	// for their turn (to be verified, or for introspection), turns are fair by
+	// source, and one that has more waiting than its share gets 429. It decides
+	// nothing else, so a name that a client can choose lets nobody in; but it lets
+	// that client take others' turns. Default: the host of r.RemoteAddr, which is
+	// right where clients connect themselves. Behind a proxy that is the proxy, and
+	// all clients are one source: take the address that the proxy adds, as
+	//
+	//	func(r *http.Request) string { return r.Header.Get("X-Real-Ip") }
+	//
+	// where the proxy overwrites that field. It is called for each request with a
+	// token and should be quick.
+	Source func(r *http.Request) string
+
 	// ErrorHandler answers refused requests in place of the default rendering,
 	// in every adapter. The failure's header fields (challenge, Retry-After,
 	// Cache-Control) are set on w already and may be changed; the status and the
@@ -35,6 +49,7 @@ type Config struct {
 type Middleware struct {
 	validator    *validator.Validator
 	realm        string
+	source       func(*http.Request) string
 	errorHandler func(http.ResponseWriter, *http.Request, *Failure) // nil for the default
 	answers      sync.Map                                           // validator.Check to *answer, for what is the same on each route
 }
@@ -46,8 +61,11 @@ func New(v *validator.Validator, cfg *Config) *Middleware {
 	if v == nil {
 		panic("httpauth: New: the validator is nil")
 	}
-	m := &Middleware{validator: v, realm: DefaultRealm}
+	m := &Middleware{validator: v, realm: DefaultRealm, source: peer}
 	if cfg != nil {
+		if cfg.Source != nil {
+			m.source = cfg.Source
+		}
 		m.errorHandler = cfg.ErrorHandler
 		if cfg.Realm != "" {
 			m.realm = cfg.Realm
@@ -77,7 +95,7 @@ func (m *Middleware) RequireFresh(maxAge time.Duration, rule scopes.Rule) func(h
 // Route compiles what Require checks, for adapters of other frameworks.
 func (m *Middleware) Route(rule scopes.Rule) *Route {
 	missingScope := newAnswer(m.realm, validator.NewError(validator.CheckScope), rule.Needs())
-	return &Route{middleware: m, rule: rule, missingScope: missingScope, verify: m.validator.Verify}
+	return &Route{middleware: m, rule: rule, missingScope: missingScope}
 }
 
 // FreshRoute compiles what RequireFresh checks, for adapters of other
@@ -90,9 +108,7 @@ func (m *Middleware) FreshRoute(maxAge time.Duration, rule scopes.Rule) *Route {
 		panic(fmt.Sprintf("httpauth: RequireFresh: %v", err))
 	}
 	route := m.Route(rule)
-	route.verify = func(ctx context.Context, raw string) (*validator.Token, error) {
-		return m.validator.VerifyFresh(ctx, raw, maxAge)
-	}
+	route.demand.MaxAge = &maxAge
 	return route
 }
 
@@ -101,7 +117,7 @@ type Route struct {
 	middleware   *Middleware
 	rule         scopes.Rule
 	missingScope *answer
-	verify       func(ctx context.Context, raw string) (*validator.Token, error)
+	demand       validator.Demand
 }
 
 // Check decides whether r may pass and writes nothing. Exactly one of its
@@ -114,10 +130,12 @@ func (rt *Route) Check(r *http.Request) (*validator.Token, *Failure) {
 		rt.middleware.validator.ReportRefusal(refusal)
 		return nil, rt.failure(refusal)
 	}
-	token, err := rt.verify(r.Context(), raw)
+	m := rt.middleware
+	accepted, err := m.validator.VerifyRequest(r.Context(), &validator.Request{Token: raw, Source: m.source(r)}, &rt.demand)
 	if err != nil {
-		return nil, rt.failure(err.(*validator.Error)) // as Verify promises
+		return nil, rt.failure(err.(*validator.Error)) // as VerifyRequest promises
 	}
+	token := accepted.Token
 	if err := token.Check(rt.rule); err != nil {
 		refusal := err.(*validator.Error) // as Token.Check promises
 		rt.middleware.validator.ReportRefusal(refusal)
@@ -147,4 +165,13 @@ func (rt *Route) protect(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r.WithContext(validator.NewContext(r.Context(), token)))
 	})
+}
+
+// peer is the host of the connection's other end.
+func peer(r *http.Request) string {
+	addr := r.RemoteAddr
+	if end := strings.LastIndexByte(addr, ':'); end >= 0 {
+		addr = addr[:end]
+	}
+	return strings.TrimSuffix(strings.TrimPrefix(addr, "["), "]")
 }

@@ -20,6 +20,7 @@ var (
 	ofFetch         = []suite{{folder: "internal/fetch"}}
 	ofDiscovery     = []suite{{folder: "internal/metadata"}, {folder: "internal/fetch"}}
 	ofIntrospection = []suite{{folder: "introspection"}, {folder: "validator"}}
+	ofTurns         = []suite{{folder: "internal/turns"}, {folder: "introspection"}}
 	ofAdapters      = []suite{{folder: "adapters/httpauth"}, {folder: "internal/adaptertest"}}
 )
 
@@ -31,7 +32,7 @@ var tokenMutants = []mutant{
 	{"three parts", "a fourth part is seen", []edit{{"internal/jws/compact.go", "!one || !two || strings.IndexByte(signature, '.') >= 0", "!one || !two"}}, ofJWS},
 	{"three parts", "what is no JOSE header makes a token opaque", []edit{{"internal/jws/compact.go", `return err == nil && bytes.HasPrefix(bytes.TrimLeft(raw, " \t\r\n"), []byte("{"))`, `return err == nil || bytes.HasPrefix(raw, nil)`}}, ofValidator},
 	{"three parts", "an opaque token is refused where nobody introspects", []edit{{"validator/opaque.go", `return nil, refuse(CheckShape, "the token is no JWT, and no issuer here introspects")`, `return v.issuers[v.issuerURLs[0]], nil`}}, ofValidator},
-	{"three parts", "a JWT whose proof failed is not tried by introspection", []edit{{"validator/verify.go", "	// A good JWT needs no look at its alphabet:", "	if err != nil && v.introspector != nil {\n		return v.proveOpaque(ctx, raw, id, maxAge)\n	}\n	// A good JWT needs no look at its alphabet:"}}, ofValidator},
+	{"three parts", "a JWT whose proof failed is not tried by introspection", []edit{{"validator/verify.go", "	// A good JWT needs no look at its alphabet:", "	if err != nil && v.introspector != nil {\n		return v.proveOpaque(ctx, raw, id, a)\n	}\n	// A good JWT needs no look at its alphabet:"}}, ofValidator},
 	{"base64url", "CR and LF are refused, which Go's decoder skips", []edit{{"internal/jws/compact.go", "err != nil || len(segment)%4 == 1 || len(out)-len(dst) != DecodedLen(segment)", "err != nil"}}, ofJWS},
 	{"base64url", "stray bits in the last character are refused", []edit{{"internal/jws/compact.go", "base64.RawURLEncoding.Strict()", "base64.RawURLEncoding"}}, ofJWS},
 	{"JSON", "duplicate names are refused", []edit{{"internal/strictjson/strictjson.go", "if !seen.add(name) {", "if seen.add(name); false {"}}, ofJSON},

@@ -24,6 +24,7 @@ const (
 	unauthorized   = "401 unauthorized"
 	invalidToken   = "401 invalid_token"
 	invalidRequest = "400 invalid_request"
+	throttled      = "429 too_many_requests"
 	unavailable    = "503 temporarily_unavailable"
 )
 
@@ -146,7 +147,7 @@ func kind(status int, header http.Header, body string) string {
 	name := strconv.Itoa(status) + " " + code
 	challenges := header.Values("WWW-Authenticate")
 	switch {
-	case status == http.StatusServiceUnavailable:
+	case status == http.StatusServiceUnavailable, status == http.StatusTooManyRequests:
 		if after, err := strconv.Atoi(header.Get("Retry-After")); err == nil && after >= 1 && challenges == nil {
 			return name
 		}

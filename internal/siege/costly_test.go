@@ -63,7 +63,7 @@ func TestExpensiveForgeries(t *testing.T) {
 				for !stop.Load() {
 					switch got := a.call(forge()); got {
 					case invalidToken:
-					case unavailable:
+					case throttled:
 						turnedAway.Store(true)
 					default:
 						t.Errorf("a forgery was answered %s", got)

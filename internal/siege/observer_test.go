@@ -141,7 +141,7 @@ func TestObserver(t *testing.T) {
 			{"introspection fails", func() {
 				iss.SetFault(issuertest.Introspection, issuertest.Unauthorized())
 				call(opaque(iss))
-			}, "introspection failed, token refused: unavailable"},
+			}, "token not judged, introspection failed, token refused: unavailable"},
 			{"introspection works again", func() { iss.ClearFaults(); call(opaque(iss)) }, "introspection recovered"},
 			{"closed", func() { a.v.Close(); call(fresh(iss)) }, "token refused: unavailable"},
 		} {

@@ -121,7 +121,7 @@ func TestFloodOfOpaqueTokens(t *testing.T) {
 			for range atOnce {
 				token := rand.Text()
 				flood.Go(func() {
-					if got := a.call(token); got != invalidToken && got != unavailable {
+					if got := a.call(token); got != invalidToken && got != throttled {
 						t.Errorf("a made-up token was answered %s", got)
 					}
 				})
@@ -234,8 +234,8 @@ func TestHangingEndpoint(t *testing.T) {
 		token := rand.Text()
 		opaques.Go(func() {
 			defer left.Add(-1)
-			if got := a.get(token); got != unavailable {
-				t.Errorf("answered %s, wanted %s", got, unavailable)
+			if got := a.get(token); got != unavailable && got != throttled { // all are of one source
+				t.Errorf("answered %s, wanted %s or %s", got, unavailable, throttled)
 			}
 		})
 	}

@@ -1,0 +1,253 @@
+package introspection
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/m2mguard/m2mguard/internal/turns"
+)
+
+// flights are the tokens that are being asked about.
+type flights struct {
+	mu    sync.Mutex
+	byKey map[cacheKey]*flight
+}
+
+// flight is one token's calls. Whoever has no demand on how fresh the answer is
+// joins any of them. Whoever has one waits for no call that he could not use: for
+// him there is the fresh call under way, if it was sent late enough, and one
+// after it, of which there is one however many wait.
+type flight struct {
+	key      cacheKey
+	endpoint string
+	token    string
+	plain    *call // without a demand; waits or is under way
+	fresh    *call // waits or is under way
+	next     *call // waits for fresh to end
+	// inactive is what was heard while some call was under way, and when: an
+	// active answer that was asked for before then comes too late. It is kept here,
+	// and not in a cache that a flood could push it out of.
+	inactive   *Result
+	inactiveAt time.Time
+}
+
+// call is one request to the endpoint, with what it takes to judge its failure.
+// It belongs to the Client and not to those who wait for it: only while it waits
+// for its turn does it end with the last of them.
+type call struct {
+	turns.Ticket
+	flight  *flight
+	lane    *lane
+	source  string
+	control bool // asks whether the endpoint is well; see controls
+
+	// Guarded by flights.mu.
+	waiters int
+	sent    bool
+	sentAt  time.Time
+
+	cancel context.CancelCauseFunc // once it was sent
+
+	done   chan struct{}
+	result *Result // set before done is closed
+	err    error
+}
+
+// demand is what a caller needs.
+type demand struct {
+	source  string
+	fresh   bool
+	now     bool      // nothing that was sent before will do, however short ago
+	oldest  time.Time // if fresh
+	control bool
+	ahead   bool // renews what is remembered
+}
+
+// landed is what a call is done with that was never made.
+var landed = func() chan struct{} {
+	done := make(chan struct{})
+	close(done)
+	return done
+}()
+
+// errTaken is why a call ends whose turn somebody else needs more.
+var errTaken = errors.New("it took long, and its source has more under way than others")
+
+// ask returns an answer that fits d. It waits no longer than ctx.
+func (c *Client) ask(ctx context.Context, endpoint string, key cacheKey, token string, d demand) (*Result, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, gaveUp(err)
+	}
+	mine, isNew := c.board(endpoint, key, token, d)
+	if isNew {
+		c.queue(mine)
+	}
+	select {
+	case <-mine.done:
+		return mine.result, mine.err
+	case <-ctx.Done():
+		c.leave(mine)
+		return nil, gaveUp(ctx.Err())
+	}
+}
+
+// board finds or makes the call that fits d, and reports whether it is new and
+// must be queued.
+func (c *Client) board(endpoint string, key cacheKey, token string, d demand) (*call, bool) {
+	c.flights.mu.Lock()
+	defer c.flights.mu.Unlock()
+	f := c.flights.byKey[key]
+	if f == nil {
+		f = &flight{key: key, endpoint: endpoint, token: token}
+		c.flights.byKey[key] = f
+	}
+	for _, other := range []*call{f.plain, f.fresh, f.next} {
+		if other != nil && (!d.fresh || !other.sent || !d.now && !other.sentAt.Before(d.oldest)) {
+			other.waiters++
+			other.control = other.control || d.control
+			return other, false
+		}
+	}
+	if !d.fresh && !d.ahead {
+		if e := c.remembered(key); e != nil { // another call landed just now
+			if f.plain == nil && f.fresh == nil {
+				delete(c.flights.byKey, key)
+			}
+			return &call{result: e.Result, done: landed}, false
+		}
+	}
+	made := &call{flight: f, lane: c.renewals, source: d.source, control: d.control, waiters: 1, done: make(chan struct{})}
+	made.Done = func(err error) { c.turn(made, err) }
+	if c.results.lastActive(key) == nil {
+		made.lane = c.firstSights
+		made.Taken = func() { c.take(made) }
+	}
+	switch {
+	case !d.fresh:
+		f.plain = made
+	case f.fresh == nil:
+		f.fresh = made
+	default:
+		f.next = made
+		return made, false // queued when fresh has ended
+	}
+	return made, true
+}
+
+// queue has a call wait for its turn.
+func (c *Client) queue(k *call) {
+	if _, wait := c.gate.enter(time.Now()); wait > 0 {
+		c.land(k, nil, notAsked(wait))
+		return
+	}
+	k.lane.room.Queue(k.source, &k.Ticket)
+}
+
+// turn is told that k's turn has come, or why it never will.
+func (c *Client) turn(k *call, refused error) {
+	if refused != nil {
+		c.land(k, nil, refusedTurn(refused))
+		return
+	}
+	ctx, end, err := c.calls.begin()
+	if err == nil && !c.wanted(k) {
+		end()
+		err = context.Canceled
+	}
+	if err != nil {
+		k.lane.room.Leave(&k.Ticket)
+		c.land(k, nil, unavailable(err, 0))
+		return
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	c.flights.mu.Lock()
+	k.sent, k.sentAt, k.cancel = true, time.Now(), cancel
+	c.flights.mu.Unlock()
+	go func() {
+		defer end()
+		defer cancel(nil)
+		r, err := c.run(ctx, k)
+		c.land(k, r, err)
+	}()
+}
+
+// take ends a call whose turn somebody else needs more.
+func (c *Client) take(k *call) {
+	c.flights.mu.Lock()
+	cancel := k.cancel
+	c.flights.mu.Unlock()
+	if cancel != nil {
+		cancel(errTaken)
+	}
+}
+
+// land ends a call, tells those who wait for it, and lets the next one queue.
+func (c *Client) land(k *call, r *Result, err error) {
+	c.flights.mu.Lock()
+	if r != nil {
+		r = c.keep(k.flight, r)
+	}
+	next := c.flights.remove(k)
+	c.flights.mu.Unlock()
+	k.result, k.err = r, err
+	close(k.done)
+	if next != nil {
+		c.queue(next)
+	}
+}
+
+// keep remembers an answer and returns what counts now. Of two requests under way
+// at the same time, nobody can tell which one the endpoint judged later, and then
+// the inactive answer counts: a revocation, once seen, stays seen. An active
+// answer undoes an inactive one only if it was asked for after that had been
+// heard.
+func (c *Client) keep(f *flight, r *Result) *Result {
+	if !r.active {
+		f.inactive, f.inactiveAt = r, time.Now()
+	} else if f.inactive != nil && !r.askedAt.After(f.inactiveAt) {
+		return f.inactive
+	}
+	c.results.put(f.key, r)
+	c.doubts.forget(f.key)
+	return r
+}
+
+// remove takes k out of its flight, and returns what now must be queued.
+func (fs *flights) remove(k *call) (next *call) {
+	f := k.flight
+	switch k {
+	case f.plain:
+		f.plain = nil
+	case f.fresh:
+		f.fresh, f.next, next = f.next, nil, f.next
+	case f.next:
+		f.next = nil
+	}
+	if f.plain == nil && f.fresh == nil && f.next == nil {
+		delete(fs.byKey, f.key)
+	}
+	return next
+}
+
+// leave is for a caller that gave up. A call that nobody waits for any more ends
+// unless it was sent.
+func (c *Client) leave(k *call) {
+	c.flights.mu.Lock()
+	defer c.flights.mu.Unlock()
+	k.waiters--
+	if k.waiters > 0 || k.sent {
+		return
+	}
+	if k == k.flight.next || k.lane.room.Drop(&k.Ticket) {
+		c.flights.remove(k) // nothing comes after it: that would have joined it
+	}
+}
+
+// wanted reports whether somebody still waits for k.
+func (c *Client) wanted(k *call) bool {
+	c.flights.mu.Lock()
+	defer c.flights.mu.Unlock()
+	return k.waiters > 0
+}

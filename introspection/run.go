@@ -1,0 +1,228 @@
+package introspection
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/m2mguard/m2mguard/internal/turns"
+)
+
+// run asks about k's token, whose turn has come, and judges a failure: whether it
+// is the endpoint's, or the token's own.
+//
+// The order is what makes it sound. A failure is the token's own only if a
+// control was active that was asked about after it; and where the failure is none
+// with which servers refuse tokens, or may have been about other credentials than
+// the control's, the token is asked about once more after the control. An outage
+// that begins or ends in between, or a credential that is revoked, is then the
+// control's trouble or nobody's any more.
+func (c *Client) run(ctx context.Context, k *call) (*Result, error) {
+	r, f := c.try(ctx, k, &k.Ticket)
+	if f != nil && f.kind == slowDown && k.lane == c.firstSights {
+		r, f = c.again(ctx, k)
+	}
+	if f == nil {
+		return r, nil
+	}
+	switch f.kind {
+	case refusesToken, odd:
+		return c.judge(ctx, k, f)
+	case slowDown:
+		if k.lane == c.firstSights && c.controls.atHand(k.flight.key, c.cfg.Now()) {
+			f.throttled = true // the endpoint serves others: whoever asks for less is served
+		}
+	}
+	return nil, f.UnavailableError
+}
+
+// again asks once more, after another wait for a turn.
+func (c *Client) again(ctx context.Context, k *call) (*Result, *failed) {
+	if !c.wanted(k) {
+		return nil, &failed{UnavailableError: gaveUp(context.Canceled), kind: ended}
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	ticket := new(turns.Ticket)
+	if k.lane == c.firstSights {
+		ticket.Taken = func() { cancel(errTaken) }
+	}
+	if err := k.lane.room.Enter(ctx, k.source, ticket); err != nil {
+		return nil, &failed{UnavailableError: refusedTurn(err), kind: ended}
+	}
+	return c.try(ctx, k, ticket)
+}
+
+// try makes one request on k's turn, gives the turn back, and tells the gate and
+// the lane how it went.
+func (c *Client) try(ctx context.Context, k *call, turn *turns.Ticket) (*Result, *failed) {
+	defer k.lane.room.Leave(turn)
+	round, wait := c.gate.enter(time.Now())
+	if wait > 0 {
+		return nil, &failed{UnavailableError: notAsked(wait), kind: ended}
+	}
+	r, f := c.exchange(ctx, k.flight.endpoint, k.flight.token)
+	now := time.Now()
+	if f == nil {
+		c.answered(k, r, round, now)
+		return r, nil
+	}
+	f.round, f.event = round, c.controls.happens()
+	first := k.lane == c.firstSights
+	if first && f.kind != slowDown && f.kind != ended {
+		k.lane.pace.answer(now)
+	}
+	switch f.kind {
+	case unreached:
+		f.endpoint = true
+		c.fail(f)
+	case slowDown:
+		f.endpoint = true
+		c.slow(k, f)
+	case refusesToken, odd:
+		if first {
+			k.lane.worse(f.sentAt)
+			c.report(f, false)
+		} else if c.isControl(k) {
+			f.endpoint = true
+			c.fail(f)
+		}
+	}
+	return nil, f
+}
+
+// answered takes an answer to the gate, the lane and the controls.
+func (c *Client) answered(k *call, r *Result, round uint64, now time.Time) {
+	c.gate.succeed(round)
+	k.lane.better(now.Sub(r.askedAt))
+	if k.lane == c.firstSights {
+		k.lane.pace.answer(now)
+		if r.active {
+			k.lane.pace.active(now)
+		}
+	}
+	if r.active {
+		c.controls.active(k.flight, r.event, r.as, r.exp)
+	} else {
+		c.controls.forget(k.flight.key)
+	}
+	c.recovered(k.flight.endpoint)
+}
+
+// judge finds out whose failure f is.
+func (c *Client) judge(ctx context.Context, k *call, f *failed) (*Result, error) {
+	if c.isControl(k) {
+		return nil, f.UnavailableError
+	}
+	if c.judging.Add(1) > int64(c.cfg.MaxWaiting) {
+		c.judging.Add(-1)
+		return nil, refusedTurn(turns.ErrShare)
+	}
+	found := c.consult(ctx, k, f)
+	c.judging.Add(-1)
+	switch {
+	case found == wellAsSame && f.kind == refusesToken:
+		return c.refuse(k, f)
+	case found == unknown || found == refusedToo:
+		return nil, c.unjudged(k, f, found)
+	}
+	r, later := c.again(ctx, k)
+	if later != nil && later.kind == odd && (later.Status == 0 || later.Status >= 500) {
+		r, later = c.again(ctx, k) // an endpoint that fails now and then fails for a control no oftener
+	}
+	switch {
+	case later == nil:
+		return r, nil
+	case later.kind != refusesToken && later.kind != odd:
+		return nil, later.UnavailableError
+	case !c.controls.wellSince(later.as, f.event):
+		return nil, c.unjudged(k, later, unknown)
+	}
+	return c.refuse(k, later)
+}
+
+// refuse is what a token gets whose failure is its own.
+func (c *Client) refuse(k *call, f *failed) (*Result, error) {
+	if f.inactive {
+		r := &Result{claims: inactiveClaims, askedAt: f.sentAt}
+		c.setLifetime(r)
+		return r, nil
+	}
+	err := &RefusedError{Status: f.Status, Err: f.Err}
+	c.doubts.put(k.flight.key, err)
+	return nil, err
+}
+
+// unjudged is a failure that is the endpoint's as far as anybody can tell. About a
+// token last seen active, it counts.
+func (c *Client) unjudged(k *call, f *failed, found finding) *UnavailableError {
+	f.endpoint = found == refusedToo || !f.word // else StaleIfError might revive what was revoked
+	if f.client {
+		c.accepted.Store(nil) // the next one is sent with what Config.Auth has, and once
+	}
+	if k.lane == c.renewals {
+		c.fail(f)
+	} else {
+		c.mayHaveMoved()
+	}
+	return f.UnavailableError
+}
+
+// fail counts a failure of the endpoint, and shuts the way if it is time to.
+func (c *Client) fail(f *failed) {
+	wait := c.gate.fail(f.round, time.Now())
+	f.RetryAfter = max(f.RetryAfter, wait)
+	c.report(f, true)
+	if wait > 0 {
+		c.shut(wait)
+		c.mayHaveMoved()
+	}
+}
+
+// shut tells all who wait that the gate is shut.
+func (c *Client) shut(wait time.Duration) {
+	c.firstSights.worst()
+	c.renewals.worst()
+	c.firstSights.room.Flush(notAsked(wait))
+	c.renewals.room.Flush(notAsked(wait))
+	c.controls.wake()
+}
+
+// slowed is the last token last seen active about which the server wanted to be
+// left alone.
+type slowed struct {
+	mu    sync.Mutex
+	key   cacheKey
+	until time.Time
+}
+
+// slow obeys a Retry-After. About a token never seen active it slows those alone.
+// About another it halves the pace of all such, and a second one about a different
+// token within its time stops everybody, for longestStopping at most.
+func (c *Client) slow(k *call, f *failed) {
+	now := time.Now()
+	if k.lane == c.firstSights {
+		k.lane.pace.refused(f.sentAt, now, f.pause)
+		c.report(f, false)
+		return
+	}
+	pause := min(f.pause, longestStopping)
+	f.RetryAfter = max(f.RetryAfter, pause)
+	k.lane.worse(f.sentAt)
+	c.slowed.mu.Lock()
+	second := c.slowed.key != k.flight.key && now.Before(c.slowed.until)
+	c.slowed.key, c.slowed.until = k.flight.key, now.Add(f.pause)
+	c.slowed.mu.Unlock()
+	c.report(f, true)
+	if second {
+		c.gate.shut(now.Add(pause))
+		c.shut(pause)
+	}
+}
+
+// isControl reports whether k is asked about for the sake of others.
+func (c *Client) isControl(k *call) bool {
+	c.flights.mu.Lock()
+	defer c.flights.mu.Unlock()
+	return k.control
+}
