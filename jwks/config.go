@@ -59,8 +59,9 @@ type Config struct {
 	RefreshInterval time.Duration
 
 	// MinFetchInterval is the least time between two fetches for unknown kids,
-	// with a burst of two: what a flood of made-up kids can cost the issuer,
-	// and how long a rotated key may go unnoticed. Failed fetches are tried
+	// with a burst of two: what a flood of made-up kids can cost the issuer, and
+	// how long such a flood can keep a rotated key unnoticed. Without one, a
+	// rotated key is found at once, also just after a fetch. Failed fetches are tried
 	// again after a fifth of it, then twice as long each time, up to a quarter
 	// of the refresh interval, or up to MinFetchInterval while there is no key
 	// to serve with. Default: 5 s. At least 1 ms.
