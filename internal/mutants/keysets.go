@@ -15,6 +15,11 @@ var keyMutants = []mutant{
 	{"keys", "coordinates have the curve's length", []edit{never("jwks/parsekey.go", "len(octets) != size")}, ofKeys},
 	{"keys", "the curve is the algorithm's", []edit{{"internal/jws/algorithm.go", "s.family == familyEC && k.Curve == s.curve", "s.family == familyEC"}}, ofJWS},
 	{"keys", "of two keys with one kid the first serves", []edit{{"jwks/parse.go", "		return false, errDuplicate\n", "		return false, nil\n"}}, ofKeys},
+	{"keys", "a key with a doubled member is skipped", []edit{{"jwks/parsekey.go", "err := json.Unmarshal(e.text, j)", "err := json.Unmarshal(e.text, j, jsontext.AllowDuplicateNames(true))"}}, ofKeys},
+	{"keys", "a key that is not UTF-8 is skipped", []edit{{"jwks/parsekey.go", "err := json.Unmarshal(e.text, j)", "err := json.Unmarshal(e.text, j, jsontext.AllowInvalidUTF8(true))"}}, ofKeys},
+	{"keys", "a key's nesting is bounded", []edit{never("jwks/parsekey.go", "e.depth > strictjson.MaxDepth")}, ofKeys},
+	{"keys", "a set that names its keys twice is refused", []edit{{"jwks/split.go", "json.Unmarshal(rest, &doc)", "json.Unmarshal(rest, &doc, jsontext.AllowDuplicateNames(true))"}}, ofKeys},
+	{"keys", "a set with a key that is no JSON is refused", []edit{{"jwks/split.go", "err != nil && k.depth < maxNesting", "err != nil && k.depth < 0"}}, ofKeys},
 	{"keys", "a set has at most 1000 keys", []edit{{"jwks/parse.go", "	case n > maxKeys:\n", "	case false:\n"}}, ofKeys},
 	{"key set", "only a 200 replaces a good set", []edit{{"jwks/source.go", "	case res.Status != http.StatusOK:\n", "	case false:\n"}}, ofKeys},
 	{"key set", "an empty set replaces nothing", []edit{
