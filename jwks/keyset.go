@@ -125,6 +125,7 @@ func (s *KeySet) Close() {
 		s.serving.Store(nil)
 		s.stop(&s.refresh)
 		s.stop(&s.expiry)
+		s.stop(&s.patience)
 		if s.flight != nil {
 			s.flight.cancel()
 		}
@@ -158,9 +159,9 @@ func (s *KeySet) current(ctx context.Context) (set *snapshot, newest bool, err e
 	if err != nil {
 		return nil, false, err
 	}
-	set, err = s.wait(ctx, f)
+	set, landed, err := s.waitAged(ctx, f)
 	s.inUse()
-	return set, newest, err
+	return set, newest && landed, err
 }
 
 // join returns the fetch under way, or starts one, unless the last one failed

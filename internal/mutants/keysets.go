@@ -28,6 +28,9 @@ var keyMutants = []mutant{
 	}, ofKeys},
 	{"key set", "a failed fetch leaves the good set in use", []edit{{"jwks/refresh.go", "		events := s.fail(err, now)\n", "		s.last = nil\n		s.serving.Store(nil)\n		events := s.fail(err, now)\n"}}, ofKeys},
 	{"key set", "MaxStale ends the use of old keys", []edit{{"jwks/refresh.go", "	s.set(&s.expiry, s.config.MaxStale, s.onExpiry)\n", ""}}, ofKeys},
+	{"key set", "an aged set is refreshed before it is used", []edit{{"jwks/refresh.go", "		s.serving.Store(nil)\n		return nil\n	}\n	if s.flight == nil {", "		return nil\n	}\n	if s.flight == nil {"}}, ofKeys},
+	{"key set", "an issuer that hangs is not waited for to the end", []edit{{"jwks/refresh.go", "		s.set(&s.patience, s.config.RefreshWait, s.onPatience)\n", ""}}, ofKeys},
+	{"key set", "nor do its keys serve past MaxStale then", []edit{{"jwks/refresh.go", "	set := s.lastGood(now)\n	if set == nil {\n		return nil", "	set := s.last\n	if set == nil {\n		return nil"}}, ofKeys},
 	{"key set", "a key that left the set is not usable", []edit{{"jwks/keyset.go", "k != nil && !k.retired.Load()", "k != nil"}}, ofKeys},
 	{"key set", "a key that changed under its kid is another key", []edit{
 		{"jwks/key.go", "k.thumbprint == other.thumbprint &&", "true &&"},
