@@ -48,7 +48,7 @@ func New(cfg Config) (*Validator, error) {
 		issuers:      make(map[string]*issuer, len(cfg.Issuers)),
 		opaqueIssuer: cfg.OpaqueIssuer,
 		fingerprints: newFingerprinter(),
-		flights:      flights{now: make(map[fingerprint]*flight)},
+		flights:      flights{now: make(map[verification]*flight)},
 	}
 	if len(cfg.Issuers) == 0 && cfg.Resolver == nil {
 		faults = append(faults, errors.New("validator: Config.Issuers is empty, wanted at least one"))
