@@ -37,5 +37,6 @@ var claimMutants = []mutant{
 	{"floods", "first-time verifications have slots", []edit{{"validator/slots.go", "return slots{make(chan struct{}, n), make(chan struct{}, max(1, n/4))}", "return slots{make(chan struct{}, 1<<20), make(chan struct{}, 1<<20)}"}}, ofValidator},
 	{"floods", "costly keys have slots of their own", []edit{never("validator/slots.go", "costly(key)")}, ofValidator},
 	{"Resolver", "made-up issuers cause a bounded number of calls", []edit{never("validator/resolver.go", "!r.limiter.Allow()")}, ofValidator},
+	{"Resolver", "refusals take a bounded memory", []edit{never("validator/resolver.go", "len(r.unknown) >= maxUnknown")}, ofValidator},
 	{"Resolver", "what it returns is what was asked for", []edit{{"validator/resolver.go", "	case found.URL != url:\n", "	case false:\n"}}, ofValidator},
 }
