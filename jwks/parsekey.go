@@ -35,6 +35,7 @@ var (
 	errBase64    = errors.New("has a value that is missing or is not strict base64url")
 	errModulus   = fmt.Errorf("has an RSA modulus that is even or not of %d to %d bits (RFC 7518 §3.3)", jws.MinRSABits, jws.MaxRSABits)
 	errExponent  = errors.New("has an RSA exponent that is even, below 3 or above 2³¹−1")
+	errApproved  = errors.New("has an RSA exponent below 65537 or a modulus of an odd number of bits, which GODEBUG=fips140=only does not allow (FIPS 186-5 A.1.1)")
 	errAlgorithm = errors.New(`has an "alg" that is not accepted here`)
 	errUnfit     = errors.New(`has an "alg" that its type, curve or size cannot serve, or serves none that is accepted here`)
 	errDuplicate = errors.New("has the kid of an earlier key of the set that serves the same algorithm")
@@ -212,6 +213,9 @@ func (j *jwk) rsa() (canonical string, err error) {
 	exponent := new(big.Int).SetBytes(e)
 	if exponent.BitLen() > 31 || exponent.Bit(0) == 0 || exponent.Cmp(big.NewInt(3)) < 0 {
 		return "", errExponent
+	}
+	if !jws.ApprovedRSA(modulus.BitLen(), int(exponent.Int64())) {
+		return "", errApproved
 	}
 	return fmt.Sprintf(`{"e":"%s","kty":"RSA","n":"%s"}`, encode(exponent.Bytes()), encode(modulus.Bytes())), nil
 }

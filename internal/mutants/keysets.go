@@ -12,6 +12,7 @@ var keyMutants = []mutant{
 		{"internal/jws/algorithm.go", "s.family == familyRSA && k.N.BitLen() >= MinRSABits && k.N.BitLen() <= MaxRSABits", "s.family == familyRSA"},
 	}, ofKeys},
 	{"keys", "RSA exponents are odd and from 3 to 2³¹−1", []edit{never("jwks/parsekey.go", "exponent.BitLen() > 31 || exponent.Bit(0) == 0 || exponent.Cmp(big.NewInt(3)) < 0")}, ofKeys},
+	{"keys", "RSA keys that FIPS 140 does not allow are skipped where nothing else is", []edit{never("jwks/parsekey.go", "!jws.ApprovedRSA(modulus.BitLen(), int(exponent.Int64()))")}, ofKeys},
 	{"keys", "coordinates have the curve's length", []edit{never("jwks/parsekey.go", "len(octets) != size")}, ofKeys},
 	{"keys", "the curve is the algorithm's", []edit{{"internal/jws/algorithm.go", "s.family == familyEC && k.Curve == s.curve", "s.family == familyEC"}}, ofJWS},
 	{"keys", "of two keys with one kid the first serves", []edit{{"jwks/parse.go", "		return false, errDuplicate\n", "		return false, nil\n"}}, ofKeys},
