@@ -65,7 +65,7 @@ func newValidator(t testing.TB, c *hostile.Catalogue, config hostile.Config) *va
 	iss := validator.Issuer{
 		URL:      c.Issuer.URL(),
 		Audience: []string{issuertest.Audience},
-		// However slow the machine, made-up kids cause no second fetch.
+		// However slow the machine, made-up kids cause the burst of two and no more.
 		Keys: &jwks.Config{HTTPClient: c.Issuer.Client(), MinFetchInterval: time.Hour},
 	}
 	ask := &introspection.Config{

@@ -89,13 +89,13 @@
 //
 // # The gate
 //
-//	        3 in a row: not sent, or about a token last seen active
-//	        and no control says otherwise
-//	 open ───────────────────────────────────────────────▶ shut for 100 ms,
-//	  ▲                                                     doubling up to 5 s
-//	  │ an answer                                             │ time is over
-//	  └────────────────────── on trial ◀──────────────────────┘
-//	                          few at a time ──one more failure──▶ shut for longer
+//	       3 in a row: not sent, or about a token last seen active
+//	       and no control says otherwise
+//	open ───────────────────────────────────────────────▶ shut for 100 ms,
+//	 ▲                                                     doubling up to 5 s
+//	 │ an answer                                             │ time is over
+//	 └────────────────────── on trial ◀──────────────────────┘
+//	                         few at a time ──one more failure──▶ shut for longer
 //
 // While it is shut nobody is asked about, and callers are told when to come back.
 // Nothing that a stranger's token causes moves it: such failures lower how many

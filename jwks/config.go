@@ -20,6 +20,7 @@ const (
 	maxCacheControl         = time.Hour
 	defaultMinFetchInterval = 5 * time.Second
 	defaultMaxStale         = 24 * time.Hour
+	defaultRefreshWait      = time.Second
 	defaultRequestTimeout   = 5 * time.Second
 	defaultMaxResponseBytes = 1 << 20
 	leastInterval           = time.Millisecond
@@ -59,8 +60,9 @@ type Config struct {
 	RefreshInterval time.Duration
 
 	// MinFetchInterval is the least time between two fetches for unknown kids,
-	// with a burst of two: what a flood of made-up kids can cost the issuer,
-	// and how long a rotated key may go unnoticed. Failed fetches are tried
+	// with a burst of two: what a flood of made-up kids can cost the issuer, and
+	// how long such a flood can keep a rotated key unnoticed. Without one, a
+	// rotated key is found at once, also just after a fetch. Failed fetches are tried
 	// again after a fifth of it, then twice as long each time, up to a quarter
 	// of the refresh interval, or up to MinFetchInterval while there is no key
 	// to serve with. Default: 5 s. At least 1 ms.
@@ -69,6 +71,13 @@ type Config struct {
 	// MaxStale is how long the last good keys outlive the last good fetch.
 	// Default: 24 h. At least twice the refresh interval.
 	MaxStale time.Duration
+
+	// RefreshWait is how long requests wait when a set that has aged with nobody
+	// using it is to be refreshed. If the issuer has not answered by then, the
+	// last good keys serve, within MaxStale, and its answer counts when it comes.
+	// Longer makes an issuer that hangs felt for longer; shorter lets more tokens
+	// of a key through that was withdrawn meanwhile. Default: 1 s. At least 1 ms.
+	RefreshWait time.Duration
 
 	// RequestTimeout bounds each request, its body included. A fetch that has
 	// to discover first makes up to three. Default: 5 s.
@@ -136,6 +145,10 @@ func (c Config) compile() (Config, error) {
 	c.MaxStale = cmp.Or(c.MaxStale, defaultMaxStale)
 	if c.MaxStale/2 < interval {
 		fault("MaxStale is %v, wanted at least twice RefreshInterval (%v)", c.MaxStale, interval)
+	}
+	c.RefreshWait = cmp.Or(c.RefreshWait, defaultRefreshWait)
+	if c.RefreshWait < leastInterval {
+		fault("RefreshWait is %v, wanted at least %v", c.RefreshWait, leastInterval)
 	}
 	c.RequestTimeout = cmp.Or(c.RequestTimeout, defaultRequestTimeout)
 	if c.RequestTimeout < leastInterval {

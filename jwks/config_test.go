@@ -29,7 +29,7 @@ func TestConfigFaults(t *testing.T) {
 		"http, said to be dangerous":   {jwks.Config{URL: "http://id.example.com/keys", DangerouslyAllowHTTP: true}, nil},
 		"all algorithms":               {jwks.Config{URL: url, Algorithms: strings.Fields("RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA Ed25519")}, nil},
 		"no algorithms is the default": {jwks.Config{URL: url, Algorithms: []string{}}, nil},
-		"milliseconds":                 {jwks.Config{URL: url, RefreshInterval: time.Millisecond, MinFetchInterval: time.Millisecond, MaxStale: 2 * time.Millisecond, RequestTimeout: time.Millisecond, MaxResponseBytes: 1}, nil},
+		"milliseconds":                 {jwks.Config{URL: url, RefreshInterval: time.Millisecond, MinFetchInterval: time.Millisecond, MaxStale: 2 * time.Millisecond, RefreshWait: time.Millisecond, RequestTimeout: time.Millisecond, MaxResponseBytes: 1}, nil},
 
 		"nothing":                    {jwks.Config{}, []string{"jwks: Config.Issuer is empty, wanted it or URL or Set"}},
 		"URL and set":                {jwks.Config{URL: url, Set: good}, []string{"jwks: Config.URL and Config.Set are both given"}},
@@ -46,11 +46,12 @@ func TestConfigFaults(t *testing.T) {
 		"least interval negative":    {jwks.Config{URL: url, MinFetchInterval: -1}, []string{"jwks: Config.MinFetchInterval is -1ns, wanted at least 1ms"}},
 		"MaxStale too short":         {jwks.Config{URL: url, MaxStale: time.Minute}, []string{"jwks: Config.MaxStale is 1m0s, wanted at least twice RefreshInterval (15m0s)"}},
 		"MaxStale negative":          {jwks.Config{URL: url, MaxStale: -1}, []string{"jwks: Config.MaxStale is -1ns"}},
+		"refresh wait negative":      {jwks.Config{URL: url, RefreshWait: -1}, []string{"jwks: Config.RefreshWait is -1ns, wanted at least 1ms"}},
 		"time-out negative":          {jwks.Config{URL: url, RequestTimeout: -1}, []string{"jwks: Config.RequestTimeout is -1ns, wanted at least 1ms"}},
 		"size negative":              {jwks.Config{URL: url, MaxResponseBytes: -1}, []string{"jwks: Config.MaxResponseBytes is -1, wanted at least 1"}},
 		"all at once": {
-			jwks.Config{URL: "x", Set: []byte("{"), Algorithms: []string{"none"}, RefreshInterval: -1, MinFetchInterval: -1, MaxStale: -1, RequestTimeout: -1, MaxResponseBytes: -1},
-			[]string{"URL and Config.Set", "Config.URL: ", "Algorithms", "RefreshInterval is", "MinFetchInterval", "MaxStale", "RequestTimeout", "MaxResponseBytes", "Config.Set: not a strict JSON"},
+			jwks.Config{URL: "x", Set: []byte("{"), Algorithms: []string{"none"}, RefreshInterval: -1, MinFetchInterval: -1, MaxStale: -1, RefreshWait: -1, RequestTimeout: -1, MaxResponseBytes: -1},
+			[]string{"URL and Config.Set", "Config.URL: ", "Algorithms", "RefreshInterval is", "MinFetchInterval", "MaxStale", "RefreshWait", "RequestTimeout", "MaxResponseBytes", "Config.Set: not a strict JSON"},
 		},
 	}
 	for name, c := range cases {

@@ -10,7 +10,9 @@
 // What an issuer may do to us is bounded. Answers are limited in size and time,
 // and redirects are not followed. A key that cannot be used is skipped and
 // reported; a set that cannot be used never replaces one that can. The last
-// good keys go on serving for [Config.MaxStale] while the issuer is down.
+// good keys go on serving for [Config.MaxStale] while the issuer is down. A set
+// that has aged unused is refreshed before it is used, for which nobody waits
+// longer than [Config.RefreshWait].
 //
 // What a client may do to the issuer through us is bounded too. A token that
 // names an unknown key may cause one fetch, shared by all who wait for it, and

@@ -16,8 +16,8 @@ const (
 	// DiscoveryFailed: the issuer's metadata could not be read again (Err), and
 	// the address known from before served instead.
 	DiscoveryFailed
-	// StaleKeysInUse: the set is past its age, cannot be refreshed (Err), and
-	// serves until MaxStale. Once per outage.
+	// StaleKeysInUse: the set is past its age, cannot be refreshed (Err) or not
+	// within RefreshWait, and serves until MaxStale. Once per outage.
 	StaleKeysInUse
 	// KeysExpired: the outage (Err) reached MaxStale. From now on the answer is
 	// ErrUnavailable, until a fetch succeeds.

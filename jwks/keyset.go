@@ -66,24 +66,28 @@ func New(config Config) (*KeySet, error) {
 // kid has a key if exactly one serves alg.
 //
 // A known key of a set in use is returned at once, without lock or allocation.
-// Otherwise Lookup may wait for a fetch: of the first or an aged set, or of a
-// newer one if kid is unknown, within [Config.MinFetchInterval]. All waiters
-// share that fetch, and none of them ends it by giving up.
+// Otherwise Lookup may wait for a fetch: of the first set, of an aged one for
+// [Config.RefreshWait] at most, or of a newer one if kid is unknown, as often as
+// [Config.MinFetchInterval] allows. All waiters share that fetch, and none of
+// them ends it by giving up.
 //
 // The error is [ErrKeyNotFound], which makes the token invalid, or an
 // [*UnavailableError], which says nothing of the token: the issuer could not be
 // reached, ctx ended first, or the set is closed.
 func (s *KeySet) Lookup(ctx context.Context, kid string, hasKID bool, alg string) (*Key, error) {
 	alg = jws.Canonical(alg)
-	set, err := s.current(ctx)
+	set, newest, err := s.current(ctx)
 	if set == nil {
 		return nil, err
 	}
 	k, why := set.find(kid, hasKID, alg)
-	if why.mayHelp() && err == nil {
+	// A fetch that was under way before may bring what the issuer had before it
+	// published the key. The second round's began after the first one's ended.
+	for round := 0; round < 2 && why.mayHelp() && err == nil && !newest; round++ {
 		var next *snapshot
-		if next, err = s.newer(ctx, set); next != nil && next != set {
-			k, why = next.find(kid, hasKID, alg)
+		if next, newest, err = s.newer(ctx, set); next != nil && next != set {
+			set = next
+			k, why = set.find(kid, hasKID, alg)
 		}
 	}
 	if why.mayHelp() && err != nil {
@@ -104,7 +108,7 @@ func (s *KeySet) Usable(k *Key) bool {
 // Ready returns nil if keys can be used. If there are none yet, or they have
 // aged, it fetches. The error is an [*UnavailableError].
 func (s *KeySet) Ready(ctx context.Context) error {
-	set, err := s.current(ctx)
+	set, _, err := s.current(ctx)
 	if set != nil {
 		return nil // stale keys are good keys until MaxStale
 	}
@@ -121,6 +125,7 @@ func (s *KeySet) Close() {
 		s.serving.Store(nil)
 		s.stop(&s.refresh)
 		s.stop(&s.expiry)
+		s.stop(&s.patience)
 		if s.flight != nil {
 			s.flight.cancel()
 		}
@@ -143,71 +148,75 @@ func (s *KeySet) inUse() *snapshot {
 	return set
 }
 
-// current returns the set in use, or fetches it. Both results are set when
-// the fetch failed and stale keys serve.
-func (s *KeySet) current(ctx context.Context) (*snapshot, error) {
+// current returns the set in use, or fetches it. It is the newest that there
+// is if its fetch began for this caller. Both set and error are there when the
+// fetch failed and stale keys serve.
+func (s *KeySet) current(ctx context.Context) (set *snapshot, newest bool, err error) {
 	if set := s.inUse(); set != nil {
-		return set, nil
+		return set, false, nil
 	}
-	f, err := s.join()
+	f, newest, err := s.join()
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	set, err := s.wait(ctx, f)
+	set, landed, err := s.waitAged(ctx, f)
 	s.inUse()
-	return set, err
+	return set, newest && landed, err
 }
 
 // join returns the fetch under way, or starts one, unless the last one failed
 // so short a time ago that the issuer is left alone.
-func (s *KeySet) join() (*flight, error) {
+func (s *KeySet) join() (f *flight, started bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
 	switch {
 	case s.closed:
-		return nil, unavailable(s.config.MinFetchInterval, errClosed)
+		return nil, false, unavailable(s.config.MinFetchInterval, errClosed)
 	case s.flight != nil:
-		return s.flight, nil
+		return s.flight, false, nil
 	case s.serving.Load() != nil: // a fetch ended just now
-		return landed(s.serving.Load()), nil
+		return landed(s.serving.Load()), false, nil
 	case s.failure != nil && now.Before(s.notBefore):
-		return nil, unavailable(s.notBefore.Sub(now), s.failure)
+		return nil, false, unavailable(s.notBefore.Sub(now), s.failure)
 	}
-	return s.start(), nil
+	return s.start(), true, nil
 }
 
 // newer returns a set that may hold a key which seen lacks: one that was just
-// fetched, or one that it fetches now, within the limits for unknown kids. The
-// error says that the issuer could not be asked.
-func (s *KeySet) newer(ctx context.Context, seen *snapshot) (*snapshot, error) {
-	f, err := s.joinForUnknown(seen)
+// fetched, or one that it fetches now, within the limits for unknown kids. No
+// newer one is to be had if newest is true. The error says that the issuer could
+// not be asked.
+func (s *KeySet) newer(ctx context.Context, seen *snapshot) (next *snapshot, newest bool, err error) {
+	f, newest, err := s.joinForUnknown(seen)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	return s.wait(ctx, f)
+	next, err = s.wait(ctx, f)
+	return next, newest, err
 }
 
 // joinForUnknown is join for a kid that seen does not hold. Whoever made the
 // kid up must not be able to make us fetch at will; nor, by using up what may
-// be fetched, keep us from a key that the issuer has just published.
-func (s *KeySet) joinForUnknown(seen *snapshot) (*flight, error) {
+// be fetched, keep us from a key that the issuer has just published: what is
+// fetched for a made-up kid brings that key, too.
+func (s *KeySet) joinForUnknown(seen *snapshot) (f *flight, newest bool, err error) {
 	if s.source == nil {
-		return landed(seen), nil // a fixed set has nobody to ask
+		return landed(seen), true, nil // a fixed set has nobody to ask
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
 	case s.closed:
-		return nil, unavailable(s.config.MinFetchInterval, errClosed)
-	case time.Since(s.fetched) < s.config.MinFetchInterval:
-		return landed(s.last), nil
+		return nil, false, unavailable(s.config.MinFetchInterval, errClosed)
+	case s.last != seen:
+		return landed(s.last), false, nil // a fetch ended meanwhile
 	case s.flight != nil:
-		return s.flight, nil // joining costs the issuer nothing
+		return s.flight, false, nil // joining costs the issuer nothing
 	case s.limiter.Allow():
-		return s.start(), nil
+		return s.start(), true, nil
 	case s.failure != nil:
-		return nil, unavailable(s.config.MinFetchInterval, s.failure)
+		return nil, false, unavailable(s.config.MinFetchInterval, s.failure)
 	}
-	return landed(seen), nil
+	return landed(seen), true, nil
 }

@@ -4,9 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 )
 
 // maxKeys bounds a set. Real issuers publish fewer than twenty.
@@ -14,22 +11,20 @@ const maxKeys = 1000
 
 // Faults of a whole set.
 var (
-	errNotSet   = errors.New(`not a strict JSON object with an array "keys" (RFC 7517 §5)`)
 	errNoKeys   = errors.New("the set is empty")
 	errManyKeys = fmt.Errorf("the set has more than %d keys", maxKeys)
 )
 
 // parse reads a JSON Web Key Set and keeps what can verify the algorithms. A
-// key that cannot be used is skipped (RFC 7517 §5); a set without one that can
-// is an error, and so is whatever is not strict JSON.
+// key that cannot be used is skipped (RFC 7517 §5), whatever is wrong with it; a
+// set without one that can is an error, and so is one that could be read in two
+// ways.
 func parse(text []byte, algorithms []string) (*snapshot, error) {
-	var doc struct {
-		Keys []jsontext.Value `json:"keys"`
+	elements, err := split(text)
+	if err != nil {
+		return nil, err
 	}
-	if err := json.Unmarshal(text, &doc); err != nil || doc.Keys == nil {
-		return nil, errNotSet
-	}
-	switch n := len(doc.Keys); {
+	switch n := len(elements); {
 	case n == 0:
 		return nil, errNoKeys
 	case n > maxKeys:
@@ -38,8 +33,8 @@ func parse(text []byte, algorithms []string) (*snapshot, error) {
 	var keys []*Key
 	var skipped []skip
 	known := make(map[keyName][]*Key)
-	for _, raw := range doc.Keys {
-		k, id, err := parseKey(raw, algorithms)
+	for _, e := range elements {
+		k, id, err := parseKey(e, algorithms)
 		if err == nil {
 			var twin bool
 			if twin, err = merge(known[k.name()], k); twin {

@@ -50,6 +50,7 @@ func TestKeyHygiene(t *testing.T) {
 		"alg EdDSA":                          {edKey.with("alg", "EdDSA"), ""},
 		"alg Ed25519 (RFC 9864)":             {edKey.with("alg", "Ed25519"), ""},
 		"members that nobody knows":          {edKey.with("note", map[string]any{"a": []int{1}}, "ext", true), ""},
+		"members nested 16 levels":           {edKey.with("a", json.RawMessage(strings.Repeat("[", 15)+strings.Repeat("]", 15))), ""},
 		"certificates are not read":          {edKey.with("x5c", []string{"bm8gY2VydGlmaWNhdGU="}, "x5t", 1, "x5t#S256", nil, "x5u", "http://192.0.2.1/"), ""},
 		"x5c that is not an array":           {edKey.with("x5c", 7), ""},
 		"members in another case are others": {edKey.with("D", "x", "USE", "enc", "ALG", "HS256", "KTY", "oct"), ""},
@@ -323,100 +324,4 @@ func TestSkippedKeysAreReportedOnce(t *testing.T) {
 			t.Errorf("%d KeySkipped after the reason changed, wanted 2", n)
 		}
 	})
-}
-
-// badSets are answers that must never replace a good set.
-func badSets() map[string]struct {
-	text []byte
-	want string
-} {
-	return map[string]struct {
-		text []byte
-		want string
-	}{
-		"empty body":            {nil, "not a strict JSON object"},
-		"empty object":          {[]byte(`{}`), "not a strict JSON object"},
-		"keys null":             {[]byte(`{"keys":null}`), "not a strict JSON object"},
-		"keys an object":        {[]byte(`{"keys":{}}`), "not a strict JSON object"},
-		"keys in another case":  {[]byte(`{"Keys":[]}`), "not a strict JSON object"},
-		"array":                 {[]byte(`[]`), "not a strict JSON object"},
-		"HTML":                  {[]byte(`<!doctype html><title>Sign in</title>`), "not a strict JSON object"},
-		"truncated":             {set(ed("a"), ed("b"))[:100], "not a strict JSON object"},
-		"text after it":         {append(set(ed("a")), 'x'), "not a strict JSON object"},
-		"keys twice":            {[]byte(`{"keys":[],"keys":[]}`), "not a strict JSON object"},
-		"member twice in a key": {[]byte(strings.Replace(string(set(ed("a"))), `"kty"`, `"kid":"b","kty"`, 1)), "not a strict JSON object"},
-		"invalid UTF-8":         {[]byte("{\"keys\":[{\"kid\":\"\xff\"}]}"), "not a strict JSON object"},
-		"nested deeply":         {[]byte(`{"keys":` + strings.Repeat("[", 20000) + strings.Repeat("]", 20000) + `}`), "not a strict JSON object"},
-		"no keys":               {[]byte(`{"keys":[]}`), "the set is empty"},
-		"no usable key":         {set(key{"kty": "oct", "k": "AAAA"}, rsaKey("a").with("use", "enc")), "none of the 2 keys of the set can be used; the first is symmetric"},
-		"10,000 keys":           {[]byte(`{"keys":[` + strings.TrimSuffix(strings.Repeat(`{"kty":"oct"},`, 10000), ",") + `]}`), "more than 1000 keys"},
-	}
-}
-
-func TestBadFixedSet(t *testing.T) {
-	for name, c := range badSets() {
-		t.Run(name, func(t *testing.T) {
-			text := c.text
-			if text == nil {
-				text = []byte{}
-			}
-			s, err := jwks.New(jwks.Config{Set: text})
-			if s != nil || err == nil || !strings.Contains(err.Error(), c.want) {
-				t.Errorf("got %v, wanted %q", err, c.want)
-			}
-		})
-	}
-}
-
-func TestBadSetNeverReplacesAGoodOne(t *testing.T) {
-	for name, c := range badSets() {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				good, seen := ed("good"), &events{}
-				iss := &issuer{}
-				iss.keys(good)
-				s := open(t, iss, jwks.Config{OnEvent: seen.add})
-				got := wantKey(t, s, good)
-				iss.serve(answer(c.text, "Content-Type", "text/html", "ETag", `"bad"`))
-				if _, not := keepUsing(s, got, time.Hour, time.Second); not != 0 {
-					t.Errorf("not usable %d times", not)
-				}
-				failed := seen.of(jwks.RefreshFailed)
-				if len(failed) == 0 {
-					t.Fatal("no RefreshFailed")
-				}
-				for _, want := range []string{c.want, "https://id.example.com/keys", "status 200", `"text/html"`} {
-					if text := failed[0].Err.Error(); !strings.Contains(text, want) {
-						t.Errorf("%q does not say %q", text, want)
-					}
-				}
-				// The background notices the recovery, and no ETag of a bad set was kept.
-				fresh := ed("fresh")
-				iss.keys(fresh, good)
-				keepUsing(s, got, 4*time.Minute, time.Second)
-				wantKey(t, s, fresh)
-				for _, r := range iss.requests() {
-					if r.tag != "" {
-						t.Errorf("If-None-Match %q was sent", r.tag)
-					}
-				}
-			})
-		})
-	}
-}
-
-func TestAThousandKeysAreUsed(t *testing.T) {
-	keys := make([]key, 1000)
-	for n := range keys {
-		keys[n] = ed(fmt.Sprint(n))
-	}
-	s, err := jwks.New(jwks.Config{Set: set(keys...)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	wantKey(t, s, keys[999])
-	if _, err := jwks.New(jwks.Config{Set: set(append(keys, ed("one more"))...)}); err == nil {
-		t.Error("1,001 keys were taken")
-	}
 }

@@ -14,12 +14,16 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/m2mguard/m2mguard/internal/jws"
+	"github.com/m2mguard/m2mguard/internal/strictjson"
 )
 
 // Why a key is skipped. The reasons are constants, so that they hold nothing of
 // the key and compare equal from one refresh to the next.
 var (
 	errNotKey    = errors.New("is not a JSON object with members of the right types")
+	errTwice     = errors.New("has a member twice (RFC 7517 §4)")
+	errNotUTF8   = errors.New("holds what is not UTF-8, or half of a surrogate pair (RFC 8259 §8)")
+	errTooDeep   = fmt.Errorf("nests deeper than %d levels", strictjson.MaxDepth)
 	errKeyType   = errors.New(`has a "kty" other than RSA, EC and OKP`)
 	errSymmetric = errors.New(`is symmetric ("kty" is "oct"): whoever can verify with it can sign`)
 	errPrivate   = errors.New("holds private key material, so it must be taken for stolen")
@@ -31,6 +35,7 @@ var (
 	errBase64    = errors.New("has a value that is missing or is not strict base64url")
 	errModulus   = fmt.Errorf("has an RSA modulus that is even or not of %d to %d bits (RFC 7518 §3.3)", jws.MinRSABits, jws.MaxRSABits)
 	errExponent  = errors.New("has an RSA exponent that is even, below 3 or above 2³¹−1")
+	errApproved  = errors.New("has an RSA exponent below 65537 or a modulus of an odd number of bits, which GODEBUG=fips140=only does not allow (FIPS 186-5 A.1.1)")
 	errAlgorithm = errors.New(`has an "alg" that is not accepted here`)
 	errUnfit     = errors.New(`has an "alg" that its type, curve or size cannot serve, or serves none that is accepted here`)
 	errDuplicate = errors.New("has the kid of an earlier key of the set that serves the same algorithm")
@@ -73,10 +78,10 @@ func (j *jwk) private() bool {
 
 // parseKey reads one key and decides what it may be used for. The id is
 // returned beside an error as well, for the report.
-func parseKey(raw jsontext.Value, accepted []string) (k *Key, id string, err error) {
+func parseKey(e element, accepted []string) (k *Key, id string, err error) {
 	var j jwk
-	if err := json.Unmarshal(raw, &j); err != nil {
-		return nil, "", errNotKey
+	if err := j.read(e); err != nil {
+		return nil, idOf(e), err
 	}
 	if j.ID != nil {
 		id = *j.ID
@@ -93,6 +98,35 @@ func parseKey(raw jsontext.Value, accepted []string) (k *Key, id string, err err
 		return nil, id, err
 	}
 	return &Key{id: id, hasID: j.ID != nil, thumbprint: thumbprint, algorithms: algorithms, public: public}, id, nil
+}
+
+// read takes the members of a key that is strict JSON.
+func (j *jwk) read(e element) error {
+	if e.depth > strictjson.MaxDepth {
+		return errTooDeep
+	}
+	err := json.Unmarshal(e.text, j)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, jsontext.ErrDuplicateName):
+		return errTwice
+	case !e.text.IsValid(jsontext.AllowDuplicateNames(true)):
+		return errNotUTF8
+	}
+	return errNotKey
+}
+
+// idOf is the kid of a key that could not be read, for the report alone: the
+// last one, if there are several.
+func idOf(e element) string {
+	var named struct {
+		ID string `json:"kid"`
+	}
+	if json.Unmarshal(e.text, &named, tolerant...) != nil {
+		return ""
+	}
+	return named.ID
 }
 
 // check refuses a key for what it says of itself.
@@ -179,6 +213,9 @@ func (j *jwk) rsa() (canonical string, err error) {
 	exponent := new(big.Int).SetBytes(e)
 	if exponent.BitLen() > 31 || exponent.Bit(0) == 0 || exponent.Cmp(big.NewInt(3)) < 0 {
 		return "", errExponent
+	}
+	if !jws.ApprovedRSA(modulus.BitLen(), int(exponent.Int64())) {
+		return "", errApproved
 	}
 	return fmt.Sprintf(`{"e":"%s","kty":"RSA","n":"%s"}`, encode(exponent.Bytes()), encode(modulus.Bytes())), nil
 }

@@ -2,6 +2,7 @@ package jwks
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"time"
 )
@@ -30,25 +31,29 @@ type state struct {
 	notBefore time.Time // end of the back-off after a failure
 	stale     bool      // StaleKeysInUse was reported for this outage
 
-	refresh, expiry *time.Timer
+	refresh, expiry, patience *time.Timer
 }
 
 // flight is one shared fetch. Its context is its own: it ends by its time-out
 // or by Close, and not because a caller gave up.
 type flight struct {
-	cancel context.CancelFunc
-	done   chan struct{}
-	set    *snapshot // after done: the set to use, nil if there is none
-	err    error     // after done: why the fetch failed
+	cancel    context.CancelFunc
+	impatient chan struct{} // closed when the last good keys serve meanwhile
+	done      chan struct{}
+	set       *snapshot // after done: the set to use, nil if there is none
+	err       error     // after done: why the fetch failed
 }
 
 // start begins a fetch. The caller holds mu, no fetch is under way, and the set
 // is not closed.
 func (s *KeySet) start() *flight {
 	ctx, cancel := context.WithCancel(context.Background())
-	f := &flight{cancel: cancel, done: make(chan struct{})}
+	f := &flight{cancel: cancel, impatient: make(chan struct{}), done: make(chan struct{})}
 	s.flight = f
 	s.stop(&s.refresh)
+	if s.serving.Load() == nil && s.last != nil {
+		s.set(&s.patience, s.config.RefreshWait, s.onPatience)
+	}
 	s.running.Add(1)
 	last := s.last
 	go func() {
@@ -90,8 +95,24 @@ func (s *KeySet) wait(ctx context.Context, f *flight) (*snapshot, error) {
 	}
 }
 
+// waitAged is wait for the set that is to be used. It ends early, with landed
+// false, once the last good keys serve.
+func (s *KeySet) waitAged(ctx context.Context, f *flight) (set *snapshot, landed bool, err error) {
+	select {
+	case <-f.impatient:
+		if set := s.serving.Load(); set != nil {
+			return set, false, nil
+		}
+	case <-f.done:
+	case <-ctx.Done():
+	}
+	set, err = s.wait(ctx, f)
+	return set, true, err
+}
+
 // land takes in the result of a fetch, under mu, and returns what to report.
 func (s *KeySet) land(f *flight, got fetched, err error, now time.Time) []Event {
+	s.stop(&s.patience)
 	s.address = got.address
 	if s.closed {
 		f.err = unavailable(s.config.MinFetchInterval, errClosed)
@@ -204,6 +225,22 @@ func (s *KeySet) onRefresh(now time.Time) []Event {
 		s.start()
 	}
 	return nil
+}
+
+// onPatience runs RefreshWait after the fetch of an aged set began: the last good
+// set serves while that goes on.
+func (s *KeySet) onPatience(now time.Time) []Event {
+	set := s.lastGood(now)
+	if set == nil {
+		return nil
+	}
+	s.serving.Store(set)
+	close(s.flight.impatient)
+	if s.stale {
+		return nil
+	}
+	s.stale = true
+	return []Event{s.event(StaleKeysInUse, fmt.Errorf("no answer within %v (Config.RefreshWait)", s.config.RefreshWait))}
 }
 
 // onExpiry runs MaxStale after the last good fetch. It keeps last, so that keys

@@ -103,7 +103,7 @@ func TestFaultsOnASocket(t *testing.T) {
 			w.WriteHeader(http.StatusInternalServerError)
 			_, _ = w.Write(set(fresh))
 		}, "status 500"},
-		"too deep":             {answer([]byte(`{"keys":[` + strings.Repeat("[", 11000) + strings.Repeat("]", 11000) + `]}`)), "not a strict JSON object"},
+		"too deep":             {answer([]byte(`{"keys":[` + strings.Repeat("[", 11000) + strings.Repeat("]", 11000) + `]}`)), "nests deeper than 16 levels"},
 		"JSON, but of another": {answer([]byte(`{"error":"temporarily_unavailable"}`), "Content-Type", "application/json"), "not a strict JSON object"},
 	}
 	for name, fault := range faults {

@@ -3,8 +3,11 @@ package validator
 import (
 	"context"
 	"crypto"
+	"crypto/fips140"
 	"crypto/rand"
+	"crypto/rsa"
 	"errors"
+	"fmt"
 	"time"
 	"unicode/utf8"
 
@@ -23,7 +26,8 @@ const assertionLifetime = time.Minute
 // is this API's private key, which may live in a KMS or HSM; keyID goes into kid
 // unless it is empty; algorithm is one of RS256, RS384, RS512, PS256, PS384,
 // PS512, ES256, ES384, ES512 and EdDSA, and must fit the key. An error of
-// key.Sign reaches logs and must hold no secret.
+// key.Sign reaches logs and must hold no secret. Under GODEBUG=fips140=only an
+// RSA key that Go does not sign with is an error here.
 func NewAssertionSigner(clientID string, key crypto.Signer, keyID, algorithm string) (introspection.AssertionSigner, error) {
 	switch {
 	case clientID == "":
@@ -43,7 +47,13 @@ func NewAssertionSigner(clientID string, key crypto.Signer, keyID, algorithm str
 	if err != nil {
 		return nil, errors.New("validator: NewAssertionSigner: the key id is not UTF-8")
 	}
-	return &assertionSigner{clientID: clientID, key: key, algorithm: jws.Canonical(algorithm), header: text}, nil
+	s := &assertionSigner{clientID: clientID, key: key, algorithm: jws.Canonical(algorithm), header: text}
+	if _, here := key.(*rsa.PrivateKey); here && fips140.Enforced() {
+		if _, err := jws.Sign(s.algorithm, key, text, nil); err != nil {
+			return nil, fmt.Errorf("validator: NewAssertionSigner: under GODEBUG=fips140=only %w: wanted two primes of one size, an even number of bits and an exponent of at least 65537 (FIPS 186-5 A.1.1)", err)
+		}
+	}
+	return s, nil
 }
 
 type assertionSigner struct {

@@ -44,6 +44,15 @@ func (p *proof) holds(now time.Time) bool {
 	return time.Now().Before(p.until) && !p.issuer.closed.Load()
 }
 
+// lands reports whether the proof, just made or found, may be relied on by whoever
+// waited for it.
+func (p *proof) lands(now time.Time) bool {
+	if p.key == nil { // the answer's own times were judged when it came
+		return !p.issuer.closed.Load()
+	}
+	return p.holds(now)
+}
+
 // size is about how many bytes what the token says takes, and no less.
 func (p *proof) size() int {
 	const header = 16 // of a string, of which a list has one for each name

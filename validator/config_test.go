@@ -278,7 +278,7 @@ func TestDefaultsAreDocumented(t *testing.T) {
 			"Algorithms": "Default RS256, PS256, ES256 and EdDSA", "Profile": "zero value is the plain form",
 		},
 		"../jwks/config.go": {
-			"RefreshInterval": "15 minutes", "MinFetchInterval": "Default: 5 s", "MaxStale": "Default: 24 h",
+			"RefreshInterval": "15 minutes", "MinFetchInterval": "Default: 5 s", "MaxStale": "Default: 24 h", "RefreshWait": "Default: 1 s",
 			"RequestTimeout": "Default: 5 s", "MaxResponseBytes": "Default: 1 MiB", "HTTPClient": "Default: a client of our own",
 		},
 		"../introspection/config.go": {

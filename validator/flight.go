@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"sync"
+
+	"github.com/m2mguard/m2mguard/jwks"
 )
 
 // flights lets one caller verify a signature while others that hold the same
@@ -11,7 +13,16 @@ import (
 // caller that may give up; here the one who works gives the place on.
 type flights struct {
 	mu  sync.Mutex
-	now map[fingerprint]*flight
+	now map[verification]*flight
+}
+
+// verification is what callers must have in common to share one: the token, and
+// the rules and the key that it is held against. Whoever comes after an issuer
+// was configured anew, or a key replaced, shares nothing with those before.
+type verification struct {
+	id     fingerprint
+	issuer *issuer
+	key    *jwks.Key
 }
 
 type flight struct {
@@ -21,17 +32,17 @@ type flight struct {
 }
 
 // do returns what work returns, run by this caller or by another one with the
-// same id. If the caller who ran it gave up (its context ended), the others try
+// same verification. If the caller who ran it gave up (its context ended), the others try
 // for themselves.
-func (f *flights) do(ctx context.Context, id fingerprint, work func() (*proof, error)) (*proof, error) {
+func (f *flights) do(ctx context.Context, of verification, work func() (*proof, error)) (*proof, error) {
 	for {
 		f.mu.Lock()
-		other := f.now[id]
+		other := f.now[of]
 		if other == nil {
 			mine := new(flight)
-			f.now[id] = mine
+			f.now[of] = mine
 			f.mu.Unlock()
-			return f.lead(id, mine, work)
+			return f.lead(of, mine, work)
 		}
 		if other.done == nil {
 			other.done = make(chan struct{})
@@ -48,12 +59,12 @@ func (f *flights) do(ctx context.Context, id fingerprint, work func() (*proof, e
 	}
 }
 
-func (f *flights) lead(id fingerprint, mine *flight, work func() (*proof, error)) (*proof, error) {
+func (f *flights) lead(of verification, mine *flight, work func() (*proof, error)) (*proof, error) {
 	// The place is given up even if work panics; the others then try.
 	mine.err = errLeaderGone
 	defer func() {
 		f.mu.Lock()
-		delete(f.now, id)
+		delete(f.now, of)
 		if mine.done != nil {
 			close(mine.done)
 		}

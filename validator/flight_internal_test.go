@@ -9,11 +9,11 @@ import (
 )
 
 // leading starts a flight whose work waits for release.
-func leading(f *flights, id fingerprint, work func() (*proof, error)) (release func(), led *sync.WaitGroup) {
+func leading(f *flights, of verification, work func() (*proof, error)) (release func(), led *sync.WaitGroup) {
 	hold, led := make(chan struct{}), new(sync.WaitGroup)
 	led.Go(func() {
 		defer func() { _ = recover() }()
-		_, _ = f.do(context.Background(), id, func() (*proof, error) {
+		_, _ = f.do(context.Background(), of, func() (*proof, error) {
 			<-hold
 			return work()
 		})
@@ -22,25 +22,25 @@ func leading(f *flights, id fingerprint, work func() (*proof, error)) (release f
 	return func() { close(hold) }, led
 }
 
-func newFlights() *flights { return &flights{now: make(map[fingerprint]*flight)} }
+func newFlights() *flights { return &flights{now: make(map[verification]*flight)} }
 
 // Who waits for another one's verification waits no longer than its context, and
 // harms nobody by giving up.
 func TestGivingUpWhileAnotherVerifies(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f, id, want := newFlights(), fingerprint{1}, new(proof)
-		release, led := leading(f, id, func() (*proof, error) { return want, nil })
+		f, of, want := newFlights(), verification{id: fingerprint{1}}, new(proof)
+		release, led := leading(f, of, func() (*proof, error) { return want, nil })
 		never := func() (*proof, error) { t.Error("verified twice"); return nil, nil }
 
 		impatient, giveUp := context.WithCancel(t.Context())
 		giveUp()
-		if p, err := f.do(impatient, id, never); p != nil || !errors.Is(err, context.Canceled) || !errors.Is(err, ErrUnavailable) {
+		if p, err := f.do(impatient, of, never); p != nil || !errors.Is(err, context.Canceled) || !errors.Is(err, ErrUnavailable) {
 			t.Errorf("got %v, %v", p, err)
 		}
 		var patient sync.WaitGroup
 		for range 10 {
 			patient.Go(func() {
-				if p, err := f.do(t.Context(), id, never); p != want || err != nil {
+				if p, err := f.do(t.Context(), of, never); p != want || err != nil {
 					t.Errorf("got %v, %v", p, err)
 				}
 			})
@@ -65,13 +65,13 @@ func TestTheNextOneTriesForItself(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				f, id, want := newFlights(), fingerprint{1}, new(proof)
-				release, led := leading(f, id, work)
+				f, of, want := newFlights(), verification{id: fingerprint{1}}, new(proof)
+				release, led := leading(f, of, work)
 				var next sync.WaitGroup
 				tries := 0
 				for range 10 {
 					next.Go(func() {
-						p, err := f.do(t.Context(), id, func() (*proof, error) {
+						p, err := f.do(t.Context(), of, func() (*proof, error) {
 							tries++ // one at a time
 							return want, nil
 						})

@@ -2,6 +2,7 @@ package validator_test
 
 import (
 	"errors"
+	"fmt"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -37,6 +38,32 @@ func TestMaxResolved(t *testing.T) {
 	wantOutcome(t, "ok")(v.Verify(t.Context(), asleep))
 	wantOutcome(t, "ok")(v.VerifyFresh(t.Context(), asleep, 0))
 	d.wantAsked(t, idle.URL(), 2)
+}
+
+// TestRefusedIssuersAreRememberedInLittleRoom: a thousand refusals spare the
+// Resolver as many questions, and a flood of others takes no more memory than
+// they do.
+func TestRefusedIssuersAreRememberedInLittleRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const room, flood = 1000, 5000
+		iss := issuertest.NewInMemory(t)
+		d := newDirectory()
+		v := newResolving(t, d, func(c *validator.Config) { c.ResolvesPerSecond = 1_000_000 })
+		unknown := func(which string, n int) {
+			for i := range n {
+				wantOutcome(t, "iss")(v.Verify(t.Context(), claiming(iss, fmt.Sprintf("https://%s-%d.example.com", which, i))))
+			}
+		}
+		unknown("a", room)
+		unknown("a", room)
+		d.wantAsked(t, "", room)
+		unknown("b", flood)
+		d.set(func(d *directory) { clear(d.asked) })
+		unknown("b", flood)
+		if known := flood - len(d.asked); known > room {
+			t.Errorf("%d refusals were remembered, wanted at most %d", known, room)
+		}
+	})
 }
 
 // TestManyIssuersInLittleRoom keeps the bound under concurrent use.

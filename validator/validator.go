@@ -49,7 +49,7 @@ func New(cfg Config) (*Validator, error) {
 		issuers:      make(map[string]*issuer, len(cfg.Issuers)),
 		opaqueIssuer: cfg.OpaqueIssuer,
 		fingerprints: newFingerprinter(),
-		flights:      flights{now: make(map[fingerprint]*flight)},
+		flights:      flights{now: make(map[verification]*flight)},
 	}
 	v.slots = newSlots(2*s.verifySlots, s.verifyWait) // whatever one issuer takes, as many are left
 	if len(cfg.Issuers) == 0 && cfg.Resolver == nil {

@@ -40,20 +40,47 @@ func (v *Validator) verify(ctx context.Context, raw string, a asked) (*proof, er
 	if p != nil && p.key == nil && (a.fresh() || !v.choseThis(ctx, raw, p)) {
 		p = nil // introspection's own cache knows how old its answer is
 	}
-	if p == nil {
+	if p == nil || p.key != nil && a.fresh() {
 		var err error
-		if p, err = v.prove(ctx, raw, id, a); err != nil {
-			return nil, err
-		}
-	}
-	if p.key != nil && a.fresh() { // without a key, it was just proven by asking
-		if err := v.confirm(ctx, p, raw, a); err != nil {
+		if p, err = v.settle(ctx, raw, id, p, a); err != nil {
 			return nil, err
 		}
 	}
 	p.issuer.used()
 	return p, nil
 }
+
+// changes is how often the rules may change under a request before it is told
+// to come again.
+const changes = 3
+
+// settle proves a token unless p is its proof already, and has its issuer
+// confirm what its age demands. That takes time, in which the issuer may be
+// forgotten, the key withdrawn or the validator closed: then the token is
+// proven anew, by the rules of now.
+func (v *Validator) settle(ctx context.Context, raw string, id fingerprint, p *proof, a asked) (*proof, error) {
+	for range changes {
+		if p == nil {
+			var err error
+			if p, err = v.prove(ctx, raw, id, a); err != nil {
+				return nil, err
+			}
+		}
+		if p.key != nil && a.fresh() { // without a key, it was just proven by asking
+			if err := v.confirm(ctx, p, raw, a); err != nil {
+				return nil, err
+			}
+		}
+		if !p.lands(v.now()) {
+			p = nil
+			continue
+		}
+		return p, nil
+	}
+	return nil, errUnsettled
+}
+
+var errUnsettled = &Error{check: CheckUnavailable, text: "the issuer's keys or rules went on changing while the token was verified", retryAfter: time.Second}
 
 // recall returns a proof from the cache if it holds now.
 func (v *Validator) recall(id *fingerprint) *proof {
@@ -172,7 +199,7 @@ func (v *Validator) proveJWT(ctx context.Context, t *jwt, a asked) (*proof, erro
 	if err != nil {
 		return nil, keyError(ctx, err)
 	}
-	p, err := v.flights.do(ctx, t.id, func() (*proof, error) {
+	p, err := v.flights.do(ctx, verification{t.id, i, key}, func() (*proof, error) {
 		if p := v.recall(&t.id); p != nil { // another caller was done before this one began
 			return p, nil
 		}

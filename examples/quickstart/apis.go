@@ -25,11 +25,6 @@ const (
 	// revocationLimit is how long a revoked opaque token can pass. The default
 	// is 30 s; a demonstration should not take that long.
 	revocationLimit = time.Second
-
-	// minFetchInterval is the age that a key set must have before an unknown kid
-	// makes an API fetch it again. The default is 5 s; here keys are rotated
-	// sooner after the start than that.
-	minFetchInterval = 20 * time.Millisecond
 )
 
 // newValidator is what an API configures: whom it trusts, how it is called, and
@@ -39,7 +34,7 @@ func newValidator(issuer string, log *slog.Logger) (*validator.Validator, error)
 		Issuers: []validator.Issuer{{
 			URL:      issuer,
 			Audience: []string{audience},
-			Keys:     &jwks.Config{MinFetchInterval: minFetchInterval},
+			Keys:     &jwks.Config{},
 			Introspection: &introspection.Config{
 				Auth:             introspection.ClientSecretBasic(apiID, introspection.Secret(apiSecret)),
 				PositiveLifetime: revocationLimit,

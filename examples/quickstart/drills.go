@@ -45,9 +45,6 @@ func runDrills(ctx context.Context, d *demo, w io.Writer) (surprises int) {
 
 // keysRotated lets the issuer sign with a key that the APIs have never seen.
 func keysRotated(ctx context.Context, d *demo) (string, error) {
-	if err := wait(ctx, minFetchInterval); err != nil {
-		return "", err
-	}
 	d.issuer.Rotate()
 	token, err := d.token(ctx, jwt, d.issuer, audience)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
+	"crypto/fips140"
 	"crypto/rsa"
 )
 
@@ -52,6 +53,13 @@ func Fits(alg string, key crypto.PublicKey) bool {
 		return s.family == familyEd && len(k) == ed25519.PublicKeySize
 	}
 	return false
+}
+
+// ApprovedRSA reports whether Go verifies with an RSA key of this size and
+// exponent: under GODEBUG=fips140=only it keeps to FIPS 186-5 A.1.1, which is
+// narrower than RFC 7518.
+func ApprovedRSA(bits, exponent int) bool {
+	return !fips140.Enforced() || bits%2 == 0 && exponent > 1<<16
 }
 
 type family int

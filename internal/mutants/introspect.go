@@ -11,6 +11,7 @@ var introspectionMutants = []mutant{
 	{"introspection", "an inactive token is refused", []edit{never("validator/opaque.go", "!result.Active()")}, ofValidator},
 	{"signed answers", "the signature is verified", []edit{ignoring("validator/answer.go", "jws.Verify(alg, key.Public(), compact.SigningInput, signature)")}, ofValidator},
 	{"signed answers", "a token is no answer (typ)", []edit{{"validator/answer.go", "	case !answerTypes.acceptsType(h.Type, h.HasType):\n", "	case false:\n"}}, ofValidator},
+	{"signed answers", "the issuer's list of algorithms", []edit{{"validator/answer.go", "	case !slices.Contains(a.algorithms, alg):\n", "	case !slices.Contains(a.algorithms, alg) && false:\n"}}, ofValidator},
 	{"signed answers", "the issuer", []edit{{"validator/answer.go", "	case issuer != a.issuer:\n", "	case issuer != a.issuer && false:\n"}}, ofValidator},
 	{"signed answers", "the client", []edit{{"validator/answer.go", "	case !slices.Contains(audience, a.clientID):\n", "	case !slices.Contains(audience, a.clientID) && false:\n"}}, ofValidator},
 	{"signed answers", "the time: no recording", []edit{{"validator/answer.go", "	case a.now().Sub(issuedAt).Abs() > answerAge+a.skew:\n", "	case issuedAt.IsZero() && false:\n"}}, ofValidator},

@@ -11,6 +11,7 @@ var otherMutants = []mutant{
 	{"answers", "the handler does not run after a refusal", []edit{{"adapters/httpauth/httpauth.go", "			rt.Fail(w, r, failure)\n			return\n", "			rt.Fail(w, r, failure)\n"}}, ofAdapters},
 	{"answers", "values from a token are quoted and cut", []edit{{"validator/errors.go", "	if len(v) > longest {\n", "	if false {\n"}}, ofValidator},
 	{"configuration", "HMAC cannot be configured", []edit{{"validator/config.go", "if !jws.Supported(canonical) {", "if false && !jws.Supported(canonical) {"}}, ofValidator},
+	{"configuration", "a private key signs in the FIPS 140 mode that there is", []edit{{"validator/assertion.go", "here && fips140.Enforced()", "here && fips140.Enforced() && false"}}, ofValidator},
 	{"configuration", "an audience must be configured", []edit{never("validator/config.go", "len(c.Audience) == 0 && !c.DangerouslyAcceptMissingAudience && !c.Profile.NoAudience")}, ofValidator},
 	{"configuration", "one opaque token is shown to one issuer", []edit{never("validator/validator.go", "len(asked) > 1")}, ofValidator},
 	{"end", "nothing is let in after Close", []edit{never("validator/verify.go", "v.closed.Load()"), {"jwks/keyset.go", "		s.serving.Store(nil)\n		s.stop(&s.refresh)\n", "		s.stop(&s.refresh)\n"}}, ofValidator},

@@ -118,8 +118,10 @@ func TestKeySetFaults(t *testing.T) {
 		"KEYS":                     {spoilt(func(b []byte) []byte { return bytes.Replace(b, []byte(`"keys"`), []byte(`"KEYS"`), 1) }), "not a strict JSON object"},
 		"text after the set":       {spoilt(func(b []byte) []byte { return append(b, "{}"...) }), "not a strict JSON object"},
 		"keys twice":               {spoilt(func(b []byte) []byte { return append([]byte(`{"keys":[],`), b[1:]...) }), "not a strict JSON object"},
-		"invalid UTF-8":            {spoilt(func(b []byte) []byte { return bytes.Replace(b, []byte(`"kid":"`), []byte("\"kid\":\"\xff"), 1) }), "not a strict JSON object"},
-		"nested too deep":          {body(`{"keys":[` + strings.Repeat("[", 20_000) + strings.Repeat("]", 20_000) + `]}`), "not a strict JSON object"},
+		"invalid UTF-8":            {spoilt(func(b []byte) []byte { return append([]byte("{\"\xff\":1,"), b[1:]...) }), "not a strict JSON object"},
+		"invalid UTF-8 in each":    {spoilt(func(b []byte) []byte { return bytes.ReplaceAll(b, []byte(`"kid":"`), []byte("\"kid\":\"\xff")) }), "what is not UTF-8"},
+		"kid twice in each":        {spoilt(func(b []byte) []byte { return bytes.ReplaceAll(b, []byte(`"kid":`), []byte(`"kid":"a","kid":`)) }), "has a member twice"},
+		"nested too deep":          {body(`{"keys":[` + strings.Repeat("[", 20_000) + strings.Repeat("]", 20_000) + `]}`), "nests deeper"},
 		"64 MiB":                   {issuertest.TooLarge(64 << 20), "over the limit"},
 		"gzip bomb":                {issuertest.GzipBomb(2 << 20), "over the limit"},
 		"gzip in name only":        {issuertest.Respond(200, http.Header{"Content-Encoding": {"gzip"}}, `{"keys":[]}`), "gzip"},
@@ -159,7 +161,7 @@ func besiegeKeys(t *testing.T, fault issuertest.Fault, says string) {
 	for _, token := range firstSights {
 		warm.want(token, ok)
 	}
-	warm.become(rotated, unavailable, invalidToken) // invalid while the good set is younger than the least interval
+	warm.want(rotated, unavailable)
 	cold.want(known, unavailable)
 	if err := cold.v.Ready(t.Context()); !errors.Is(err, jwks.ErrUnavailable) {
 		t.Errorf("Ready says %v", err)
