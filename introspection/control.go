@@ -36,6 +36,7 @@ type controls struct {
 	known   []control
 	well    []evidence // the latest of each credential, newest last
 	refused []uint64   // the last controls that failed
+	trouble uint64     // when a request about a token last seen active failed last
 	askedAt time.Time
 	asking  bool
 	changed chan struct{} // closed when something above has changed
@@ -86,6 +87,30 @@ func (s *controls) happens() uint64 {
 	defer s.mu.Unlock()
 	s.events++
 	return s.events
+}
+
+// failed numbers a failure, and reports whether known tokens failed last, too.
+func (s *controls) failed(known bool) (event uint64, suspect bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.events++
+	suspect = s.trouble > 0
+	for _, e := range s.well {
+		if e.at > s.trouble {
+			suspect = false
+		}
+	}
+	if known {
+		s.trouble = s.events
+	}
+	return s.events, suspect
+}
+
+// troubledSince reports whether a known token failed after an event.
+func (s *controls) troubledSince(event uint64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.trouble > event
 }
 
 // active is told of an active answer.

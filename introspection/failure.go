@@ -43,6 +43,7 @@ type failed struct {
 	inactive bool          // by Config.InactiveStatus, it means inactive
 	round    uint64        // of the gate, when it was sent
 	event    uint64        // of the controls, when it was here
+	suspect  bool          // the last that was heard of a known token was a failure
 }
 
 // statusFailure says what an answer that is not 200 is. By itself none says

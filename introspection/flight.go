@@ -148,7 +148,7 @@ func (c *Client) queue(k *call) {
 // turn is told that k's turn has come, or why it never will.
 func (c *Client) turn(k *call, refused error) {
 	if refused != nil {
-		c.land(k, nil, refusedTurn(refused))
+		c.land(k, nil, c.noTurn(k, refused))
 		return
 	}
 	ctx, end, err := c.calls.begin()
@@ -161,16 +161,26 @@ func (c *Client) turn(k *call, refused error) {
 		c.land(k, nil, unavailable(err, 0))
 		return
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
+	first, cancel := context.WithCancelCause(ctx)
 	c.flights.mu.Lock()
 	k.sent, k.sentAt, k.cancel = true, time.Now(), cancel
 	c.flights.mu.Unlock()
 	go func() {
 		defer end()
 		defer cancel(nil)
-		r, err := c.run(ctx, k)
+		r, err := c.run(ctx, first, k)
 		c.land(k, r, err)
 	}()
+}
+
+// noTurn says why k got no turn. While the endpoint serves known tokens, that too
+// many others wait is no trouble of this API's.
+func (c *Client) noTurn(k *call, refused error) *UnavailableError {
+	e := refusedTurn(refused)
+	if errors.Is(refused, turns.ErrTooLong) && k.lane == c.firstSights && c.controls.atHand(k.flight.key, c.cfg.Now()) {
+		e.throttled = true
+	}
+	return e
 }
 
 // take ends a call whose turn somebody else needs more.

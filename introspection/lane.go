@@ -33,7 +33,7 @@ type lane struct {
 const leastFirstSights = 4
 
 func newFirstSights(cfg *Config) *lane {
-	l := &lane{pace: newPace(cfg.MaxPerSecond), most: cfg.MaxConcurrent, hold: cfg.MaxWait / 4}
+	l := &lane{pace: newPace(cfg.MaxPerSecond, cfg.MaxWait), most: cfg.MaxConcurrent, hold: cfg.MaxWait / 4}
 	l.least = min(leastFirstSights, l.most)
 	l.limit = l.most
 	l.room = turns.New(turns.Config{AtOnce: l.most, MaxWaiting: cfg.MaxWaiting, MaxWait: cfg.MaxWait, Pace: l.pace.take})

@@ -21,6 +21,7 @@ import (
 // each answer. It is never less than two a second for each source that waits,
 // since the text of one stranger's tokens may be all that the server minds.
 type pace struct {
+	each  float64       // a second for each source, at least
 	hard  *rate.Limiter // nil: none
 	trust *turns.Pace   // nil: none
 
@@ -41,8 +42,8 @@ const (
 	grantedEnough = 5000.0 // above it, the server's wish is forgotten
 )
 
-func newPace(maxPerSecond int) *pace {
-	p := new(pace)
+func newPace(maxPerSecond int, maxWait time.Duration) *pace {
+	p := &pace{each: max(2, 2/maxWait.Seconds())}
 	switch {
 	case maxPerSecond > 0:
 		p.hard = rate.NewLimiter(rate.Limit(maxPerSecond), maxPerSecond)
@@ -131,7 +132,7 @@ func (p *pace) rise(by float64) {
 }
 
 func (p *pace) floor() float64 {
-	return min(max(2*float64(p.sources), leastGranted), mostFloor)
+	return min(max(p.each*float64(p.sources), leastGranted), mostFloor)
 }
 
 func (p *pace) roll(now time.Time) {

@@ -2,6 +2,7 @@ package introspection
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -17,8 +18,11 @@ import (
 // the control's, the token is asked about once more after the control. An outage
 // that begins or ends in between, or a credential that is revoked, is then the
 // control's trouble or nobody's any more.
-func (c *Client) run(ctx context.Context, k *call) (*Result, error) {
-	r, f := c.try(ctx, k, &k.Ticket)
+func (c *Client) run(ctx, first context.Context, k *call) (*Result, error) {
+	r, f := c.try(first, k, &k.Ticket)
+	if f != nil && errors.Is(f.Err, errTaken) {
+		r, f = c.again(ctx, k)
+	}
 	if f != nil && f.kind == slowDown && k.lane == c.firstSights {
 		r, f = c.again(ctx, k)
 	}
@@ -48,7 +52,7 @@ func (c *Client) again(ctx context.Context, k *call) (*Result, *failed) {
 		ticket.Taken = func() { cancel(errTaken) }
 	}
 	if err := k.lane.room.Enter(ctx, k.source, ticket); err != nil {
-		return nil, &failed{UnavailableError: refusedTurn(err), kind: ended}
+		return nil, &failed{UnavailableError: c.noTurn(k, err), kind: ended}
 	}
 	return c.try(ctx, k, ticket)
 }
@@ -67,7 +71,8 @@ func (c *Client) try(ctx context.Context, k *call, turn *turns.Ticket) (*Result,
 		c.answered(k, r, round, now)
 		return r, nil
 	}
-	f.round, f.event = round, c.controls.happens()
+	f.round = round
+	f.event, f.suspect = c.controls.failed(k.lane == c.renewals && (f.kind == refusesToken || f.kind == odd))
 	first := k.lane == c.firstSights
 	if first && f.kind != slowDown && f.kind != ended {
 		k.lane.pace.answer(now)
@@ -121,7 +126,7 @@ func (c *Client) judge(ctx context.Context, k *call, f *failed) (*Result, error)
 	found := c.consult(ctx, k, f)
 	c.judging.Add(-1)
 	switch {
-	case found == wellAsSame && f.kind == refusesToken:
+	case found == wellAsSame && f.kind == refusesToken && !f.suspect && !c.controls.troubledSince(f.event):
 		return c.refuse(k, f)
 	case found == unknown || found == refusedToo:
 		return nil, c.unjudged(k, f, found)
