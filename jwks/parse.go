@@ -7,6 +7,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/m2mguard/m2mguard/internal/strictjson"
 )
 
 // maxKeys bounds a set. Real issuers publish fewer than twenty.
@@ -27,7 +29,7 @@ func parse(text []byte, algorithms []string) (*snapshot, error) {
 		Keys []jsontext.Value `json:"keys"`
 	}
 	if err := json.Unmarshal(text, &doc); err != nil || doc.Keys == nil {
-		return nil, errNotSet
+		return nil, notSet(text, err)
 	}
 	switch n := len(doc.Keys); {
 	case n == 0:
@@ -57,6 +59,14 @@ func parse(text []byte, algorithms []string) (*snapshot, error) {
 		return nil, fmt.Errorf("none of the %d keys of the set can be used; the first %w", len(skipped), skipped[0].reason)
 	}
 	return newSnapshot(keys, skipped), nil
+}
+
+// notSet is errNotSet, and where the text ceases to be JSON.
+func notSet(text []byte, err error) error {
+	if why := strictjson.Why(text, err); why != "" {
+		return fmt.Errorf("%w: %s", errNotSet, why)
+	}
+	return errNotSet
 }
 
 // merge compares k with the keys that came before it under the same name. The

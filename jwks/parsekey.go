@@ -26,9 +26,12 @@ var (
 	errUse       = errors.New(`has a "use" other than "sig" (RFC 7517 §4.2)`)
 	errKeyOps    = errors.New(`has "key_ops" without "verify" (RFC 7517 §4.3)`)
 	errCurve     = errors.New(`has a "crv" other than P-256, P-384, P-521 and Ed25519`)
+	errSecp256k1 = errors.New(`is for ES256K ("crv" is secp256k1), which is not supported: let the issuer sign with ES256`)
 	errPoint     = errors.New("has a point that is not on its curve")
-	errLength    = errors.New("has a coordinate of the wrong length (RFC 7518 §6.2.1.2)")
-	errBase64    = errors.New("has a value that is missing or is not strict base64url")
+	errLength    = errors.New(`has an "x" or a "y" of the wrong length: leading zero octets must be there (RFC 7518 §6.2.1.2)`)
+	errBase64    = errors.New("has a value that is not strict base64url (RFC 7515 §2)")
+	errNoRSA     = errors.New(`lacks "n" or "e" in strict base64url (RFC 7518 §6.3.1); a certificate ("x5c") does not stand in for them`)
+	errNoPoint   = errors.New(`lacks "x" or "y" in strict base64url (RFC 7518 §6.2.1); a certificate ("x5c") does not stand in for them`)
 	errModulus   = fmt.Errorf("has an RSA modulus that is even or not of %d to %d bits (RFC 7518 §3.3)", jws.MinRSABits, jws.MaxRSABits)
 	errExponent  = errors.New("has an RSA exponent that is even, below 3 or above 2³¹−1")
 	errAlgorithm = errors.New(`has an "alg" that is not accepted here`)
@@ -164,6 +167,9 @@ func (j *jwk) public() (crypto.PublicKey, string, error) {
 // rsa checks modulus and exponent. jwkset would cut an exponent to 64 bits.
 // Leading zero octets are let pass, as RFC 7518 §6.3.1.1 warns of them.
 func (j *jwk) rsa() (canonical string, err error) {
+	if j.N == "" || j.E == "" {
+		return "", errNoRSA
+	}
 	n, err := decode(j.N)
 	if err != nil {
 		return "", err
@@ -187,8 +193,13 @@ func (j *jwk) rsa() (canonical string, err error) {
 // curve.
 func (j *jwk) curve() (canonical string, err error) {
 	size, ok := map[string]int{"EC P-256": 32, "EC P-384": 48, "EC P-521": 66, "OKP Ed25519": 32}[j.Type+" "+j.Curve]
-	if !ok {
+	switch {
+	case j.Curve == "secp256k1":
+		return "", errSecp256k1
+	case !ok:
 		return "", errCurve
+	case j.X == "" || j.Type == "EC" && j.Y == "":
+		return "", errNoPoint
 	}
 	canonical = fmt.Sprintf(`{"crv":"%s","kty":"%s","x":"%s"`, j.Curve, j.Type, j.X)
 	coordinates := []string{j.X}
