@@ -87,9 +87,9 @@ func (i *issuer) checkAudience(audience []string) error {
 		}
 	}
 	if len(audience) == 0 {
-		return &Error{check: CheckAudience, text: "the token names none", want: i.audience}
+		return &Error{check: CheckAudience, text: "the token names none", want: i.audience, hint: i.audienceHint(audience)}
 	}
-	return &Error{check: CheckAudience, got: audience, want: i.audience}
+	return &Error{check: CheckAudience, got: audience, want: i.audience, hint: i.audienceHint(audience)}
 }
 
 // checkJWT covers what a JWT must pass before its key is looked up.

@@ -117,6 +117,7 @@ func (c *claims) grant(p *Profile) error {
 	}
 	c.granted = true
 	t := &c.token
+	t.profile = p
 	for _, name := range p.ScopeClaims {
 		value, err := c.find(name)
 		if err == nil && value != nil {

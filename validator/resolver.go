@@ -11,6 +11,8 @@ import (
 
 	"golang.org/x/sync/singleflight"
 	"golang.org/x/time/rate"
+
+	"github.com/m2mguard/m2mguard/internal/quote"
 )
 
 // Resolver finds issuers that are known only at run time, such as the
@@ -133,7 +135,10 @@ type resolverPanic struct{ value any }
 func (p *resolverPanic) Error() string { return "the Resolver panicked" }
 
 func unknownIssuer(url string) error {
-	return &Error{check: CheckIssuer, text: "the Resolver knows no such issuer", got: []string{url}}
+	if url == "" {
+		return &Error{check: CheckIssuer, text: "the token has no iss, or an empty one", hint: issuerFix("", "")}
+	}
+	return &Error{check: CheckIssuer, text: "the Resolver knows no such issuer", got: []string{url}, hint: "Config.Resolver; iss is looked up byte for byte"}
 }
 
 func (r *resolved) remembered(url string) *issuer {
@@ -171,19 +176,25 @@ func (r *resolved) resolve(url string) (*issuer, error) {
 		r.rememberUnknown(url)
 		return nil, unknownIssuer(url)
 	case err != nil:
-		return nil, unavailable(0, fmt.Errorf("the Resolver failed for issuer %+.64q: %w", url, err))
+		return nil, resolverFailed("the Resolver failed for issuer %s: %w", quote.Value(url), err)
 	case found.URL != url:
-		return nil, unavailable(0, fmt.Errorf("the Resolver returned issuer %+.64q for %+.64q", found.URL, url))
+		return nil, resolverFailed("the Resolver returned issuer %s for %s", quote.Beside(found.URL, url), quote.Beside(url, found.URL))
 	}
 	i, err := r.compile(found)
 	if err != nil {
-		return nil, unavailable(0, fmt.Errorf("the Resolver returned a wrong configuration: %w", err))
+		return nil, resolverFailed("the Resolver returned a wrong configuration: %w", err)
 	}
 	if err := r.remember(i); err != nil {
 		i.close()
 		return nil, err
 	}
 	return i, nil
+}
+
+func resolverFailed(format string, args ...any) *Error {
+	e := unavailable(0, fmt.Errorf(format, args...))
+	e.hint = "Config.Resolver"
+	return e
 }
 
 // begin reports whether a look-up may still start.

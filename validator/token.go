@@ -8,6 +8,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/m2mguard/m2mguard/internal/quote"
 	"github.com/m2mguard/m2mguard/scopes"
 )
 
@@ -25,7 +26,8 @@ type Token struct {
 	expiry    time.Time
 	notBefore time.Time
 	issuedAt  time.Time
-	claims    []byte // the JSON object itself; never written to
+	claims    []byte   // the JSON object itself; never written to
+	profile   *Profile // that the scopes were read by; nil before that
 }
 
 // Issuer is the configured issuer that the token was proven with.
@@ -79,18 +81,12 @@ func (t *Token) Check(rule scopes.Rule) error {
 	if rule.Allows(t.scopes) {
 		return nil
 	}
-	e := &Error{check: CheckScope, text: t.String(), got: slices.AppendSeq([]string{}, t.scopes.All()), needs: rule.Needs()}
-	if e.needs == "" {
-		e.text += ", and the rule lets nobody in"
-	} else {
-		e.want = []string{e.needs}
-	}
-	return e
+	return &Error{check: CheckScope, token: t, needs: rule.Needs()}
 }
 
 // String identifies the token in a log without its claims.
 func (t *Token) String() string {
-	return fmt.Sprintf("token of client %+q from %+q", t.clientID, t.issuer)
+	return "token of client " + quote.Value(t.clientID) + " from " + quote.Value(t.issuer)
 }
 
 type contextKey struct{}

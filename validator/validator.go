@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"github.com/m2mguard/m2mguard/internal/quote"
 )
 
 // Validator verifies access tokens. It is safe for concurrent use, and made
@@ -56,7 +58,7 @@ func New(cfg Config) (*Validator, error) {
 	for _, c := range cfg.Issuers {
 		i, f := v.newIssuer(c)
 		faults = append(faults, f...)
-		if v.issuers[c.URL] != nil {
+		if v.issuers[c.URL] != nil && c.URL != "" && c.refusals == nil {
 			faults = append(faults, issuerFault(c, "URL is configured twice"))
 		}
 		v.issuers[c.URL] = i
@@ -153,6 +155,9 @@ func (v *Validator) issuerOf(ctx context.Context, url string) (*issuer, error) {
 	if v.resolved != nil {
 		return v.resolved.find(ctx, url)
 	}
+	if url == "" {
+		return nil, &Error{check: CheckIssuer, text: "the token has no iss, or an empty one", want: v.issuerURLs, hint: issuerFix("", "")}
+	}
 	return nil, &Error{check: CheckIssuer, got: []string{url}, want: v.issuerURLs}
 }
 
@@ -173,7 +178,7 @@ func (v *Validator) Ready(ctx context.Context) error {
 			wg.Go(func() {
 				if err := keys.Ready(ctx); err != nil {
 					e := unavailableBecause(ctx, err)
-					e.text = fmt.Sprintf("Issuer %q", url)
+					e.text = "Issuer " + quote.Value(url)
 					faults[n] = e
 				}
 			})
