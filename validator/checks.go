@@ -146,9 +146,8 @@ func (i *issuer) checkClient(c *claims) error {
 	if err := c.grant(&i.profile); err != nil { // App may look at scopes and roles
 		return err
 	}
-	t := c.token // a copy: what App does with it is not ours to know
-	if !i.profile.App(&t) {
-		return &Error{check: CheckApp, got: []string{t.subject, t.clientID}}
+	if !i.profile.App(new(stated).state(c.token)) { // a copy: what App does with it is not ours to know
+		return &Error{check: CheckApp, got: []string{c.token.subject, c.token.clientID}}
 	}
 	return nil
 }

@@ -102,9 +102,9 @@ type Error struct {
 	needs      string   // scopes, in challenge form
 	retryAfter time.Duration
 	cause      error
-	gaveUp     bool   // the caller's context ended: it says nothing about the token or the issuer
-	hint       string // where to mend it, if that is not what the check always says
-	token      *Token // the good token that lacks a scope
+	gaveUp     bool      // the caller's context ended: it says nothing about the token or the issuer
+	hint       string    // where to mend it, if that is not what the check always says
+	token      *contents // the good token that lacks a scope
 }
 
 // Check names the step that failed.

@@ -44,6 +44,10 @@ const (
 // which tells of its own: an adapter calls it for credentials that it does not
 // take to Verify, and for a rule that Token.Check found unmet.
 func (v *Validator) ReportRefusal(e *Error) {
+	if !v.made() {
+		slog.Default().Error("m2mguard: " + errNotMade.text) // there is no observer, and this concerns everybody
+		return
+	}
 	v.observe(Event{Kind: TokenRefused, Check: e.check, Err: e})
 }
 

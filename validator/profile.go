@@ -75,7 +75,7 @@ func RFC9068() Profile {
 
 // SubjectIsClient is a Profile.App for issuers whose tokens name the client as
 // the subject when it acts for itself (RFC 9068 §2.2).
-func SubjectIsClient(t *Token) bool { return t.subject != "" && t.subject == t.clientID }
+func SubjectIsClient(t *Token) bool { return t.Subject() != "" && t.Subject() == t.ClientID() }
 
 var (
 	plainTypes  = []string{"", "JWT", "at+jwt"}

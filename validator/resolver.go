@@ -92,7 +92,7 @@ func (i *issuer) used() {
 // It ends what was started for the issuer and waits for it, so Config.Observer
 // must not call it. Issuers in Config.Issuers stay.
 func (v *Validator) ForgetIssuer(url string) {
-	if v.resolved != nil {
+	if v.made() && v.resolved != nil {
 		v.resolved.forget(url)
 	}
 }

@@ -18,8 +18,8 @@ import (
 
 // lacks tells whose token it is, what it grants, what was wanted, and where that
 // was looked for.
-func (t *Token) lacks(needs string) string {
-	text := t.String()
+func (t *contents) lacks(needs string) string {
+	text := t.name()
 	if needs == "" {
 		return text + ", and the route's rule lets nobody in"
 	}
@@ -40,13 +40,13 @@ func (t *Token) lacks(needs string) string {
 }
 
 // has reports whether the token holds a claim, named as in a Profile.
-func (t *Token) has(name string) bool {
+func (t *contents) has(name string) bool {
 	value, err := strictjson.Find(t.claims, steps(name)...)
 	return err == nil && value != nil && !value.IsNull()
 }
 
 // scopeFix is where to mend it: at the route, at the profile, or at the issuer.
-func (t *Token) scopeFix(needs string) string {
+func (t *contents) scopeFix(needs string) string {
 	if needs == "" {
 		return "the route's rule names no scope: name one, or let every good token in with scopes.AnyToken"
 	}
@@ -79,7 +79,7 @@ func (t *Token) scopeFix(needs string) string {
 
 // pointerFix is for a name that no claim has and that reads like the path to one
 // that is there.
-func (t *Token) pointerFix(name, field string) string {
+func (t *contents) pointerFix(name, field string) string {
 	pointer := pointerFor(name)
 	if pointer == "" || t.has(name) || !t.has(pointer) {
 		return ""
@@ -102,7 +102,7 @@ var notScopes = []string{"iss", "sub", "aud", "jti", "client_id", "azp", "appid"
 
 // claimWith returns the claim outside notScopes that holds name, as a Profile
 // would name it: a string of names, or an array with it. Empty: there is none.
-func (t *Token) claimWith(name string) string {
+func (t *contents) claimWith(name string) string {
 	for d := jsontext.NewDecoder(bytes.NewReader(t.claims)); ; {
 		value, err := d.ReadToken()
 		if err != nil {

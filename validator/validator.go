@@ -16,7 +16,7 @@ import (
 )
 
 // Validator verifies access tokens. It is safe for concurrent use, and made
-// with New.
+// with New: a zero one, or nil, answers ErrUnavailable to everything.
 type Validator struct {
 	settings
 	issuers    map[string]*issuer
@@ -39,6 +39,11 @@ type Validator struct {
 	revocations  atomic.Uint64 // counts inactive answers
 	closed       atomic.Bool
 }
+
+// made reports whether v comes from New.
+func (v *Validator) made() bool { return v != nil && v.fingerprints != nil }
+
+var errNotMade = &Error{check: CheckUnavailable, text: "the Validator was not made by validator.New", retryAfter: time.Second}
 
 // New compiles cfg. It reports every fault of cfg at once, makes no request and
 // starts no goroutine: an issuer that is down does not keep a program from
@@ -165,8 +170,12 @@ func (v *Validator) issuerOf(ctx context.Context, url string) (*issuer, error) {
 // Config.Issuers can be used now, else an error that matches ErrUnavailable and
 // names the issuers.
 // It fetches them if they are not there, so calling it once at start also warms
-// the key sets up. Introspection is not asked: there is no harmless question.
+// the key sets up. Introspection is not asked, for there is no harmless question:
+// a wrong secret or endpoint shows at the first token, as an IntrospectionEvent.
 func (v *Validator) Ready(ctx context.Context) error {
+	if !v.made() {
+		return errNotMade
+	}
 	if v.closed.Load() {
 		return errClosed
 	}
@@ -192,6 +201,9 @@ func (v *Validator) Ready(ctx context.Context) error {
 // way, timers. Verify then answers ErrUnavailable. Close may be called more
 // than once, but not by Config.Observer.
 func (v *Validator) Close() {
+	if !v.made() {
+		return
+	}
 	v.closed.Store(true)
 	for _, i := range v.issuers {
 		i.close()

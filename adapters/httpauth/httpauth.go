@@ -2,6 +2,7 @@ package httpauth
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"sync"
@@ -40,11 +41,14 @@ type Middleware struct {
 }
 
 // New makes the middleware for v. A nil cfg stands for the zero Config. Like
-// http.ServeMux.Handle, New panics if it is called wrongly: with a nil v, or
-// with a realm that no challenge can hold.
+// http.ServeMux.Handle, New panics if it is called wrongly: with a nil v, one
+// that validator.New did not make, or a realm that no challenge can hold.
 func New(v *validator.Validator, cfg *Config) *Middleware {
 	if v == nil {
 		panic("httpauth: New: the validator is nil")
+	}
+	if err := v.CanVerifyFresh(); errors.Is(err, validator.ErrUnavailable) {
+		panic(fmt.Sprintf("httpauth: New: %v", err))
 	}
 	m := &Middleware{validator: v, realm: DefaultRealm}
 	if cfg != nil {
