@@ -26,8 +26,9 @@ type Config struct {
 	// ErrorHandler answers refused requests in place of the default rendering,
 	// in every adapter. The failure's header fields (challenge, Retry-After,
 	// Cache-Control) are set on w already and may be changed; the status and the
-	// body are ErrorHandler's to write, from f or with f.Respond. The protected
-	// handler does not run, whatever ErrorHandler does.
+	// body are ErrorHandler's to write, from f or with f.Respond, which leaves
+	// changed fields as they are. The protected handler does not run, whatever
+	// ErrorHandler does.
 	ErrorHandler func(w http.ResponseWriter, r *http.Request, f *Failure)
 }
 
@@ -134,7 +135,7 @@ func (rt *Route) Check(r *http.Request) (*validator.Token, *Failure) {
 // the default rendering.
 func (rt *Route) Fail(w http.ResponseWriter, r *http.Request, f *Failure) {
 	if handle := rt.middleware.errorHandler; handle != nil {
-		f.SetHeader(w.Header())
+		f.prepare(w.Header())
 		handle(w, r, f)
 		return
 	}
