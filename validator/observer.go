@@ -2,7 +2,9 @@ package validator
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"sync/atomic"
 
 	"github.com/m2mguard/m2mguard/introspection"
 	"github.com/m2mguard/m2mguard/jwks"
@@ -23,6 +25,8 @@ type Event struct {
 	Keys *jwks.Event
 	// Introspection is the detail of an event of introspection.
 	Introspection *introspection.Event
+
+	routine bool // of a key set: nothing went wrong, and nothing changed
 }
 
 // EventKind says what an Event is about.
@@ -53,7 +57,8 @@ func (v *Validator) ReportRefusal(e *Error) {
 
 // LogEvents returns an observer that writes events to l, or to slog.Default if
 // l is nil: what is about one token at level Debug, because anybody can cause it,
-// and what concerns an issuer at Info or Warn.
+// and what concerns an issuer at Info or Warn. A key set that is there for the
+// first time, and keys of it that are not for here, are no news: Debug.
 func LogEvents(l *slog.Logger) func(Event) {
 	return func(e Event) {
 		log := l
@@ -76,7 +81,10 @@ func LogEvents(l *slog.Logger) func(Event) {
 
 func logKeys(ctx context.Context, log *slog.Logger, e Event) {
 	level := slog.LevelWarn
-	if e.Keys.Kind == jwks.KeySetChanged || e.Keys.Kind == jwks.KeySkipped {
+	switch {
+	case e.routine:
+		level = slog.LevelDebug
+	case e.Keys.Kind == jwks.KeySetChanged || e.Keys.Kind == jwks.KeySkipped:
 		level = slog.LevelInfo
 	}
 	attrs := []slog.Attr{slog.String("issuer", e.Issuer)}
@@ -117,11 +125,16 @@ func withError(attrs []slog.Attr, err error) []slog.Attr {
 // onKeys passes the events of an issuer's key set on, first to a function of
 // the user's own.
 func (v *Validator) onKeys(url string, own func(jwks.Event)) func(jwks.Event) {
+	var begun atomic.Bool // a set was there, or could not be had
 	return func(e jwks.Event) {
 		if own != nil {
 			own(e)
 		}
-		v.observe(Event{Kind: KeySetEvent, Issuer: url, Err: e.Err, Keys: &e})
+		routine := errors.Is(e.Err, jwks.ErrNotForUs)
+		if e.Kind != jwks.KeySkipped {
+			routine = !begun.Swap(true) && e.Kind == jwks.KeySetChanged
+		}
+		v.observe(Event{Kind: KeySetEvent, Issuer: url, Err: e.Err, Keys: &e, routine: routine})
 	}
 }
 
