@@ -125,7 +125,7 @@ func refusal(endpoint string, res fetch.Response) *UnavailableError {
 	case s == http.StatusForbidden:
 		hint = "this resource server may not introspect: check Config.Auth and the client's rights"
 	case s == http.StatusNotFound || s == http.StatusMethodNotAllowed:
-		hint = "there is no introspection endpoint: check Config.Endpoint"
+		hint = "there is no introspection endpoint: check Config.Endpoint (Hydra has it on its admin port alone)"
 	case s == http.StatusTooManyRequests:
 		hint = "the authorization server wants fewer requests"
 	case s >= 300 && s < 400:

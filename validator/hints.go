@@ -111,35 +111,35 @@ func (i *issuer) audienceHint(audience []string) string {
 
 // unavailableFix knows why keys or answers cannot be had.
 func unavailableFix(cause error) string {
-	if cause == nil {
-		return "" // the text names the field
+	if _, asked := errors.AsType[*introspection.UnavailableError](cause); asked {
+		return fetchFix(cause, "Introspection", "Introspection.Endpoint")
 	}
-	keys := "Keys"
-	_, asked := errors.AsType[*introspection.UnavailableError](cause)
-	if _, fetched := errors.AsType[*jwks.UnavailableError](cause); asked {
-		keys = "Introspection"
-	} else if !fetched {
-		return ""
+	if _, fetched := errors.AsType[*jwks.UnavailableError](cause); fetched {
+		return fetchFix(cause, "Keys", "Keys.URL")
 	}
+	return "" // the text names the field
+}
+
+// fetchFix knows why something cannot be fetched, by a field of Issuer that says
+// how, and one below that goes without the issuer's metadata.
+func fetchFix(cause error, field, address string) string {
 	_, certificate := errors.AsType[*tls.CertificateVerificationError](cause)
 	_, name := errors.AsType[*net.DNSError](cause)
 	switch {
-	case errors.Is(cause, metadata.ErrOtherIssuer) && asked:
-		return "Issuer.URL must be what the authorization server calls itself; Introspection.Endpoint goes without its metadata"
 	case errors.Is(cause, metadata.ErrOtherIssuer):
-		return "Issuer.URL must be what tokens hold as iss; where the server is known here by another name, Keys.URL goes without its metadata"
-	case errors.Is(cause, metadata.ErrNoDocument) && asked:
-		return "Issuer.URL must be the issuer, not the address of its document or its keys; Introspection.Endpoint goes without its metadata"
+		return "Issuer.URL must be what tokens hold as iss; where the server is known here by another name, " + address + " goes without its metadata"
 	case errors.Is(cause, metadata.ErrNoDocument):
-		return "Issuer.URL must be the issuer, not the address of its document or its keys; Keys.URL goes without its metadata"
+		return "Issuer.URL must be the issuer, not the address of its document or its keys; " + address + " goes without its metadata"
+	case errors.Is(cause, metadata.ErrNoEndpoint):
+		return address + " goes without the issuer's metadata"
 	case certificate:
-		return keys + ".HTTPClient must trust the server's certificate: where TLS is inspected on the way, the root of that"
+		return field + ".HTTPClient must trust the server's certificate: where TLS is inspected on the way, the root of that"
 	case name:
-		return "the host of Issuer.URL or of Issuer." + keys + " is not known here"
+		return "the host of Issuer.URL or of Issuer." + field + " is not known here"
 	case errors.Is(cause, context.DeadlineExceeded):
-		return keys + ".RequestTimeout, if the authorization server is only slow"
+		return field + ".RequestTimeout, if the authorization server is only slow"
 	}
-	return "Issuer." + keys
+	return "Issuer." + field
 }
 
 // withoutPreamble is an error without the words by which its package says that

@@ -97,7 +97,11 @@ func logKeys(ctx context.Context, log *slog.Logger, e Event) {
 	if len(e.Keys.Added)+len(e.Keys.Removed) > 0 {
 		attrs = append(attrs, slog.Any("added", e.Keys.Added), slog.Any("removed", e.Keys.Removed))
 	}
-	log.LogAttrs(ctx, level, "m2mguard: "+e.Keys.Kind.String(), withError(attrs, e.Err)...)
+	fix := ""
+	if e.Keys.Kind != jwks.KeySkipped {
+		fix = fetchFix(e.Err, "Keys", "Keys.URL")
+	}
+	log.LogAttrs(ctx, level, "m2mguard: "+e.Keys.Kind.String(), withError(attrs, e.Err, fix)...)
 }
 
 func logIntrospection(ctx context.Context, log *slog.Logger, e Event) {
@@ -112,14 +116,19 @@ func logIntrospection(ctx context.Context, log *slog.Logger, e Event) {
 	if e.Introspection.Status != 0 {
 		attrs = append(attrs, slog.Int("status", e.Introspection.Status))
 	}
-	log.LogAttrs(ctx, level, "m2mguard: "+e.Introspection.Kind.String(), withError(attrs, e.Err)...)
+	log.LogAttrs(ctx, level, "m2mguard: "+e.Introspection.Kind.String(), withError(attrs, e.Err, unavailableFix(e.Err))...)
 }
 
-func withError(attrs []slog.Attr, err error) []slog.Attr {
+// withError adds what happened, and where to mend it.
+func withError(attrs []slog.Attr, err error, fix string) []slog.Attr {
 	if err == nil {
 		return attrs
 	}
-	return append(attrs, slog.String("error", err.Error()))
+	text := err.Error()
+	if fix != "" {
+		text += " (" + fix + ")"
+	}
+	return append(attrs, slog.String("error", text))
 }
 
 // onKeys passes the events of an issuer's key set on, first to a function of

@@ -72,6 +72,8 @@ var (
 	ErrNoDocument = errors.New("no metadata")
 	// ErrOtherIssuer: there was metadata, of an issuer that calls itself otherwise.
 	ErrOtherIssuer = errors.New("the metadata of another issuer")
+	// ErrNoEndpoint: the issuer's metadata does not name what was wanted.
+	ErrNoEndpoint = errors.New("metadata without the endpoint")
 )
 
 // mismatch is an error of a kind, in words that hold what was found.
@@ -158,7 +160,7 @@ func read(ctx context.Context, c *fetch.Client, url, issuer string, want Endpoin
 	}
 	found := want.of(doc)
 	if found == "" {
-		return "", fmt.Errorf("the document of issuer %s has no %s", quote.Value(issuer), want.name)
+		return "", mismatch{ErrNoEndpoint, "the document of issuer " + quote.Value(issuer) + " has no " + want.name}
 	}
 	return found, nil
 }
