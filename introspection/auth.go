@@ -7,6 +7,9 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"reflect"
+	"strings"
+	"unicode"
 )
 
 // ClientAuth authenticates this resource server to the introspection endpoint,
@@ -51,9 +54,33 @@ type Request struct {
 // follows. If the server is first, a request waits up to 200 ms for the vault.
 type SecretFunc func(ctx context.Context) (string, error)
 
-// Secret returns a [SecretFunc] for a secret that never changes.
+// Secret returns a [SecretFunc] for a secret that never changes. [New] refuses
+// one that is empty, as an environment variable is that nobody set, and one with
+// a control character, as a file has at its end: neither is any client's.
 func Secret(s string) SecretFunc {
+	switch {
+	case strings.TrimSpace(s) == "":
+		return emptySecret
+	case hasControl(s):
+		return secretWithControl
+	}
 	return func(context.Context) (string, error) { return s, nil }
+}
+
+func emptySecret(context.Context) (string, error) { return "", errEmptySecret }
+
+func secretWithControl(context.Context) (string, error) { return "", errSecretWithControl }
+
+var (
+	errEmptySecret       = errors.New("the client secret is empty")
+	errSecretWithControl = errors.New("the client secret holds a control character, such as the line break at the end of a file (RFC 6749 appendix A.2)")
+)
+
+func hasControl(s string) bool { return strings.ContainsFunc(s, unicode.IsControl) }
+
+// is reports whether f is one of the two functions above, which are no closures.
+func (f SecretFunc) is(other SecretFunc) bool {
+	return reflect.ValueOf(f).Pointer() == reflect.ValueOf(other).Pointer()
 }
 
 // ClientSecretBasic is client_secret_basic: HTTP Basic with client id and
@@ -90,8 +117,11 @@ func (a *clientSecret) Authenticate(ctx context.Context, req *Request) error {
 	if err != nil {
 		return fmt.Errorf("reading the client secret: %w", err)
 	}
-	if secret == "" {
-		return errors.New("the client secret is empty")
+	switch {
+	case secret == "":
+		return errEmptySecret
+	case hasControl(secret):
+		return errSecretWithControl
 	}
 	a.authenticateWith(req, secret)
 	return nil
@@ -105,8 +135,13 @@ func (a *clientSecret) authenticateWith(req *Request, secret string) {
 // faults says what is wrong with the method as it was configured.
 func (a *clientSecret) faults() (faults []error) {
 	faults = idFaults(a.id)
-	if a.secret == nil {
+	switch {
+	case a.secret == nil:
 		faults = append(faults, errors.New("introspection: Config.Auth has a nil SecretFunc"))
+	case a.secret.is(emptySecret):
+		faults = append(faults, errors.New("introspection: Config.Auth has an empty secret, wanted the one that the authorization server has for this client"))
+	case a.secret.is(secretWithControl):
+		faults = append(faults, fmt.Errorf("introspection: Config.Auth: %w", errSecretWithControl))
 	}
 	return faults
 }

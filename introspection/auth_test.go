@@ -189,8 +189,9 @@ func TestWrongSecretIsTriedOnce(t *testing.T) {
 func TestSecretThatCannotBeHad(t *testing.T) {
 	errVault := errors.New("vault sealed")
 	for name, secret := range map[string]introspection.SecretFunc{
-		"fails": func(context.Context) (string, error) { return "", errVault },
-		"empty": introspection.Secret(""),
+		"fails":  func(context.Context) (string, error) { return "", errVault },
+		"empty":  func(context.Context) (string, error) { return "", nil },
+		"a file": func(context.Context) (string, error) { return secretText + "\n", nil },
 	} {
 		t.Run(name, func(t *testing.T) {
 			u := newUpstream(always(activeBody))
@@ -246,4 +247,19 @@ func TestSecretFuncEndsWithTheRequest(t *testing.T) {
 			t.Errorf("error is %v, want the request's time-out", err)
 		}
 	})
+}
+
+// A secret that cannot be any client's is never sent, whoever asks for it.
+func TestSecretsThatAreNone(t *testing.T) {
+	for _, text := range []string{"", " ", "\n", "s3cret-s3cret\n", "s3cret\x00s3cret"} {
+		secret, err := introspection.Secret(text)(t.Context())
+		if secret != "" || err == nil || strings.Contains(err.Error(), "s3cret") {
+			t.Errorf("%q gives %q, %v", text, secret, err)
+		}
+	}
+	for _, text := range []string{"s3cret", "größe/+=&%", "a b"} {
+		if secret, err := introspection.Secret(text)(t.Context()); secret != text || err != nil {
+			t.Errorf("%q gives %q, %v", text, secret, err)
+		}
+	}
 }

@@ -50,13 +50,21 @@ func TestNewRefuses(t *testing.T) {
 		{"an issuer with a query", introspection.Config{Issuer: "https://id.example.com/a?tenant=b", Auth: good}, "has a query"},
 		{"no client id", introspection.Config{Endpoint: endpointURL, Auth: introspection.ClientSecretPost("", introspection.Secret("x"))}, "empty client id"},
 		{"no secret", introspection.Config{Endpoint: endpointURL, Auth: introspection.ClientSecretBasic("api", nil)}, "nil SecretFunc"},
+		{"an empty secret", introspection.Config{Endpoint: endpointURL, Auth: introspection.ClientSecretBasic("api", introspection.Secret(""))}, "Config.Auth has an empty secret"},
+		{"an empty secret, posted", introspection.Config{Endpoint: endpointURL, Auth: introspection.ClientSecretPost("api", introspection.Secret(""))}, "Config.Auth has an empty secret"},
+		{"a secret of a file", introspection.Config{Endpoint: endpointURL, Auth: introspection.ClientSecretPost("api", introspection.Secret("s3cret-s3cret\n"))}, "Config.Auth: the client secret holds a control character"},
+		{"a client id of a file", introspection.Config{Endpoint: endpointURL, Auth: introspection.TLSClientAuth("api\n")}, `Config.Auth has the client id "api\n"`},
 		{"plain http", introspection.Config{Endpoint: "http://id.example.com/introspect", Auth: good}, "loopback hosts alone"},
 		{"refresh-ahead of what is never kept", introspection.Config{Endpoint: endpointURL, Auth: good, CacheEntries: -1, RefreshAhead: time.Second}, "nothing is kept"},
 		{"stale of what is never kept", introspection.Config{Endpoint: endpointURL, Auth: good, PositiveLifetime: -1, StaleIfError: time.Second}, "no active answer is kept"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			if _, err := introspection.New(test.cfg); err == nil || !strings.Contains(err.Error(), test.want) {
+			_, err := introspection.New(test.cfg)
+			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Fatalf("error is %v, want one with %q", err, test.want)
+			}
+			if strings.Contains(err.Error(), "s3cret") {
+				t.Errorf("%v holds a secret", err)
 			}
 		})
 	}

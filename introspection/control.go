@@ -114,17 +114,17 @@ func (s *controls) troubledSince(event uint64) bool {
 }
 
 // active is told of an active answer.
-func (s *controls) active(f *flight, sent uint64, as credential, exp time.Time) {
+func (s *controls) active(f *flight, sent evidence, exp time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	found := false
 	for i, e := range s.well {
-		if e.as == as {
-			s.well[i].at, found = max(e.at, sent), true
+		if e.as == sent.as {
+			s.well[i].at, found = max(e.at, sent.at), true
 		}
 	}
 	if !found {
-		if s.well = append(s.well, evidence{as, sent}); len(s.well) > 4 {
+		if s.well = append(s.well, sent); len(s.well) > 4 {
 			s.well = s.well[1:]
 		}
 	}

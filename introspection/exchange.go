@@ -25,7 +25,7 @@ const (
 
 // exchange asks the endpoint about token, more than once only if it refuses
 // credentials that are being rotated.
-func (c *Client) exchange(ctx context.Context, endpoint, token string) (*Result, *failed) {
+func (c *Client) exchange(ctx context.Context, endpoint, token string) (heard, *failed) {
 	bounded, cancel := context.WithTimeout(ctx, c.cfg.RequestTimeout)
 	defer cancel()
 	req, err := c.request(bounded, endpoint, token)
@@ -34,17 +34,23 @@ func (c *Client) exchange(ctx context.Context, endpoint, token string) (*Result,
 		if f.kind == odd {
 			f.kind = unreached // it has not seen the token's text
 		}
-		return nil, f
+		return heard{}, f
 	}
 	s := c.sendAuthenticated(bounded, req)
 	r, f := c.outcome(ctx, bounded, endpoint, s)
 	if f != nil {
 		f.sentAt, f.as = s.at, c.credentialOf(s.req)
-		return nil, f
+		return heard{}, f
 	}
-	r.askedAt, r.event, r.as = s.at, s.event, c.credentialOf(s.req)
+	r.askedAt = s.at
 	c.setLifetime(r)
-	return r, nil
+	return heard{r, evidence{c.credentialOf(s.req), s.event}}, nil
+}
+
+// heard is an answer, and what it is evidence of if it is active.
+type heard struct {
+	*Result
+	evidence
 }
 
 // outcome reads what came back, or says why nothing usable did.

@@ -56,11 +56,11 @@ func (c *Client) statusFailure(endpoint string, res fetch.Response) *failed {
 	hint := ""
 	switch s := res.Status; {
 	case f.client:
-		hint = "the authorization server refused this resource server's own credentials, or this token: check Config.Auth"
+		hint = "the authorization server refused this resource server's own credentials: check Config.Auth"
 	case s == http.StatusForbidden:
 		hint = "this resource server may not introspect, or not this token: check Config.Auth and the client's rights"
 	case s == http.StatusNotFound || s == http.StatusMethodNotAllowed || s == http.StatusGone:
-		hint = "there is no introspection endpoint, or no such token: check Config.Endpoint"
+		hint = "there is no introspection endpoint, or no such token: check Config.Endpoint (Hydra has it on its admin port alone)"
 	case s == http.StatusTooManyRequests:
 		hint = "the authorization server wants fewer requests"
 	case s >= 300 && s < 400:

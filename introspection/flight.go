@@ -13,6 +13,7 @@ import (
 type flights struct {
 	mu    sync.Mutex
 	byKey map[cacheKey]*flight
+	most  int // that byKey ever held
 }
 
 // flight is one token's calls. Whoever has no demand on how fresh the answer is
@@ -102,6 +103,7 @@ func (c *Client) board(endpoint string, key cacheKey, token string, d demand) (*
 	if f == nil {
 		f = &flight{key: key, endpoint: endpoint, token: token}
 		c.flights.byKey[key] = f
+		c.flights.most = max(c.flights.most, len(c.flights.byKey))
 	}
 	for _, other := range []*call{f.plain, f.fresh, f.next} {
 		if other != nil && (!d.fresh || !other.sent || !d.now && !other.sentAt.Before(d.oldest)) {
@@ -237,6 +239,9 @@ func (fs *flights) remove(k *call) (next *call) {
 	}
 	if f.plain == nil && f.fresh == nil && f.next == nil {
 		delete(fs.byKey, f.key)
+		if len(fs.byKey) == 0 && fs.most > 256 { // a map keeps the room that a crowd took
+			fs.byKey, fs.most = make(map[cacheKey]*flight), 0
+		}
 	}
 	return next
 }

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
+
+	"github.com/m2mguard/m2mguard/internal/quote"
 )
 
 // AssertionSigner makes client assertions (RFC 7523 §2.2) for [PrivateKeyJWT]:
@@ -113,8 +116,11 @@ func (a *bearerToken) faults() []error {
 }
 
 func idFaults(id string) []error {
-	if id == "" {
+	switch {
+	case id == "":
 		return []error{errors.New("introspection: Config.Auth has an empty client id")}
+	case strings.TrimSpace(id) != id || hasControl(id):
+		return []error{fmt.Errorf("introspection: Config.Auth has the client id %s, wanted one without blanks at its ends and line breaks", quote.Value(id))}
 	}
 	return nil
 }

@@ -18,9 +18,6 @@ type Result struct {
 	askedAt time.Time
 	until   time.Time // zero: not to be served again
 	exp     time.Time // zero: the answer has none, or is inactive
-
-	event uint64     // of the controls, when it was asked for
-	as    credential // what it was asked for as
 }
 
 // Active reports whether the endpoint called the token active. The caller still
@@ -79,7 +76,9 @@ func decode(body []byte) (*Result, error) {
 		return nil
 	})
 	switch {
-	case err == errActive || err == strictjson.ErrNotObject:
+	case err == strictjson.ErrNotObject:
+		return nil, notObject(body)
+	case err == errActive:
 		return nil, err
 	case err != nil && json.Valid(body):
 		return nil, unreadable{err}
@@ -98,4 +97,12 @@ func decode(body []byte) (*Result, error) {
 	}
 	r.claims = bytes.Clone(body)
 	return r, nil
+}
+
+// notObject is strictjson.ErrNotObject, and what could be seen of the reason.
+func notObject(body []byte) error {
+	if why := strictjson.Why(body, nil); why != "" {
+		return fmt.Errorf("%w: %s", strictjson.ErrNotObject, why)
+	}
+	return strictjson.ErrNotObject
 }

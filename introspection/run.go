@@ -3,9 +3,12 @@ package introspection
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net/http"
 	"sync"
 	"time"
 
+	"github.com/m2mguard/m2mguard/internal/fetch"
 	"github.com/m2mguard/m2mguard/internal/turns"
 )
 
@@ -69,7 +72,7 @@ func (c *Client) try(ctx context.Context, k *call, turn *turns.Ticket) (*Result,
 	now := time.Now()
 	if f == nil {
 		c.answered(k, r, round, now)
-		return r, nil
+		return r.Result, nil
 	}
 	f.round = round
 	f.event, f.suspect = c.controls.failed(k.lane == c.renewals && (f.kind == refusesToken || f.kind == odd))
@@ -97,7 +100,7 @@ func (c *Client) try(ctx context.Context, k *call, turn *turns.Ticket) (*Result,
 }
 
 // answered takes an answer to the gate, the lane and the controls.
-func (c *Client) answered(k *call, r *Result, round uint64, now time.Time) {
+func (c *Client) answered(k *call, r heard, round uint64, now time.Time) {
 	c.gate.succeed(round)
 	k.lane.better(now.Sub(r.askedAt))
 	if k.lane == c.firstSights {
@@ -107,7 +110,7 @@ func (c *Client) answered(k *call, r *Result, round uint64, now time.Time) {
 		}
 	}
 	if r.active {
-		c.controls.active(k.flight, r.event, r.as, r.exp)
+		c.controls.active(k.flight, r.evidence, r.exp)
 	} else {
 		c.controls.forget(k.flight.key)
 	}
@@ -154,6 +157,9 @@ func (c *Client) refuse(k *call, f *failed) (*Result, error) {
 		return r, nil
 	}
 	err := &RefusedError{Status: f.Status, Err: f.Err}
+	if f.Status != 0 && f.Status != http.StatusOK { // what else a status may mean is not what it means here
+		err.Err = fmt.Errorf("POST %s: status %d", fetch.WithoutQuery(k.flight.endpoint), f.Status)
+	}
 	c.doubts.put(k.flight.key, err)
 	return nil, err
 }

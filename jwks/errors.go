@@ -14,6 +14,11 @@ var ErrKeyNotFound = errors.New("jwks: no such key")
 // of the token. Every such error is an [*UnavailableError].
 var ErrUnavailable = errors.New("jwks: keys unavailable")
 
+// ErrNotForUs is found in the Err of a [KeySkipped] event about a key that is
+// nobody's mistake: it is for encryption, or for an algorithm that is not in
+// [Config].Algorithms.
+var ErrNotForUs = errors.New("jwks: the key is for something else")
+
 // errClosed is what Err holds after Close.
 var errClosed = errors.New("the key set is closed")
 

@@ -8,8 +8,9 @@ const (
 	// KeySetChanged: a fetch brought keys that were not there before (Added),
 	// or left some out (Removed). A key that changed under its kid is in both.
 	KeySetChanged EventKind = iota + 1
-	// KeySkipped: a key of the set cannot be used (KeyID, Err). Reported when
-	// it first appears, not again at each refresh.
+	// KeySkipped: a key of the set cannot be used (KeyID, Err), or is not for
+	// here (ErrNotForUs). Reported when it first appears, not again at each
+	// refresh.
 	KeySkipped
 	// RefreshFailed: a fetch failed (Err). Keys that are known go on serving.
 	RefreshFailed

@@ -14,6 +14,7 @@ import (
 
 func TestLookupChoosesTheKey(t *testing.T) {
 	ed1, ec1, rsa1, ps := ed("ed"), ec("ec", elliptic.P256()), rsaKey("rsa"), rsaBits("ps", 3072).with("alg", "PS256")
+	vault := "https://example.vault.azure.net/keys/signing/0123456789abcdef0123456789abcdef" // longer than a line of a terminal
 	nameless := ec("", elliptic.P384()).with("kid", nil)
 	fixed := []key{ed1, ec1, rsa1, ps, nameless, ec("empty", elliptic.P521()).with("kid", "")}
 	cases := map[string]struct {
@@ -45,7 +46,8 @@ func TestLookupChoosesTheKey(t *testing.T) {
 		"no kid, one is not bound otherwise":  {none: true, alg: "RS256", want: "rsa"},
 		"no kid, none fits":                   {none: true, alg: "ES256", keys: []key{ed1}, want: `!no key of the set serves "ES256"`},
 		"no kid, the same key under two kids": {none: true, alg: "EdDSA", keys: []key{ed1, ed1.with("kid", "twin")}, want: "ed"},
-		"a long kid is cut in the error":      {kid: strings.Repeat("k", 10000), alg: "RS256", want: `!kid "` + strings.Repeat("k", 64) + `" is not in the set`},
+		"a kid of a key vault, whole":         {kid: vault, alg: "RS256", want: `!kid "` + vault + `" is not in the set`},
+		"a long kid keeps both ends":          {kid: strings.Repeat("k", 10000) + "-2", alg: "RS256", want: `!kkk-2" (10002 bytes) is not in the set`},
 		"control characters are quoted":       {kid: "a\nb\x00", alg: "RS256", want: `!kid "a\nb\x00" is not in the set`},
 	}
 	for name, c := range cases {

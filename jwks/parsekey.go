@@ -27,19 +27,31 @@ var (
 	errKeyType   = errors.New(`has a "kty" other than RSA, EC and OKP`)
 	errSymmetric = errors.New(`is symmetric ("kty" is "oct"): whoever can verify with it can sign`)
 	errPrivate   = errors.New("holds private key material, so it must be taken for stolen")
-	errUse       = errors.New(`has a "use" other than "sig" (RFC 7517 §4.2)`)
-	errKeyOps    = errors.New(`has "key_ops" without "verify" (RFC 7517 §4.3)`)
+	errUse       = error(notForUs(`has a "use" other than "sig" (RFC 7517 §4.2)`))
+	errKeyOps    = error(notForUs(`has "key_ops" without "verify" (RFC 7517 §4.3)`))
 	errCurve     = errors.New(`has a "crv" other than P-256, P-384, P-521 and Ed25519`)
+	errSecp256k1 = errors.New(`is for ES256K ("crv" is secp256k1), which is not supported: let the issuer sign with ES256`)
 	errPoint     = errors.New("has a point that is not on its curve")
-	errLength    = errors.New("has a coordinate of the wrong length (RFC 7518 §6.2.1.2)")
-	errBase64    = errors.New("has a value that is missing or is not strict base64url")
+	errLength    = errors.New(`has an "x" or a "y" of the wrong length: leading zero octets must be there (RFC 7518 §6.2.1.2)`)
+	errBase64    = errors.New("has a value that is not strict base64url (RFC 7515 §2)")
+	errNoRSA     = errors.New(`lacks "n" or "e" in strict base64url (RFC 7518 §6.3.1); a certificate ("x5c") does not stand in for them`)
+	errNoPoint   = errors.New(`lacks "x" or "y" in strict base64url (RFC 7518 §6.2.1); a certificate ("x5c") does not stand in for them`)
 	errModulus   = fmt.Errorf("has an RSA modulus that is even or not of %d to %d bits (RFC 7518 §3.3)", jws.MinRSABits, jws.MaxRSABits)
 	errExponent  = errors.New("has an RSA exponent that is even, below 3 or above 2³¹−1")
 	errApproved  = errors.New("has an RSA exponent below 65537 or a modulus of an odd number of bits, which GODEBUG=fips140=only does not allow (FIPS 186-5 A.1.1)")
-	errAlgorithm = errors.New(`has an "alg" that is not accepted here`)
-	errUnfit     = errors.New(`has an "alg" that its type, curve or size cannot serve, or serves none that is accepted here`)
+	errAlgorithm = error(notForUs(`has an "alg" that is not accepted here`))
+	errOther     = error(notForUs("serves no algorithm that is accepted here"))
+	errUnfit     = errors.New(`has an "alg" that its type, curve or size cannot serve`)
 	errDuplicate = errors.New("has the kid of an earlier key of the set that serves the same algorithm")
 )
+
+// notForUs is a reason that is nobody's mistake: see ErrNotForUs.
+type notForUs string
+
+func (r notForUs) Error() string { return string(r) }
+
+// Is reports whether target is [ErrNotForUs].
+func (r notForUs) Is(target error) bool { return target == ErrNotForUs }
 
 // jwk holds the members of a JSON Web Key that are read. Certificates (x5c and
 // the like) are not among them. Pointers tell absent from empty.
@@ -162,7 +174,11 @@ func (j *jwk) algorithms(public crypto.PublicKey, accepted []string) ([]string, 
 			out = append(out, alg)
 		}
 	}
-	if len(out) == 0 {
+	switch {
+	case len(out) > 0:
+	case j.Algorithm == nil:
+		return nil, errOther
+	default:
 		return nil, errUnfit
 	}
 	slices.Sort(out)
@@ -198,6 +214,9 @@ func (j *jwk) public() (crypto.PublicKey, string, error) {
 // rsa checks modulus and exponent. jwkset would cut an exponent to 64 bits.
 // Leading zero octets are let pass, as RFC 7518 §6.3.1.1 warns of them.
 func (j *jwk) rsa() (canonical string, err error) {
+	if j.N == "" || j.E == "" {
+		return "", errNoRSA
+	}
 	n, err := decode(j.N)
 	if err != nil {
 		return "", err
@@ -224,8 +243,13 @@ func (j *jwk) rsa() (canonical string, err error) {
 // curve.
 func (j *jwk) curve() (canonical string, err error) {
 	size, ok := map[string]int{"EC P-256": 32, "EC P-384": 48, "EC P-521": 66, "OKP Ed25519": 32}[j.Type+" "+j.Curve]
-	if !ok {
+	switch {
+	case j.Curve == "secp256k1":
+		return "", errSecp256k1
+	case !ok:
 		return "", errCurve
+	case j.X == "" || j.Type == "EC" && j.Y == "":
+		return "", errNoPoint
 	}
 	canonical = fmt.Sprintf(`{"crv":"%s","kty":"%s","x":"%s"`, j.Curve, j.Type, j.X)
 	coordinates := []string{j.X}

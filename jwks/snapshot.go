@@ -2,6 +2,8 @@ package jwks
 
 import (
 	"fmt"
+
+	"github.com/m2mguard/m2mguard/internal/quote"
 )
 
 // snapshot is a good key set. It is immutable, so requests share it.
@@ -55,7 +57,7 @@ func (m miss) err(kid, alg string) error {
 }
 
 // notFoundError is put into words only if somebody reads it: made-up kids come
-// in floods. The kid comes from a token: it is quoted and cut.
+// in floods. The kid comes from a token: it is quoted, and bounded in length.
 type notFoundError struct {
 	why      miss
 	kid, alg string
@@ -67,13 +69,13 @@ func (e *notFoundError) Is(target error) bool { return target == ErrKeyNotFound 
 func (e *notFoundError) Error() string {
 	switch e.why {
 	case unknownID:
-		return fmt.Sprintf("%v: kid %.64q is not in the set", ErrKeyNotFound, e.kid)
+		return fmt.Sprintf("%v: kid %s is not in the set", ErrKeyNotFound, quote.Value(e.kid))
 	case noneFits:
-		return fmt.Sprintf("%v: the token has no kid, and no key of the set serves %.16q", ErrKeyNotFound, e.alg)
+		return fmt.Sprintf("%v: the token has no kid, and no key of the set serves %s", ErrKeyNotFound, quote.Value(e.alg))
 	case wrongUse:
-		return fmt.Sprintf("%v: the key with kid %.64q does not serve %.16q", ErrKeyNotFound, e.kid, e.alg)
+		return fmt.Sprintf("%v: the key with kid %s does not serve %s", ErrKeyNotFound, quote.Value(e.kid), quote.Value(e.alg))
 	}
-	return fmt.Sprintf("%v: the token has no kid, and several keys of the set serve %.16q", ErrKeyNotFound, e.alg)
+	return fmt.Sprintf("%v: the token has no kid, and several keys of the set serve %s", ErrKeyNotFound, quote.Value(e.alg))
 }
 
 // find returns the one key for a kid, or for no kid, and an algorithm. It does

@@ -11,6 +11,7 @@ import (
 
 	"github.com/m2mguard/m2mguard/internal/fetch"
 	"github.com/m2mguard/m2mguard/internal/metadata"
+	"github.com/m2mguard/m2mguard/internal/quote"
 )
 
 // rediscoverAfter is the age at which the issuer's metadata is read again.
@@ -72,7 +73,7 @@ func (s *source) fetch(ctx context.Context, last *snapshot) (got fetched, err er
 	}
 	got.address = fetch.WithoutQuery(s.url)
 	if err := s.get(ctx, last, &got); err != nil {
-		return got, errors.Join(fmt.Errorf("key set at %s: %w", got.address, err), got.discovery)
+		return got, errors.Join(fmt.Errorf("key set at %s: %w", got.address, fetch.Cause(err)), got.discovery)
 	}
 	return got, nil
 }
@@ -103,7 +104,7 @@ func (s *source) get(ctx context.Context, last *snapshot, got *fetched) error {
 		return fmt.Errorf("status %d, wanted 200", res.Status)
 	}
 	if got.set, err = parse(res.Body, s.algorithms); err != nil {
-		return fmt.Errorf("status 200, content type %.64q: %w", res.Header.Get("Content-Type"), err)
+		return fmt.Errorf("status 200, content type %s: %w", quote.Value(res.Header.Get("Content-Type")), err)
 	}
 	s.tag = entityTag{url: s.url, value: res.Header.Get("ETag")}
 	return nil

@@ -8,6 +8,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/m2mguard/m2mguard/internal/strictjson"
 )
 
 // errNotSet is what a text is that holds no set.
@@ -33,9 +35,6 @@ const maxNesting = 9000
 // different sets. Doubled names, bad UTF-8 and depth within a key are that key's
 // own faults, and parseKey's to judge.
 func split(text []byte) ([]element, error) {
-	if bytes.HasPrefix(text, []byte("\xef\xbb\xbf")) {
-		return nil, fmt.Errorf("%w: it begins with a byte order mark (RFC 8259 §8.1)", errNotSet)
-	}
 	keys, rest, matched := cut(text)
 	if !matched {
 		keys, rest = nil, text // and the decoder says what is wrong
@@ -44,23 +43,23 @@ func split(text []byte) ([]element, error) {
 		Keys []jsontext.Value `json:"keys"`
 	}
 	if err := json.Unmarshal(rest, &doc); err != nil {
-		return nil, notSet(err, 0)
+		return nil, notSet(text, err, 0)
 	}
 	if doc.Keys == nil || len(doc.Keys) != len(keys) {
 		return nil, errNotSet
 	}
 	for _, k := range keys {
 		if _, err := jsontext.AppendFormat(nil, k.text, tolerant...); err != nil && k.depth < maxNesting {
-			return nil, notSet(err, k.at)
+			return nil, notSet(text, err, k.at)
 		}
 	}
 	return keys, nil
 }
 
 // notSet says what is wrong in a part of the set that begins at offset.
-func notSet(err error, offset int) error {
-	if e, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
-		return fmt.Errorf("%w: %w, at offset %d", errNotSet, e.Err, int64(offset)+e.ByteOffset)
+func notSet(text []byte, err error, offset int) error {
+	if why := strictjson.WhyAt(text, err, offset); why != "" {
+		return fmt.Errorf("%w: %s", errNotSet, why)
 	}
 	return errNotSet
 }

@@ -16,8 +16,8 @@ import (
 // it. It is a fact, not a decision: whether the proof still holds is asked anew
 // at every hit.
 type proof struct {
-	id    fingerprint
-	token Token // given out by reference, so it never changes
+	id fingerprint
+	stated
 	// notBefore and notAfter are nbf and exp with the clock skew applied; the
 	// zero time means no bound.
 	notBefore, notAfter time.Time
@@ -56,7 +56,7 @@ func (p *proof) lands(now time.Time) bool {
 // size is about how many bytes what the token says takes, and no less.
 func (p *proof) size() int {
 	const header = 16 // of a string, of which a list has one for each name
-	t := &p.token
+	t := &p.said
 	n := cap(t.claims) + header*(cap(t.audience)+cap(t.roles)+t.scopes.Len())
 	if bytes.IndexByte(t.claims, '\\') >= 0 {
 		n += len(t.claims) / 2 // strings with escapes are copies, at most half as long

@@ -87,9 +87,9 @@ func (i *issuer) checkAudience(audience []string) error {
 		}
 	}
 	if len(audience) == 0 {
-		return &Error{check: CheckAudience, text: "the token names none", want: i.audience}
+		return &Error{check: CheckAudience, text: "the token names none", want: i.audience, hint: i.audienceHint(audience)}
 	}
-	return &Error{check: CheckAudience, got: audience, want: i.audience}
+	return &Error{check: CheckAudience, got: audience, want: i.audience, hint: i.audienceHint(audience)}
 }
 
 // checkJWT covers what a JWT must pass before its key is looked up.
@@ -146,9 +146,8 @@ func (i *issuer) checkClient(c *claims) error {
 	if err := c.grant(&i.profile); err != nil { // App may look at scopes and roles
 		return err
 	}
-	t := c.token // a copy: what App does with it is not ours to know
-	if !i.profile.App(&t) {
-		return &Error{check: CheckApp, got: []string{t.subject, t.clientID}}
+	if !i.profile.App(new(stated).state(c.token)) { // a copy: what App does with it is not ours to know
+		return &Error{check: CheckApp, got: []string{c.token.subject, c.token.clientID}}
 	}
 	return nil
 }

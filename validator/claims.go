@@ -8,7 +8,7 @@ import (
 // claims are the members of a JWT payload, or of an introspection answer, read
 // once. Nothing in them is proven yet.
 type claims struct {
-	token     Token            // by value: a refused token never reaches the heap
+	token     contents         // by value: a refused token never reaches the heap
 	scope     strictjson.Value // scope, scp and roles as they stand
 	scp       strictjson.Value
 	roles     strictjson.Value
@@ -117,6 +117,7 @@ func (c *claims) grant(p *Profile) error {
 	}
 	c.granted = true
 	t := &c.token
+	t.profile = p
 	for _, name := range p.ScopeClaims {
 		value, err := c.find(name)
 		if err == nil && value != nil {

@@ -5,10 +5,8 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
-	"strings"
 	"time"
 
-	"github.com/m2mguard/m2mguard/internal/jws"
 	"github.com/m2mguard/m2mguard/introspection"
 	"github.com/m2mguard/m2mguard/jwks"
 )
@@ -165,7 +163,15 @@ type Issuer struct {
 	// issuer's URL and endpoints. What is lost: whoever is on the path can
 	// supply keys, read credentials, and so make any token good.
 	DangerouslyAllowHTTP bool
+
+	refusals []string // see Refuse
 }
+
+// Refuse makes New refuse i for this reason, whatever is changed in i afterwards.
+// It is for functions that return an Issuer and no error, such as those of
+// package providers. The reason is a sentence that names the function, what was
+// wrong and what was wanted.
+func (i *Issuer) Refuse(reason string) { i.refusals = append(slices.Clip(i.refusals), reason) }
 
 // defaultAlgorithms are what issuers use by default; the others cost more or
 // need asking for.
@@ -236,86 +242,4 @@ func orDefault[T int | time.Duration](value, byDefault T) T {
 		return byDefault
 	}
 	return max(value, 0)
-}
-
-// settleIssuer fills in the defaults of one issuer and reports its faults.
-func settleIssuer(c Issuer) (*issuer, []error) {
-	var faults []error
-	fault := func(format string, args ...any) {
-		faults = append(faults, issuerFault(c, format, args...))
-	}
-	i := &issuer{
-		url:               c.URL,
-		audience:          slices.Clone(c.Audience),
-		missingAudienceOK: c.DangerouslyAcceptMissingAudience,
-		clients:           slices.Clone(c.Clients),
-		appOnly:           c.AppOnly,
-		profile:           c.Profile.settled(),
-	}
-	if c.URL == "" {
-		fault("URL is empty, wanted the issuer identifier such as %q", "https://id.example.com")
-	}
-	for _, problem := range c.Profile.faults() {
-		fault("Profile.%s", problem)
-	}
-	if c.Profile.NoAudience && len(c.Clients) == 0 {
-		fault("Clients is empty, wanted at least one client id: the profile says that tokens name no audience, so only the client proves that one is meant for this API")
-	}
-	if len(c.Audience) == 0 && !c.DangerouslyAcceptMissingAudience && !c.Profile.NoAudience {
-		fault("Audience is empty, wanted the name of this API as the issuer writes it into aud")
-	}
-	if slices.Contains(c.Audience, "") {
-		fault("Audience holds an empty name")
-	}
-	if c.SignedAnswersFor != "" && c.Introspection == nil {
-		fault("SignedAnswersFor is set without Introspection")
-	}
-	if c.Clients != nil && len(c.Clients) == 0 || slices.Contains(c.Clients, "") {
-		fault("Clients is empty or holds an empty id, wanted nil for every client, or client ids")
-	}
-	if c.AppOnly && c.Profile.App == nil {
-		fault("AppOnly is set, but nothing in this issuer's tokens tells a client from a user: wanted a Profile with App, such as RFC9068()")
-	}
-	names := c.Algorithms
-	if names == nil {
-		names = defaultAlgorithms
-	} else if len(names) == 0 {
-		fault("Algorithms is empty, wanted nil for the default or at least one of %v", jws.Algorithms())
-	}
-	for _, name := range names {
-		canonical := jws.Canonical(name)
-		if !jws.Supported(canonical) {
-			fault("Algorithms holds %q, wanted some of %v: signatures are asymmetric here", name, jws.Algorithms())
-			continue
-		}
-		i.algorithms = append(i.algorithms, canonical)
-	}
-	return i, faults
-}
-
-// issuerFault names the issuer whose configuration is wrong, without what its
-// URL should not hold.
-func issuerFault(c Issuer, format string, args ...any) error {
-	return fmt.Errorf("validator: Issuer %q: "+format, append([]any{withoutUser(c.URL)}, args...)...)
-}
-
-// withoutUser cuts off user information, which may be a password.
-func withoutUser(url string) string {
-	if at := strings.LastIndexByte(url, '@'); at >= 0 {
-		return "…" + url[at:]
-	}
-	return url
-}
-
-// issuerFaults names the field that each fault of a nested configuration is in.
-func issuerFaults(c Issuer, field string, err error) []error {
-	joined, ok := err.(interface{ Unwrap() []error })
-	if !ok {
-		return []error{issuerFault(c, field+": %w", err)}
-	}
-	var faults []error
-	for _, inner := range joined.Unwrap() {
-		faults = append(faults, issuerFaults(c, field, inner)...)
-	}
-	return faults
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/m2mguard/m2mguard/internal/quote"
 )
 
 // The sentinels that errors.Is tells apart. Every error of Verify matches
@@ -70,7 +72,7 @@ type facts struct {
 }
 
 var checks = map[Check]facts{
-	CheckMissing:     {ErrMissingToken, "No access token was sent.", "send it as: Authorization: Bearer <token>"},
+	CheckMissing:     {ErrMissingToken, "No access token was sent.", "send it as: Authorization: Bearer <token>; a client that does is behind a proxy that takes it off"},
 	CheckRequest:     {ErrInvalidRequest, "The request must carry exactly one well-formed bearer token, in the Authorization header.", "send one Authorization header with one token"},
 	CheckSize:        {ErrInvalidToken, "The access token is too large.", "Config.MaxTokenBytes"},
 	CheckShape:       {ErrInvalidToken, "The access token is not of a kind that this API accepts.", "Issuer.Keys proves JWTs, Issuer.Introspection proves any token"},
@@ -93,19 +95,21 @@ var checks = map[Check]facts{
 	CheckActive:      {ErrInvalidToken, "The access token is not active.", "it was revoked, has expired, or the authorization server does not show it to this API's client"},
 	CheckScope:       {ErrInsufficientScope, "The access token lacks a scope that this request needs.", "the client should ask its authorization server for the scope"},
 	CheckShare:       {ErrThrottled, "Too many access tokens of this caller wait to be checked.", "httpauth.Config.Source tells callers apart; Config.VerifyWait, and introspection's MaxConcurrent, MaxPerSecond, MaxWaiting and MaxWait say how many wait, and for how long"},
-	CheckUnavailable: {ErrUnavailable, "The access token cannot be checked right now.", "the authorization server, and the wrapped error"},
+	CheckUnavailable: {ErrUnavailable, "The access token cannot be checked right now.", "Issuer.Keys, Issuer.Introspection"},
 }
 
 // Error is why a token was refused. It is immutable.
 type Error struct {
 	check      Check
 	text       string   // what was found, in words
-	got        []string // values from the token, quoted and shortened when printed
+	got        []string // values from the token, quoted and bounded when printed
 	want       []string // values from the configuration
 	needs      string   // scopes, in challenge form
 	retryAfter time.Duration
 	cause      error
-	gaveUp     bool // the caller's context ended: it says nothing about the token or the issuer
+	gaveUp     bool      // the caller's context ended: it says nothing about the token or the issuer
+	hint       string    // where to mend it, if that is not what the check always says
+	token      *contents // the good token that lacks a scope
 }
 
 // Check names the step that failed.
@@ -141,44 +145,30 @@ func (e *Error) Is(target error) bool { return target == checks[e.check].kind }
 func (e *Error) Unwrap() error { return e.cause }
 
 // Error is for logs: the code, the check, what was found, what was wanted and
-// where to mend it. Values from the token are quoted and shortened; the token
-// itself is never in it.
+// where to mend it. Values are quoted, bounded in length, and never cut where
+// they differ; the token itself is never in it.
 func (e *Error) Error() string {
-	f := checks[e.check]
 	var b strings.Builder
-	fmt.Fprintf(&b, "validator: %v: %s", f.kind, e.check)
+	fmt.Fprintf(&b, "validator: %v: %s", checks[e.check].kind, e.check)
 	if e.text != "" {
 		b.WriteString(": " + e.text)
 	}
-	if e.got != nil {
-		b.WriteString(": got " + quoteAll(e.got))
+	switch {
+	case e.token != nil:
+		b.WriteString(": " + e.token.lacks(e.needs))
+	case e.got != nil:
+		b.WriteString(": got " + quote.List(e.got, e.want))
 	}
 	if e.want != nil {
-		b.WriteString(", wanted " + quoteAll(e.want))
+		b.WriteString(", wanted " + quote.List(e.want, e.got))
 	}
 	if e.cause != nil {
-		fmt.Fprintf(&b, ": %v", e.cause)
+		fmt.Fprintf(&b, ": %v", withoutPreamble(e.cause))
 	}
-	b.WriteString(" (" + f.fix + ")")
+	if fix := e.fix(); fix != "" {
+		b.WriteString(" (" + fix + ")")
+	}
 	return b.String()
-}
-
-// quoteAll quotes at most four values of at most 64 bytes each.
-func quoteAll(values []string) string {
-	const most, longest = 4, 64
-	quoted := make([]string, 0, most+1)
-	for i, v := range values {
-		if i == most {
-			quoted = append(quoted, fmt.Sprintf("%d more", len(values)-most))
-			break
-		}
-		if len(v) > longest {
-			quoted = append(quoted, fmt.Sprintf("%+q…", v[:longest]))
-			continue
-		}
-		quoted = append(quoted, fmt.Sprintf("%+q", v))
-	}
-	return "[" + strings.Join(quoted, ", ") + "]"
 }
 
 // NewError makes the error of a check that is made outside this package: an

@@ -1,6 +1,7 @@
 package validator
 
 import (
+	"cmp"
 	"context"
 	"sync"
 	"sync/atomic"
@@ -75,31 +76,41 @@ func (v *Validator) verifySignature(ctx context.Context, i *issuer, t *jwt, key 
 	return nil
 }
 
+// nowhere stands for an address that New has refused already, so that what else
+// is wrong is told, and this once.
+const nowhere = "https://issuer.invalid"
+
 // newIssuer compiles c and reports its faults.
 func (v *Validator) newIssuer(c Issuer) (*issuer, []error) {
 	i, faults := settleIssuer(c)
 	i.slots = newSlots(v.verifySlots, v.verifyWait)
+	from := c.URL
+	if c.refusals != nil || cmp.Or(checkIdentifier(c.URL), c.discovery().check(c.URL)) != "" {
+		from = nowhere
+	}
 	var err error
 	if c.Keys != nil || c.Introspection == nil {
-		if i.keys, err = v.newKeys(c, i.algorithms); err != nil {
+		if i.keys, err = v.newKeys(c, from, i.algorithms); err != nil {
 			faults = append(faults, issuerFaults(c, "Keys", err)...)
 		}
 	}
 	if c.Introspection != nil {
-		if i.introspection, err = v.newIntrospection(c, i); err != nil {
+		if i.introspection, err = v.newIntrospection(c, from, i); err != nil {
 			faults = append(faults, issuerFaults(c, "Introspection", err)...)
 		}
 	}
 	return i, faults
 }
 
-func (v *Validator) newKeys(c Issuer, algorithms []string) (*jwks.KeySet, error) {
+// newKeys makes the key set, discovered from an issuer unless c.Keys says where
+// it is.
+func (v *Validator) newKeys(c Issuer, from string, algorithms []string) (*jwks.KeySet, error) {
 	var cfg jwks.Config
 	if c.Keys != nil {
 		cfg = *c.Keys
 	}
 	if cfg.Issuer == "" && cfg.URL == "" && cfg.Set == nil {
-		cfg.Issuer = c.URL
+		cfg.Issuer = from
 	}
 	if cfg.Algorithms == nil {
 		cfg.Algorithms = algorithms
@@ -109,7 +120,7 @@ func (v *Validator) newKeys(c Issuer, algorithms []string) (*jwks.KeySet, error)
 	return jwks.New(cfg)
 }
 
-func (v *Validator) newIntrospection(c Issuer, i *issuer) (*introspection.Client, error) {
+func (v *Validator) newIntrospection(c Issuer, from string, i *issuer) (*introspection.Client, error) {
 	cfg := *c.Introspection
 	i.refreshAhead = cfg.RefreshAhead
 	if c.SignedAnswersFor != "" {
@@ -117,7 +128,7 @@ func (v *Validator) newIntrospection(c Issuer, i *issuer) (*introspection.Client
 		if keys == nil {
 			var err error
 			c.Keys = &jwks.Config{HTTPClient: cfg.HTTPClient}
-			if keys, err = v.newKeys(c, i.algorithms); err != nil {
+			if keys, err = v.newKeys(c, from, i.algorithms); err != nil {
 				return nil, err
 			}
 			i.answerKeys = keys
@@ -125,7 +136,7 @@ func (v *Validator) newIntrospection(c Issuer, i *issuer) (*introspection.Client
 		cfg.Answers = &answerVerifier{issuer: c.URL, clientID: c.SignedAnswersFor, algorithms: i.algorithms, keys: keys, now: v.now, skew: v.skew}
 	}
 	if cfg.Issuer == "" && cfg.Endpoint == "" {
-		cfg.Issuer = c.URL
+		cfg.Issuer = from
 	}
 	if cfg.Now == nil {
 		cfg.Now = v.now

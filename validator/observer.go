@@ -2,7 +2,9 @@ package validator
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"sync/atomic"
 
 	"github.com/m2mguard/m2mguard/introspection"
 	"github.com/m2mguard/m2mguard/jwks"
@@ -23,6 +25,8 @@ type Event struct {
 	Keys *jwks.Event
 	// Introspection is the detail of an event of introspection.
 	Introspection *introspection.Event
+
+	routine bool // of a key set: nothing went wrong, and nothing changed
 }
 
 // EventKind says what an Event is about.
@@ -44,12 +48,17 @@ const (
 // which tells of its own: an adapter calls it for credentials that it does not
 // take to Verify, and for a rule that Token.Check found unmet.
 func (v *Validator) ReportRefusal(e *Error) {
+	if !v.made() {
+		slog.Default().Error("m2mguard: " + errNotMade.text) // there is no observer, and this concerns everybody
+		return
+	}
 	v.observe(Event{Kind: TokenRefused, Check: e.check, Err: e})
 }
 
 // LogEvents returns an observer that writes events to l, or to slog.Default if
 // l is nil: what is about one token at level Debug, because anybody can cause it,
-// and what concerns an issuer at Info or Warn.
+// and what concerns an issuer at Info or Warn. A key set that is there for the
+// first time, and keys of it that are not for here, are no news: Debug.
 func LogEvents(l *slog.Logger) func(Event) {
 	return func(e Event) {
 		log := l
@@ -72,7 +81,10 @@ func LogEvents(l *slog.Logger) func(Event) {
 
 func logKeys(ctx context.Context, log *slog.Logger, e Event) {
 	level := slog.LevelWarn
-	if e.Keys.Kind == jwks.KeySetChanged || e.Keys.Kind == jwks.KeySkipped {
+	switch {
+	case e.routine:
+		level = slog.LevelDebug
+	case e.Keys.Kind == jwks.KeySetChanged || e.Keys.Kind == jwks.KeySkipped:
 		level = slog.LevelInfo
 	}
 	attrs := []slog.Attr{slog.String("issuer", e.Issuer)}
@@ -85,7 +97,11 @@ func logKeys(ctx context.Context, log *slog.Logger, e Event) {
 	if len(e.Keys.Added)+len(e.Keys.Removed) > 0 {
 		attrs = append(attrs, slog.Any("added", e.Keys.Added), slog.Any("removed", e.Keys.Removed))
 	}
-	log.LogAttrs(ctx, level, "m2mguard: "+e.Keys.Kind.String(), withError(attrs, e.Err)...)
+	fix := ""
+	if e.Keys.Kind != jwks.KeySkipped {
+		fix = fetchFix(e.Err, "Keys", "Keys.URL")
+	}
+	log.LogAttrs(ctx, level, "m2mguard: "+e.Keys.Kind.String(), withError(attrs, e.Err, fix)...)
 }
 
 func logIntrospection(ctx context.Context, log *slog.Logger, e Event) {
@@ -100,24 +116,34 @@ func logIntrospection(ctx context.Context, log *slog.Logger, e Event) {
 	if e.Introspection.Status != 0 {
 		attrs = append(attrs, slog.Int("status", e.Introspection.Status))
 	}
-	log.LogAttrs(ctx, level, "m2mguard: "+e.Introspection.Kind.String(), withError(attrs, e.Err)...)
+	log.LogAttrs(ctx, level, "m2mguard: "+e.Introspection.Kind.String(), withError(attrs, e.Err, unavailableFix(e.Err))...)
 }
 
-func withError(attrs []slog.Attr, err error) []slog.Attr {
+// withError adds what happened, and where to mend it.
+func withError(attrs []slog.Attr, err error, fix string) []slog.Attr {
 	if err == nil {
 		return attrs
 	}
-	return append(attrs, slog.String("error", err.Error()))
+	text := err.Error()
+	if fix != "" {
+		text += " (" + fix + ")"
+	}
+	return append(attrs, slog.String("error", text))
 }
 
 // onKeys passes the events of an issuer's key set on, first to a function of
 // the user's own.
 func (v *Validator) onKeys(url string, own func(jwks.Event)) func(jwks.Event) {
+	var begun atomic.Bool // a set was there, or could not be had
 	return func(e jwks.Event) {
 		if own != nil {
 			own(e)
 		}
-		v.observe(Event{Kind: KeySetEvent, Issuer: url, Err: e.Err, Keys: &e})
+		routine := errors.Is(e.Err, jwks.ErrNotForUs)
+		if e.Kind != jwks.KeySkipped {
+			routine = !begun.Swap(true) && e.Kind == jwks.KeySetChanged
+		}
+		v.observe(Event{Kind: KeySetEvent, Issuer: url, Err: e.Err, Keys: &e, routine: routine})
 	}
 }
 

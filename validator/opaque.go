@@ -120,7 +120,7 @@ func (v *Validator) confirm(ctx context.Context, p *proof, raw string, a asked) 
 		return err
 	}
 	if len(c.token.audience) == 0 {
-		c.token.audience = p.token.audience
+		c.token.audience = p.said.audience
 	}
 	if iss := c.token.issuer; iss != "" && iss != i.url {
 		return &Error{check: CheckIssuer, got: []string{iss}, want: []string{i.url}}
@@ -134,6 +134,9 @@ func (v *Validator) confirm(ctx context.Context, p *proof, raw string, a asked) 
 // CanVerifyFresh returns nil if VerifyFresh can be asked of every configured
 // issuer, or an error that names those without Introspection.
 func (v *Validator) CanVerifyFresh() error {
+	if !v.made() {
+		return errNotMade
+	}
 	var faults []error
 	for _, url := range v.issuerURLs {
 		if v.issuers[url].introspection == nil {

@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/m2mguard/m2mguard/internal/strictjson"
 )
 
 // Profile says how an issuer writes its access tokens, as far as that differs
@@ -73,7 +75,7 @@ func RFC9068() Profile {
 
 // SubjectIsClient is a Profile.App for issuers whose tokens name the client as
 // the subject when it acts for itself (RFC 9068 §2.2).
-func SubjectIsClient(t *Token) bool { return t.subject != "" && t.subject == t.clientID }
+func SubjectIsClient(t *Token) bool { return t.Subject() != "" && t.Subject() == t.ClientID() }
 
 var (
 	plainTypes  = []string{"", "JWT", "at+jwt"}
@@ -142,7 +144,7 @@ func (p *Profile) acceptsType(typ string, present bool) bool {
 func (p *Profile) check(c *claims, match map[string]string, require []string) error {
 	for _, name := range require {
 		if value, err := c.find(name); err != nil || value == nil || value.IsNull() {
-			return &Error{check: CheckClaims, text: "a required claim is missing", want: []string{name}}
+			return &Error{check: CheckClaims, text: "a required claim is missing", want: []string{name}, hint: c.token.pointerFix(name, "Profile.Require")}
 		}
 	}
 	if len(match) == 0 {
@@ -150,11 +152,23 @@ func (p *Profile) check(c *claims, match map[string]string, require []string) er
 	}
 	for _, name := range slices.Sorted(maps.Keys(match)) {
 		value, err := c.find(name)
-		if err != nil || value == nil || !value.Is(match[name]) {
-			return &Error{check: CheckClaims, text: "claim " + name + " has another value", want: []string{match[name]}}
+		switch {
+		case err != nil || value == nil:
+			return &Error{check: CheckClaims, text: "claim " + name + " is missing", want: []string{match[name]}, hint: c.token.pointerFix(name, "Profile.Match or Profile.MatchAnswer")}
+		case !value.Is(match[name]):
+			return &Error{check: CheckClaims, text: "claim " + name + " has another value", got: []string{said(value)}, want: []string{match[name]}}
 		}
 	}
 	return nil
+}
+
+// said is a claim's value as an error shows it: a string by what it holds, all
+// else by its JSON.
+func said(value strictjson.Value) string {
+	if text, err := value.String(); err == nil {
+		return text
+	}
+	return string(value)
 }
 
 // asciiEqualFold compares without regard to the case of ASCII letters; unlike

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/m2mguard/m2mguard/internal/quote"
 	"github.com/m2mguard/m2mguard/internal/turns"
 )
 
@@ -100,7 +101,7 @@ func (i *issuer) used() {
 // It ends what was started for the issuer and waits for it, so Config.Observer
 // must not call it. Issuers in Config.Issuers stay.
 func (v *Validator) ForgetIssuer(url string) {
-	if v.resolved != nil {
+	if v.made() && v.resolved != nil {
 		v.resolved.forget(url)
 	}
 }
@@ -133,7 +134,10 @@ func (r *resolved) find(ctx context.Context, url, source string) (*issuer, error
 }
 
 func unknownIssuer(url string) error {
-	return &Error{check: CheckIssuer, text: "the Resolver knows no such issuer", got: []string{url}}
+	if url == "" {
+		return &Error{check: CheckIssuer, text: "the token has no iss, or an empty one", hint: issuerFix("", "")}
+	}
+	return &Error{check: CheckIssuer, text: "the Resolver knows no such issuer", got: []string{url}, hint: "Config.Resolver; iss is looked up byte for byte"}
 }
 
 func (r *resolved) remembered(url string) *issuer {
@@ -167,20 +171,26 @@ func (r *resolved) resolve(url string) (*issuer, error) {
 		if _, panicked := err.(*resolverPanic); panicked {
 			return nil, err
 		}
-		return nil, unavailable(0, fmt.Errorf("the Resolver failed for issuer %+.64q: %w", url, err))
+		return nil, resolverFailed("the Resolver failed for issuer %s: %w", quote.Value(url), err)
 	case found.URL != url:
-		return nil, unavailable(0, fmt.Errorf("the Resolver returned issuer %+.64q for %+.64q", found.URL, url))
+		return nil, resolverFailed("the Resolver returned issuer %s for %s", quote.Beside(found.URL, url), quote.Beside(url, found.URL))
 	}
 	r.pace.Good(time.Now())
 	i, err := r.compile(found)
 	if err != nil {
-		return nil, unavailable(0, fmt.Errorf("the Resolver returned a wrong configuration: %w", err))
+		return nil, resolverFailed("the Resolver returned a wrong configuration: %w", err)
 	}
 	if err := r.remember(i); err != nil {
 		i.close()
 		return nil, err
 	}
 	return i, nil
+}
+
+func resolverFailed(format string, args ...any) *Error {
+	e := unavailable(0, fmt.Errorf(format, args...))
+	e.hint = "Config.Resolver"
+	return e
 }
 
 // call asks the Resolver and waits no longer than ctx, whatever it does.

@@ -2,6 +2,7 @@ package validator
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -12,8 +13,17 @@ import (
 )
 
 // Token is what a verified access token says. It is immutable, and many
-// requests share one.
+// requests share one. Printed or logged it names issuer and client, and its
+// claims in no form. There is no token in a nil *Token: whoever reads from one
+// gets a panic that says so.
 type Token struct {
+	// Two references, because fmt follows one: where it looks at fields by itself,
+	// as in a struct of the user's that hides a Token, it finds an address.
+	said **contents
+}
+
+// contents are what a token says.
+type contents struct {
 	issuer    string
 	subject   string
 	clientID  string
@@ -25,72 +35,97 @@ type Token struct {
 	expiry    time.Time
 	notBefore time.Time
 	issuedAt  time.Time
-	claims    []byte // the JSON object itself; never written to
+	claims    []byte   // the JSON object itself; never written to
+	profile   *Profile // that the scopes were read by; nil before that
 }
 
 // Issuer is the configured issuer that the token was proven with.
-func (t *Token) Issuer() string { return t.issuer }
+func (t *Token) Issuer() string { return t.there().issuer }
 
 // Subject is the sub claim. In the client-credentials flow it stands for the
 // client (RFC 9068 §2.2). It is empty if the issuer sends none.
-func (t *Token) Subject() string { return t.subject }
+func (t *Token) Subject() string { return t.there().subject }
 
 // ClientID is the client that the token was issued to: client_id (RFC 9068
 // §2.2), or its older names azp, appid and cid. It is empty if the issuer sends
 // none of them.
-func (t *Token) ClientID() string { return t.clientID }
+func (t *Token) ClientID() string { return t.there().clientID }
 
 // ID is the jti claim, or empty.
-func (t *Token) ID() string { return t.id }
+func (t *Token) ID() string { return t.there().id }
 
 // Audience is a copy of the aud claim.
-func (t *Token) Audience() []string { return slices.Clone(t.audience) }
+func (t *Token) Audience() []string { return slices.Clone(t.there().audience) }
 
 // Scopes is what the token grants.
-func (t *Token) Scopes() scopes.Set { return t.scopes }
+func (t *Token) Scopes() scopes.Set { return t.there().scopes }
 
 // Roles is a copy of the roles that the token holds, in the order in which the
 // profile's claims name them. A route asks for scopes; where an issuer grants by
 // roles (Entra ID's app roles), its profile counts them as scopes, too.
-func (t *Token) Roles() []string { return slices.Clone(t.roles) }
+func (t *Token) Roles() []string { return slices.Clone(t.there().roles) }
 
 // Tenant is the customer or directory that the token belongs to, where the
 // issuer's profile knows such a claim; else it is empty.
-func (t *Token) Tenant() string { return t.tenant }
+func (t *Token) Tenant() string { return t.there().tenant }
 
 // Expiry is the exp claim; zero if an introspection answer holds none.
-func (t *Token) Expiry() time.Time { return t.expiry }
+func (t *Token) Expiry() time.Time { return t.there().expiry }
 
 // IssuedAt is the iat claim, or zero. It decides nothing.
-func (t *Token) IssuedAt() time.Time { return t.issuedAt }
+func (t *Token) IssuedAt() time.Time { return t.there().issuedAt }
 
 // Claims decodes the token's claims, or the members of the introspection
 // answer, into dst, a pointer as for encoding/json. Names match exactly.
 func (t *Token) Claims(dst any) error {
-	if err := json.Unmarshal(t.claims, dst); err != nil {
+	if t.none() {
+		return errors.New("validator: " + noToken)
+	}
+	if err := json.Unmarshal(t.there().claims, dst); err != nil {
 		return fmt.Errorf("validator: the claims do not fit %T: %w", dst, err)
 	}
 	return nil
 }
 
 // Check is for decisions inside a handler: it returns nil if the token's scopes
-// satisfy rule, or an *Error that matches ErrInsufficientScope.
+// satisfy rule, or an *Error that matches ErrInsufficientScope. Of a nil Token it
+// matches ErrMissingToken.
 func (t *Token) Check(rule scopes.Rule) error {
-	if rule.Allows(t.scopes) {
+	if t.none() {
+		return refuse(CheckMissing, noToken)
+	}
+	if rule.Allows(t.there().scopes) {
 		return nil
 	}
-	e := &Error{check: CheckScope, text: t.String(), got: slices.AppendSeq([]string{}, t.scopes.All()), needs: rule.Needs()}
-	if e.needs == "" {
-		e.text += ", and the rule lets nobody in"
-	} else {
-		e.want = []string{e.needs}
-	}
-	return e
+	return &Error{check: CheckScope, token: t.there(), needs: rule.Needs()}
 }
 
-// String identifies the token in a log without its claims.
-func (t *Token) String() string {
-	return fmt.Sprintf("token of client %+q from %+q", t.clientID, t.issuer)
+// noToken is for handlers that read a token where none was put.
+const noToken = "there is no token here: the handler is not behind Require, or looked in a context that is not the request's (in Gin, use ginauth.Token)"
+
+func (t *Token) none() bool { return t == nil || t.said == nil }
+
+// there is what t says, or a panic in words.
+func (t *Token) there() *contents {
+	if t.none() {
+		panic("validator: " + noToken)
+	}
+	return *t.said
+}
+
+// stated is contents and the Token that hands them out.
+type stated struct {
+	said  contents // never changes
+	ref   *contents
+	token Token
+}
+
+// state fills s in. It must not move afterwards.
+func (s *stated) state(c contents) *Token {
+	s.said = c
+	s.ref = &s.said
+	s.token.said = &s.ref
+	return &s.token
 }
 
 type contextKey struct{}
@@ -102,7 +137,7 @@ func NewContext(ctx context.Context, t *Token) context.Context {
 }
 
 // FromContext returns the token that the request was let in with, or nil if
-// the handler is not behind an adapter. A gin.Context is no carrier of it: use
+// the handler is not behind an adapter's Require. A gin.Context is no carrier of it: use
 // ginauth.Token, or the request's own context.
 func FromContext(ctx context.Context) *Token {
 	t, _ := ctx.Value(contextKey{}).(*Token)
@@ -121,5 +156,5 @@ func DangerouslyUnverified(object []byte) (*Token, error) {
 	if err := c.grant(&plain); err != nil {
 		return nil, err
 	}
-	return &c.token, nil
+	return new(stated).state(c.token), nil
 }

@@ -10,11 +10,12 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/m2mguard/m2mguard/internal/quote"
 	"github.com/m2mguard/m2mguard/internal/turns"
 )
 
 // Validator verifies access tokens. It is safe for concurrent use, and made
-// with New.
+// with New: a zero one, or nil, answers ErrUnavailable to everything.
 type Validator struct {
 	settings
 	issuers    map[string]*issuer
@@ -39,6 +40,11 @@ type Validator struct {
 	closed       atomic.Bool
 }
 
+// made reports whether v comes from New.
+func (v *Validator) made() bool { return v != nil && v.fingerprints != nil }
+
+var errNotMade = &Error{check: CheckUnavailable, text: "the Validator was not made by validator.New", retryAfter: time.Second}
+
 // New compiles cfg. It reports every fault of cfg at once, makes no request and
 // starts no goroutine: an issuer that is down does not keep a program from
 // starting.
@@ -58,7 +64,7 @@ func New(cfg Config) (*Validator, error) {
 	for _, c := range cfg.Issuers {
 		i, f := v.newIssuer(c)
 		faults = append(faults, f...)
-		if v.issuers[c.URL] != nil {
+		if v.issuers[c.URL] != nil && c.URL != "" && c.refusals == nil {
 			faults = append(faults, issuerFault(c, "URL is configured twice"))
 		}
 		v.issuers[c.URL] = i
@@ -158,6 +164,9 @@ func (v *Validator) issuerOf(ctx context.Context, url, source string) (*issuer, 
 	if v.resolved != nil {
 		return v.resolved.find(ctx, url, source)
 	}
+	if url == "" {
+		return nil, &Error{check: CheckIssuer, text: "the token has no iss, or an empty one", want: v.issuerURLs, hint: issuerFix("", "")}
+	}
 	return nil, &Error{check: CheckIssuer, got: []string{url}, want: v.issuerURLs}
 }
 
@@ -165,8 +174,12 @@ func (v *Validator) issuerOf(ctx context.Context, url, source string) (*issuer, 
 // Config.Issuers can be used now, else an error that matches ErrUnavailable and
 // names the issuers.
 // It fetches them if they are not there, so calling it once at start also warms
-// the key sets up. Introspection is not asked: there is no harmless question.
+// the key sets up. Introspection is not asked, for there is no harmless question:
+// a wrong secret or endpoint shows at the first token, as an IntrospectionEvent.
 func (v *Validator) Ready(ctx context.Context) error {
+	if !v.made() {
+		return errNotMade
+	}
 	if v.closed.Load() {
 		return errClosed
 	}
@@ -178,7 +191,7 @@ func (v *Validator) Ready(ctx context.Context) error {
 			wg.Go(func() {
 				if err := keys.Ready(ctx); err != nil {
 					e := unavailableBecause(ctx, err)
-					e.text = fmt.Sprintf("Issuer %q", url)
+					e.text = "Issuer " + quote.Value(url)
 					faults[n] = e
 				}
 			})
@@ -192,6 +205,9 @@ func (v *Validator) Ready(ctx context.Context) error {
 // way, timers. Verify then answers ErrUnavailable. Close may be called more
 // than once, but not by Config.Observer.
 func (v *Validator) Close() {
+	if !v.made() {
+		return
+	}
 	v.closed.Store(true)
 	for _, i := range v.issuers {
 		i.close()

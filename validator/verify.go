@@ -26,6 +26,9 @@ func (v *Validator) Verify(ctx context.Context, raw string) (*Token, error) {
 
 // verify finds a proof that holds, or makes one.
 func (v *Validator) verify(ctx context.Context, raw string, a asked) (*proof, error) {
+	if !v.made() {
+		return nil, errNotMade
+	}
 	if len(raw) > v.maxToken {
 		return nil, &Error{check: CheckSize, text: fmt.Sprintf("%d bytes, wanted at most %d", len(raw), v.maxToken)}
 	}
@@ -220,7 +223,7 @@ func (v *Validator) proveJWT(ctx context.Context, t *jwt, a asked) (*proof, erro
 // remember completes p with what the claims say and puts it into the cache, whose
 // bound in bytes holds because what is too large is left out.
 func (v *Validator) remember(p *proof, c *claims) *proof {
-	p.token = c.token
+	p.state(c.token)
 	if c.hasExpiry {
 		p.notAfter = c.token.expiry.Add(v.skew)
 	}

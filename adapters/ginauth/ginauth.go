@@ -10,6 +10,7 @@
 package ginauth
 
 import (
+	"net/http"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -48,17 +49,23 @@ func (m *Middleware) RequireFresh(maxAge time.Duration, rule scopes.Rule) gin.Ha
 func protect(route *httpauth.Route) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		// Gin goes on with the next handler when this function has ended, also
-		// when it ended in a panic that a middleware before it recovered from.
-		passed := false
+		// when it ended in a panic that a middleware before it recovered from; and
+		// where that one writes no answer, Gin's is an empty 200.
+		passed, answered := false, false
 		defer func() {
-			if !passed {
-				c.Abort()
+			if passed {
+				return
+			}
+			c.Abort()
+			if !answered && !c.Writer.Written() {
+				c.Status(http.StatusInternalServerError)
 			}
 		}()
 		token, failure := route.Check(c.Request)
 		if failure != nil {
 			_ = c.Error(failure.Err) // returns its argument, wrapped
 			route.Fail(c.Writer, c.Request, failure)
+			answered = true
 			return
 		}
 		c.Request = c.Request.WithContext(validator.NewContext(c.Request.Context(), token))

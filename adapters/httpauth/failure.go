@@ -1,9 +1,13 @@
 package httpauth
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
+	"iter"
 	"net/http"
+	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,7 +16,8 @@ import (
 )
 
 // Failure is why a request was refused, and the answer that it gets. Its fields
-// are for reading.
+// are for reading; one that a program makes itself, for refusals of its own, is
+// answered by what they hold.
 type Failure struct {
 	// Err says which check failed, for logs and for errors.Is with validator's
 	// sentinels. Clients get only what the other fields hold.
@@ -28,7 +33,15 @@ type Failure struct {
 	// Body is what the default rendering writes, as JSON.
 	Body Body
 
-	json []byte // Body encoded
+	made     Body      // what json encodes
+	json     []byte    // nil in a Failure that a program made itself
+	prepared *prepared // nil unless Config.ErrorHandler has it
+}
+
+// prepared is a header as Config.ErrorHandler got it.
+type prepared struct {
+	header http.Header
+	values map[string][]string // of the fields that Respond sets
 }
 
 // Body tells a client what was wrong, in the members of RFC 6749 §5.2.
@@ -44,21 +57,69 @@ type Body struct {
 // SetHeader sets the header fields of the answer that are not the body's:
 // WWW-Authenticate, Retry-After and Cache-Control.
 func (f *Failure) SetHeader(h http.Header) {
-	h.Set("Cache-Control", "no-store")
-	if f.Challenge != "" {
-		h.Set("WWW-Authenticate", f.Challenge)
-	}
-	if f.RetryAfter > 0 {
-		h.Set("Retry-After", strconv.FormatInt(int64(f.RetryAfter/time.Second), 10))
+	for name, value := range f.fields() {
+		h.Set(name, value)
 	}
 }
 
-// Respond writes the default answer.
+// fields yields what SetHeader sets, by names in the form in which a header has
+// them.
+func (f *Failure) fields() iter.Seq2[string, string] {
+	return func(yield func(string, string) bool) {
+		_ = yield("Cache-Control", "no-store") &&
+			(f.Challenge == "" || yield("Www-Authenticate", f.Challenge)) &&
+			(f.RetryAfter <= 0 || yield("Retry-After", strconv.FormatInt(int64(wholeSeconds(f.RetryAfter)/time.Second), 10)))
+	}
+}
+
+// Respond writes the default answer. Called by Config.ErrorHandler, it leaves
+// alone what was changed in the header before.
 func (f *Failure) Respond(w http.ResponseWriter) {
-	f.SetHeader(w.Header())
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(f.Status)
-	_, _ = w.Write(f.json) // the client may have gone
+	h := w.Header()
+	for name, value := range f.fields() {
+		f.set(h, name, value)
+	}
+	f.set(h, "Content-Type", "application/json")
+	w.WriteHeader(cmp.Or(f.Status, http.StatusInternalServerError))
+	_, _ = w.Write(f.body()) // the client may have gone
+}
+
+// prepare sets the header fields for Config.ErrorHandler, and notes what is
+// there, so that Respond can tell what it changed.
+func (f *Failure) prepare(h http.Header) {
+	f.SetHeader(h)
+	p := &prepared{header: h, values: map[string][]string{"Content-Type": slices.Clone(h["Content-Type"])}}
+	for name := range f.fields() {
+		p.values[name] = slices.Clone(h[name])
+	}
+	f.prepared = p
+}
+
+// set sets a header field, unless h is what Config.ErrorHandler got and the
+// field is no longer as it was then.
+func (f *Failure) set(h http.Header, name, value string) {
+	if p := f.prepared; p != nil && reflect.ValueOf(h).Pointer() == reflect.ValueOf(p.header).Pointer() {
+		if was, known := p.values[name]; known && !slices.Equal(was, h[name]) {
+			return
+		}
+	}
+	h.Set(name, value)
+}
+
+// body is Body, encoded.
+func (f *Failure) body() []byte {
+	if f.json != nil && f.Body == f.made {
+		return f.json
+	}
+	return f.Body.encode()
+}
+
+func (b Body) encode() []byte {
+	text, err := json.Marshal(b)
+	if err != nil {
+		panic("httpauth: " + err.Error()) // two strings
+	}
+	return append(text, '\n') // as encoders in frameworks end it
 }
 
 // answer is what is constant about a failure.
@@ -88,11 +149,7 @@ func newAnswer(realm string, e *validator.Error, needs string) *answer {
 	if !a.retryable() {
 		a.challenge = challenge(realm, e, needs)
 	}
-	text, err := json.Marshal(a.body)
-	if err != nil {
-		panic("httpauth: " + err.Error()) // two strings
-	}
-	a.json = append(text, '\n') // as encoders in frameworks end it
+	a.json = a.body.encode()
 	return a
 }
 
@@ -133,7 +190,7 @@ func (rt *Route) failure(e *validator.Error) *Failure {
 	if e.Check() != validator.CheckScope {
 		a = rt.middleware.answer(e)
 	}
-	f := &Failure{Err: e, Status: a.status, Challenge: a.challenge, Body: a.body, json: a.json}
+	f := &Failure{Err: e, Status: a.status, Challenge: a.challenge, Body: a.body, made: a.body, json: a.json}
 	if a.retryable() {
 		f.RetryAfter = wholeSeconds(e.RetryAfter())
 	}

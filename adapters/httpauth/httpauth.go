@@ -1,6 +1,7 @@
 package httpauth
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -39,8 +40,9 @@ type Config struct {
 	// ErrorHandler answers refused requests in place of the default rendering,
 	// in every adapter. The failure's header fields (challenge, Retry-After,
 	// Cache-Control) are set on w already and may be changed; the status and the
-	// body are ErrorHandler's to write, from f or with f.Respond. The protected
-	// handler does not run, whatever ErrorHandler does.
+	// body are ErrorHandler's to write, from f or with f.Respond, which leaves
+	// changed fields as they are. The protected handler does not run, whatever
+	// ErrorHandler does.
 	ErrorHandler func(w http.ResponseWriter, r *http.Request, f *Failure)
 }
 
@@ -55,11 +57,14 @@ type Middleware struct {
 }
 
 // New makes the middleware for v. A nil cfg stands for the zero Config. Like
-// http.ServeMux.Handle, New panics if it is called wrongly: with a nil v, or
-// with a realm that no challenge can hold.
+// http.ServeMux.Handle, New panics if it is called wrongly: with a nil v, one
+// that validator.New did not make, or a realm that no challenge can hold.
 func New(v *validator.Validator, cfg *Config) *Middleware {
 	if v == nil {
 		panic("httpauth: New: the validator is nil")
+	}
+	if err := v.CanVerifyFresh(); errors.Is(err, validator.ErrUnavailable) {
+		panic(fmt.Sprintf("httpauth: New: %v", err))
 	}
 	m := &Middleware{validator: v, realm: DefaultRealm, source: peer}
 	if cfg != nil {
@@ -148,7 +153,7 @@ func (rt *Route) Check(r *http.Request) (*validator.Token, *Failure) {
 // the default rendering.
 func (rt *Route) Fail(w http.ResponseWriter, r *http.Request, f *Failure) {
 	if handle := rt.middleware.errorHandler; handle != nil {
-		f.SetHeader(w.Header())
+		f.prepare(w.Header())
 		handle(w, r, f)
 		return
 	}

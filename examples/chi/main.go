@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"net"
 	"net/http"
 	"os"
 	"os/signal"
@@ -32,20 +33,49 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	server := &http.Server{Addr: ":8080", Handler: routes(v), ReadTimeout: 5 * time.Second, WriteTimeout: 10 * time.Second}
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(server.ListenAndServe)
-	group.Go(func() error {
-		<-ctx.Done()
-		return server.Shutdown(context.Background()) // lets requests under way end
-	})
-	err = group.Wait()
-	v.Close()
-	if !errors.Is(err, http.ErrServerClosed) {
+	listener, err := net.Listen("tcp", ":8080")
+	if err != nil {
 		log.Fatal(err)
 	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err = serve(ctx, newServer(routes(v)), listener, 15*time.Second)
+	v.Close()
+	if err != nil {
+		log.Fatal(err)
+	}
+}
+
+// newServer bounds how much of a client's request is read, and for how long.
+func newServer(api http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           http.MaxBytesHandler(api, 1<<20),
+		MaxHeaderBytes:    64 << 10,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       10 * time.Second,
+		WriteTimeout:      10 * time.Second, // more than inTime gives a request
+		IdleTimeout:       time.Minute,
+	}
+}
+
+// serve runs until ctx ends. Then it lets the requests under way end, within
+// patience.
+func serve(ctx context.Context, server *http.Server, listener net.Listener, patience time.Duration) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return server.Serve(listener) })
+	group.Go(func() error {
+		<-ctx.Done()
+		last, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		if err := server.Shutdown(last); err != nil {
+			return server.Close() // cuts what does not end
+		}
+		return nil
+	})
+	if err := group.Wait(); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
 }
 
 // routes is the API: main serves it, a test calls it.
@@ -59,7 +89,17 @@ func routes(v *validator.Validator) http.Handler {
 			http.Error(w, "not ready", http.StatusServiceUnavailable)
 		}
 	})
-	return r
+	return inTime(r)
+}
+
+// inTime ends a request's context while there is time to answer: a client that
+// waits for an issuer that hangs gets 503, and not a connection that is cut.
+func inTime(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), 5*time.Second)
+		defer cancel()
+		next.ServeHTTP(w, r.WithContext(ctx))
+	})
 }
 
 func listOrders(w http.ResponseWriter, r *http.Request) {

@@ -110,6 +110,7 @@ func TestWrongConfig(t *testing.T) {
 	for _, f := range frameworks {
 		for name, build := range map[string]func(){
 			"nil validator":    func() { f.api(nil, nil) },
+			"zero validator":   func() { f.api(new(validator.Validator), nil) },
 			"quote in realm":   func() { f.api(v, &httpauth.Config{Realm: `or"ders`}) },
 			"escape in realm":  func() { f.api(v, &httpauth.Config{Realm: `or\ders`}) },
 			"control in realm": func() { f.api(v, &httpauth.Config{Realm: "orders\r\n"}) },

@@ -15,6 +15,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/m2mguard/m2mguard/internal/quote"
 )
 
 // ErrTooLarge is what errors.Is finds when a body was over the limit.
@@ -31,6 +33,27 @@ type Client struct {
 	own      bool // the transport is ours, so Close may end its connections
 	timeout  time.Duration
 	maxBytes int64
+}
+
+// Failure is the error of Do: where there was no answer, and why.
+type Failure struct {
+	Where string // method and URL, without its query
+	Err   error
+}
+
+// Error implements error.
+func (f *Failure) Error() string { return f.Where + ": " + f.Err.Error() }
+
+// Unwrap returns the cause.
+func (f *Failure) Unwrap() error { return f.Err }
+
+// Cause is an error of Do without where it was met, for a message that has said
+// so already; other errors are returned as they are.
+func Cause(err error) error {
+	if f, ok := err.(*Failure); ok {
+		return f.Err
+	}
+	return err
 }
 
 // Response is an answer whose body was read in full.
@@ -75,8 +98,8 @@ func (c *Client) Close() {
 
 // Do sends req and reads the whole answer. Any status is an answer; an error
 // means that there was none: no connection, a time-out, a body over the limit.
-// The error names the URL without its query and holds nothing of the request's
-// headers or body.
+// The error, a *Failure, names the URL without its query and holds nothing of the
+// request's headers or body.
 func (c *Client) Do(ctx context.Context, req *http.Request) (Response, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
@@ -91,15 +114,15 @@ func (c *Client) Do(ctx context.Context, req *http.Request) (Response, error) {
 		if seen.unsent(ctx, err) {
 			err = notSent{err}
 		}
-		return Response{}, fmt.Errorf("%s: %w", where, err)
+		return Response{}, &Failure{where, err}
 	}
 	defer res.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(res.Body, c.maxBytes+1))
 	if err != nil {
-		return Response{}, fmt.Errorf("%s: status %d, but the body broke off: %w", where, res.StatusCode, err)
+		return Response{}, &Failure{where, fmt.Errorf("status %d, but the body broke off: %w", res.StatusCode, err)}
 	}
 	if int64(len(body)) > c.maxBytes {
-		return Response{}, fmt.Errorf("%s: status %d, but %w of %d bytes", where, res.StatusCode, ErrTooLarge, c.maxBytes)
+		return Response{}, &Failure{where, fmt.Errorf("status %d, but %w of %d bytes", res.StatusCode, ErrTooLarge, c.maxBytes)}
 	}
 	return Response{Status: res.StatusCode, Header: res.Header, Body: body}, nil
 }
@@ -122,17 +145,17 @@ func CheckURL(raw string, allowHTTP bool) error {
 	case u.Host == "" || u.Opaque != "":
 		return fmt.Errorf("%s is not an absolute URL such as %q", shown(raw), "https://id.example.com")
 	case u.User != nil:
-		return fmt.Errorf("the URL for host %.200q holds user information; credentials have their own fields", u.Host)
+		return fmt.Errorf("the URL for host %s holds user information; credentials have their own fields", quote.Value(u.Host))
 	case u.Fragment != "" || strings.HasSuffix(raw, "#"):
 		return fmt.Errorf("%s has a fragment", shown(raw))
 	case u.Scheme == "https":
 		return nil
 	case u.Scheme != "http":
-		return fmt.Errorf("%s has scheme %.64q, wanted https", shown(raw), u.Scheme)
+		return fmt.Errorf("%s has scheme %s, wanted https", shown(raw), quote.Value(u.Scheme))
 	case allowHTTP || loopback(u.Hostname()):
 		return nil
 	}
-	return fmt.Errorf("%s is http, which is for loopback hosts alone: use https", shown(raw))
+	return fmt.Errorf("%s is http, which is for loopback hosts alone: use https, or set DangerouslyAllowHTTP, whose comment says what is lost", shown(raw))
 }
 
 // CheckDiscovered says what is wrong with an address that issuer's own
@@ -143,7 +166,7 @@ func CheckDiscovered(issuer, found string, allowHTTP bool) error {
 		return err
 	}
 	if isHTTPS(issuer) && !isHTTPS(found) && !allowHTTP {
-		return fmt.Errorf("%s is http, but the issuer %q is https", shown(found), issuer)
+		return fmt.Errorf("%s is http, but the issuer %s is https", shown(found), quote.Value(issuer))
 	}
 	return nil
 }
@@ -154,8 +177,8 @@ func isHTTPS(raw string) bool {
 }
 
 // shown quotes an address, or what was found in place of one, as it may be
-// shown: without its query, which may hold an API key, and cut.
-func shown(raw string) string { return fmt.Sprintf("%.200q", WithoutQuery(raw)) }
+// shown: without its query, which may hold an API key.
+func shown(raw string) string { return quote.Value(WithoutQuery(raw)) }
 
 // WithoutQuery is an address up to its query.
 func WithoutQuery(url string) string {

@@ -5,6 +5,7 @@ package metadata
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -13,6 +14,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/m2mguard/m2mguard/internal/fetch"
+	"github.com/m2mguard/m2mguard/internal/quote"
+	"github.com/m2mguard/m2mguard/internal/strictjson"
 )
 
 // Document is what this module uses of an issuer's metadata.
@@ -57,10 +60,31 @@ func CheckIssuer(raw string, allowHTTP bool) error {
 		return err
 	}
 	if fetch.WithoutQuery(raw) != raw {
-		return fmt.Errorf("%.200q has a query, which no issuer identifier has (RFC 8414 §2)", fetch.WithoutQuery(raw))
+		return fmt.Errorf("%s has a query, which no issuer identifier has (RFC 8414 §2)", quote.Value(fetch.WithoutQuery(raw)))
 	}
 	return nil
 }
+
+// What errors.Is finds in an error of Discover, for whoever knows by what field
+// it is mended.
+var (
+	// ErrNoDocument: there was an answer, and it was no metadata.
+	ErrNoDocument = errors.New("no metadata")
+	// ErrOtherIssuer: there was metadata, of an issuer that calls itself otherwise.
+	ErrOtherIssuer = errors.New("the metadata of another issuer")
+	// ErrNoEndpoint: the issuer's metadata does not name what was wanted.
+	ErrNoEndpoint = errors.New("metadata without the endpoint")
+)
+
+// mismatch is an error of a kind, in words that hold what was found.
+type mismatch struct {
+	kind error
+	text string
+}
+
+func (m mismatch) Error() string { return m.text }
+
+func (m mismatch) Unwrap() error { return m.kind }
 
 // Discover asks issuer for its metadata, first at the OpenID Connect path, then
 // at the RFC 8414 one, and returns the address of want. A document counts only
@@ -68,7 +92,7 @@ func CheckIssuer(raw string, allowHTTP bool) error {
 // (RFC 8414 §3.3), whatever its content type. The error names for both paths
 // the URL, the status, and the issuer that was named instead.
 func Discover(ctx context.Context, c *fetch.Client, issuer string, want Endpoint, allowHTTP bool) (string, error) {
-	var fault error
+	var first, fault error
 	for _, url := range paths(issuer) {
 		found, err := read(ctx, c, url, issuer, want)
 		if err == nil {
@@ -77,11 +101,15 @@ func Discover(ctx context.Context, c *fetch.Client, issuer string, want Endpoint
 		if err == nil {
 			return found, nil
 		}
-		err = fmt.Errorf("discovery at %s: %w", url, err)
-		if fault != nil {
-			err = fmt.Errorf("%w; %w", fault, err) // on one line, for logs
+		err = fetch.Cause(err)
+		switch {
+		case fault == nil:
+			first, fault = err, fmt.Errorf("discovery at %s: %w", url, err)
+		case err.Error() == first.Error():
+			fault = fmt.Errorf("discovery at %s and %s: %w", paths(issuer)[0], url, err)
+		default:
+			fault = fmt.Errorf("%w; at %s: %w", fault, url, err) // on one line, for logs
 		}
-		fault = err
 		if ctx.Err() != nil {
 			break
 		}
@@ -113,19 +141,26 @@ func read(ctx context.Context, c *fetch.Client, url, issuer string, want Endpoin
 	if err != nil {
 		return "", err
 	}
-	if res.Status != http.StatusOK {
-		return "", fmt.Errorf("status %d, wanted 200", res.Status)
+	switch {
+	case res.Status >= 300 && res.Status < 400:
+		return "", mismatch{ErrNoDocument, fmt.Sprintf("status %d, wanted 200: redirects are not followed", res.Status)}
+	case res.Status != http.StatusOK:
+		return "", mismatch{ErrNoDocument, fmt.Sprintf("status %d, wanted 200", res.Status)}
 	}
 	var doc Document
 	if err := json.Unmarshal(res.Body, &doc); err != nil {
-		return "", fmt.Errorf("status 200, but content type %.64q and not a JSON object", res.Header.Get("Content-Type"))
+		text := fmt.Sprintf("status 200, but content type %s and not a JSON object", quote.Value(res.Header.Get("Content-Type")))
+		if why := strictjson.Why(res.Body, err); why != "" {
+			text += ": " + why
+		}
+		return "", mismatch{ErrNoDocument, text}
 	}
 	if doc.Issuer != issuer {
-		return "", fmt.Errorf("the document names issuer %.200q, wanted exactly %q", doc.Issuer, issuer)
+		return "", mismatch{ErrOtherIssuer, fmt.Sprintf("the document names issuer %s, wanted exactly %s", quote.Beside(doc.Issuer, issuer), quote.Beside(issuer, doc.Issuer))}
 	}
 	found := want.of(doc)
 	if found == "" {
-		return "", fmt.Errorf("the document of issuer %q has no %s", issuer, want.name)
+		return "", mismatch{ErrNoEndpoint, "the document of issuer " + quote.Value(issuer) + " has no " + want.name}
 	}
 	return found, nil
 }

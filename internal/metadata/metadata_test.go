@@ -2,6 +2,7 @@ package metadata_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -167,5 +168,49 @@ func TestErrorsAreShort(t *testing.T) {
 		if err == nil || len(err.Error()) > 1000 {
 			t.Errorf("%.80s…: an error of %d bytes", document, len(fmt.Sprint(err)))
 		}
+	}
+}
+
+// An operator reads each address once, what to look for, and of what kind the
+// fault is.
+func TestWordsOfFailures(t *testing.T) {
+	const id = "https://id.example.com/tenant"
+	const oidc, rfc8414 = id + "/.well-known/openid-configuration", "https://id.example.com/.well-known/oauth-authorization-server/tenant"
+	long := "https://id.example.com/" + strings.Repeat("x", 300)
+	for name, tc := range map[string]struct {
+		answers map[string]string
+		says    string
+		kind    error
+	}{
+		"nothing at either": {nil, "discovery at " + oidc + " and " + rfc8414 + ": status 404, wanted 200", metadata.ErrNoDocument},
+		"a page, then nothing": {map[string]string{oidc: "<html>"},
+			"discovery at " + oidc + `: status 200, but content type "text/html" and not a JSON object: at offset 0 of 6 bytes, it is no JSON from there on; at ` + rfc8414 + ": status 404, wanted 200", metadata.ErrNoDocument},
+		"another issuer at both": {map[string]string{oidc: `{"issuer":"https://x.example.com"}`, rfc8414: `{"issuer":"https://x.example.com"}`},
+			"discovery at " + oidc + " and " + rfc8414 + `: the document names issuer "https://x.example.com", wanted exactly "` + id + `"`, metadata.ErrOtherIssuer},
+		"a byte order mark":         {map[string]string{oidc: "\xef\xbb\xbf{}"}, "byte order mark", metadata.ErrNoDocument},
+		"an issuer with a long end": {map[string]string{oidc: `{"issuer":"` + long + `/v2.0"}`}, `/v2.0" (`, metadata.ErrOtherIssuer},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := discover(t.Context(), id, metadata.JWKS, &transport{answers: tc.answers})
+			if err == nil || !strings.Contains(err.Error(), tc.says) || !errors.Is(err, tc.kind) {
+				t.Fatalf("got %v, wanted %s", err, tc.says)
+			}
+			for _, url := range []string{oidc, rfc8414} {
+				if n := strings.Count(err.Error(), url); n != 1 {
+					t.Errorf("%s is there %d times: %v", url, n, err)
+				}
+			}
+		})
+	}
+}
+
+func TestRedirectsOfMetadata(t *testing.T) {
+	server := httptest.NewServer(http.RedirectHandler("/elsewhere", http.StatusFound))
+	defer server.Close()
+	c := fetch.New(nil, time.Second, 10000)
+	defer c.Close()
+	_, err := metadata.Discover(t.Context(), c, server.URL, metadata.JWKS, false)
+	if err == nil || !strings.Contains(err.Error(), "status 302, wanted 200: redirects are not followed") {
+		t.Errorf("got %v", err)
 	}
 }

@@ -46,7 +46,7 @@ var introspectionMutants = []mutant{
 	{"upstream", "what was refused to a control is nobody's fault but the endpoint's", []edit{{"introspection/run.go", "found := c.consult(ctx, k, f)", "found := wellAsSame"}}, ofIntrospection},
 	{"upstream", "a control is asked about after the failure", []edit{never("introspection/control.go", "e.at <= event")}, ofIntrospection},
 	{"upstream", "a control speaks for its own credentials", []edit{{"introspection/control.go", "if e.as == as && as != \"\" {", "if true {"}}, ofIntrospection},
-	{"upstream", "what is no usual refusal is asked about once more", []edit{{"introspection/run.go", "case found == wellAsSame && f.kind == refusesToken:", "case found >= well:"}}, ofIntrospection},
+	{"upstream", "what is no usual refusal is asked about once more", []edit{{"introspection/run.go", "case found == wellAsSame && f.kind == refusesToken && ", "case found >= well && "}}, ofIntrospection},
 	{"upstream", "a control is asked about once a second at most", []edit{{"introspection/control.go", "wait := s.askedAt.Add(controlEvery).Sub(now)", "wait := time.Duration(0)"}}, ofIntrospection},
 	{"upstream", "a hanging ClientAuth is left behind", []edit{never("introspection/credential.go", "c.stuck.Load() > int64(4*c.cfg.MaxConcurrent)")}, ofIntrospection},
 	{"upstream", "an endpoint that fails is reported once", []edit{{"introspection/event.go", "since >= reportAgain || endpoint", "true || endpoint"}}, ofIntrospection},

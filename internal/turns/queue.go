@@ -29,8 +29,12 @@ func (r *Room) sourceOf(name string) *source {
 }
 
 func (r *Room) forget(s *source) {
-	if s.held == 0 && s.waiting == 0 {
-		delete(r.sources, s.name)
+	if s.held > 0 || s.waiting > 0 {
+		return
+	}
+	delete(r.sources, s.name)
+	if len(r.sources) == 0 && cap(r.crowds) > 256 { // these keep the room that a crowd took
+		r.sources, r.crowds = make(map[string]*source), nil
 	}
 }
 

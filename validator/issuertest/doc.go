@@ -23,6 +23,23 @@
 // [Issuer.SetFault] makes an endpoint fail, and [Issuer.Requests] counts what
 // was asked of it.
 //
+// A validator does not ask its issuer at every token, and it leaves an issuer
+// that fails alone for a while. A test of such changes says how long it is willing
+// to wait, in the validator's configuration, or sleeps past it in a bubble:
+//
+//	rotation    Keys.MinFetchInterval (5 s): unknown keys cause two fetches at
+//	            once, then one in that time
+//	retirement  Keys.RefreshInterval (5 min, which is what this issuer says)
+//	recovery    Keys.MinFetchInterval: a failed fetch is tried again after a fifth
+//	            of it. After three failures introspection pauses 100 ms to 5 s,
+//	            which no field changes
+//	revocation  Introspection.PositiveLifetime (30 s), NegativeLifetime (10 s);
+//	            negative for none
+//
+// With sockets, a millisecond is a good choice for the first two:
+//
+//	Keys: &jwks.Config{MinFetchInterval: time.Millisecond, RefreshInterval: time.Millisecond}
+//
 // Its RSA keys are published with the source of this package, and issuers may
 // share them; the others are made anew for each issuer and each rotation. A
 // token from here proves nothing: no real API may trust one.

@@ -26,7 +26,13 @@ import (
 // A token without an audience is opaque at Auth0, which has no introspection
 // endpoint, and is refused; the client must ask with audience=.
 func Auth0(domain, audience string) validator.Issuer {
-	iss := validator.Issuer{
+	domain = strings.ToLower(domain)
+	args := of("Auth0")
+	if !hostName.MatchString(domain) {
+		args.wrong("the domain is %s, wanted a host name alone, such as example.eu.auth0.com", shown(domain))
+	}
+	args.audience(audience)
+	return args.on(validator.Issuer{
 		URL:        "https://" + domain + "/",
 		Audience:   []string{audience},
 		AppOnly:    true,
@@ -37,11 +43,7 @@ func Auth0(domain, audience string) validator.Issuer {
 			App:         auth0App,
 		},
 		Keys: &jwks.Config{URL: "https://" + domain + "/.well-known/jwks.json"},
-	}
-	if domain == "" || strings.ContainsAny(domain, "/:@?# ") {
-		return refused(iss, "Auth0", "the domain is %s, wanted a host name alone, such as example.eu.auth0.com", shown(domain))
-	}
-	return iss
+	})
 }
 
 func auth0App(t *validator.Token) bool {

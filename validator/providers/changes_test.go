@@ -3,6 +3,7 @@ package providers_test
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -176,5 +177,45 @@ func TestPresetsShareNothing(t *testing.T) {
 		if b.Keys != nil && b.Keys.URL == "changed" || b.Introspection != nil && b.Introspection.Endpoint == "changed" {
 			t.Errorf("%s: Keys or Introspection is shared", name)
 		}
+	}
+}
+
+// A pool's tokens are accepted with the issuer that was asked for, of the two
+// that a pool can have, and with the other one only if that is asked for, too.
+func TestCognitoIssuers(t *testing.T) {
+	const original, updated = "https://cognito-idp.eu-west-1.amazonaws.com/" + pool, "https://issuer-cognito-idp.eu-west-1.amazonaws.com/" + pool
+	fake := issuertest.New(t)
+	cognito := func(named string) validator.Issuer {
+		iss := providers.Cognito("eu-west-1", named, "3k7m")
+		if want := iss.URL + "/.well-known/jwks.json"; iss.Keys.URL != want {
+			t.Errorf("keys at %s, wanted %s", iss.Keys.URL, want)
+		}
+		return against(fake, iss)
+	}
+	for name, tc := range map[string]struct {
+		issuers []validator.Issuer
+		accepts map[string]string
+	}{
+		"by its ID":     {[]validator.Issuer{cognito(pool)}, map[string]string{original: "ok", updated: "iss"}},
+		"the original":  {[]validator.Issuer{cognito(original)}, map[string]string{original: "ok", updated: "iss"}},
+		"the updated":   {[]validator.Issuer{cognito(updated)}, map[string]string{original: "iss", updated: "ok"}},
+		"both by names": {[]validator.Issuer{cognito(pool), cognito(updated)}, map[string]string{original: "ok", updated: "ok"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			v, err := validator.New(validator.Config{Issuers: tc.issuers})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer v.Close()
+			for iss, want := range tc.accepts {
+				_, err := v.Verify(t.Context(), fake.DialectToken(issuertest.Cognito, issuertest.Claims{Issuer: iss, ClientID: "3k7m"}))
+				if got := outcome(err); got != want {
+					t.Errorf("%s: %s (%v), wanted %s", iss, got, err, want)
+				}
+				if err != nil && !strings.Contains(err.Error(), "other form") {
+					t.Errorf("%v does not say what to give providers.Cognito", err)
+				}
+			}
+		})
 	}
 }

@@ -19,9 +19,9 @@
 // refused; whoever clears it reads the function's comment first, because claims
 // that are safe to count as scopes for a client may not be for a user.
 //
-// A wrong argument is reported by validator.New, together with every other
-// fault: the function then puts a sentence that says what is wrong in the place
-// of the issuer's URL, which is no URL and the iss of no token.
+// A wrong argument is reported by validator.New, together with every other fault:
+// once, in a sentence that names the function, and whatever is changed in the
+// Issuer afterwards.
 //
 // docs/providers.md has a page for each provider: what is checked and why, and
 // what to configure there.

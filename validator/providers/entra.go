@@ -2,6 +2,7 @@ package providers
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -37,15 +38,20 @@ import (
 // In a national cloud, change URL and Keys.URL. An API with a signing key of its
 // own (claims mapping) needs "?appid=CLIENT-ID" at the end of Keys.URL.
 func EntraID(tenant, audience string) validator.Issuer {
-	tenant = strings.ToLower(tenant)
+	tenant, audience = strings.ToLower(tenant), strings.ToLower(audience)
+	args := of("EntraID")
+	args.tenant(tenant)
+	switch {
+	case audience == "":
+		args.audience(audience)
+	case !guid.MatchString(audience):
+		args.wrong("the audience is %s, wanted the application (client) ID of the API, a GUID: v2.0 tokens never name it by a URI", shown(audience))
+	}
 	iss := entra(tenant, "2.0", "azp")
 	iss.URL = "https://login.microsoftonline.com/" + tenant + "/v2.0"
 	iss.Audience = []string{audience}
 	iss.Keys = &jwks.Config{URL: "https://login.microsoftonline.com/" + tenant + "/discovery/v2.0/keys"}
-	if !guid.MatchString(tenant) {
-		return refused(iss, "EntraID", wantedTenant, shown(tenant))
-	}
-	return iss
+	return args.on(iss)
 }
 
 // EntraIDv1 is Microsoft Entra ID for an API that is registered for v1.0 tokens,
@@ -62,14 +68,14 @@ func EntraID(tenant, audience string) validator.Issuer {
 // All else is as for [EntraID], with ver 1.0.
 func EntraIDv1(tenant string, audience ...string) validator.Issuer {
 	tenant = strings.ToLower(tenant)
+	args := of("EntraIDv1")
+	args.tenant(tenant)
+	args.audience(audience...)
 	iss := entra(tenant, "1.0", "appid")
 	iss.URL = "https://sts.windows.net/" + tenant + "/"
-	iss.Audience = audience
+	iss.Audience = slices.Clone(audience)
 	iss.Keys = &jwks.Config{URL: "https://login.microsoftonline.com/" + tenant + "/discovery/keys"}
-	if !guid.MatchString(tenant) {
-		return refused(iss, "EntraIDv1", wantedTenant, shown(tenant))
-	}
-	return iss
+	return args.on(iss)
 }
 
 // entra is what both versions have in common.
@@ -87,7 +93,12 @@ func entra(tenant, version, clientClaim string) validator.Issuer {
 	}
 }
 
-const wantedTenant = "the tenant is %s, wanted the directory (tenant) ID, a GUID such as 8d3e6f0a-1c2b-4d5e-9f70-a1b2c3d4e5f6: names are not what tokens hold, and common, organizations and consumers would let every tenant in"
+// tenant notes a fault of a tenant.
+func (a *arguments) tenant(tenant string) {
+	if !guid.MatchString(tenant) {
+		a.wrong("the tenant is %s, wanted the directory (tenant) ID, a GUID such as 8d3e6f0a-1c2b-4d5e-9f70-a1b2c3d4e5f6: names are not what tokens hold, and common, organizations and consumers would let every tenant in", shown(tenant))
+	}
+}
 
 var guid = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
 

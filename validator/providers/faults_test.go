@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/m2mguard/m2mguard/introspection"
 	"github.com/m2mguard/m2mguard/jwks"
 	"github.com/m2mguard/m2mguard/testdata"
 	"github.com/m2mguard/m2mguard/validator"
@@ -11,82 +12,219 @@ import (
 	"github.com/m2mguard/m2mguard/validator/providers"
 )
 
-// A wrong argument is no panic and no open door: New says what is wrong.
-func TestNewReportsWrongArguments(t *testing.T) {
-	tests := []struct {
-		name string
-		iss  validator.Issuer
-		want string // in the error
-	}{
-		{"Auth0 without a domain", providers.Auth0("", orders), "wanted a host name alone"},
-		{"Auth0 with a URL", providers.Auth0("https://example.eu.auth0.com/", orders), "wanted a host name alone"},
-		{"Auth0 with a password", providers.Auth0("user:secret@example.eu.auth0.com", orders), "not shown"},
-		{"Auth0 without an audience", providers.Auth0("example.eu.auth0.com", ""), "Audience holds an empty name"},
-		{"Okta without an issuer", providers.Okta("", "api://default"), "wanted a custom authorization server"},
-		{"Okta with the org's server", providers.Okta("https://example.okta.com", "api://default"), "is OktaOrg's"},
-		{"Okta over http", providers.Okta("http://example.okta.com/oauth2/default", "api://default"), "use https"},
-		{"OktaOrg with a custom server", providers.OktaOrg("https://example.okta.com/oauth2/default", auth, "0oa1"), "is Okta's"},
-		{"OktaOrg with a host alone", providers.OktaOrg("example.okta.com", auth, "0oa1"), "wanted scheme and host alone"},
-		{"OktaOrg without clients", providers.OktaOrg("https://example.okta.com", auth), "Clients is empty"},
-		{"OktaOrg with an empty client", providers.OktaOrg("https://example.okta.com", auth, ""), "Clients is empty or holds an empty id"},
-		{"OktaOrg without authentication", providers.OktaOrg("https://example.okta.com", nil, "0oa1"), "Config.Auth is missing"},
-		{"EntraID with common", providers.EntraID("common", api), "would let every tenant in"},
-		{"EntraID with organizations", providers.EntraID("organizations", api), "would let every tenant in"},
-		{"EntraID with a domain", providers.EntraID("example.onmicrosoft.com", api), "a GUID"},
-		{"EntraID with a path", providers.EntraID(tenant+"/..", api), "a GUID"},
-		{"EntraID without an audience", providers.EntraID(tenant, ""), "Audience holds an empty name"},
-		{"EntraIDv1 with common", providers.EntraIDv1("common", api), "would let every tenant in"},
-		{"EntraIDv1 without an audience", providers.EntraIDv1(tenant), "Audience is empty"},
-		{"Cognito without a client", providers.Cognito("eu-west-1", "eu-west-1_AbCdEfGhI"), "only the client proves"},
-		{"Cognito with a pool of another region", providers.Cognito("eu-west-1", "eu-west-2_AbCdEfGhI", "3k7m"), "wanted one of region 'eu-west-1'"},
-		{"Cognito with its arguments exchanged", providers.Cognito("eu-west-1_AbCdEfGhI", "eu-west-1", "3k7m"), "the user pool ID is 'eu-west-1'"},
-		{"Cognito with nothing", providers.Cognito("", "", "3k7m"), "the user pool ID is ''"},
-		{"GoogleServiceAccount without emails", providers.GoogleServiceAccount(orders), "anybody can get a token"},
-		{"GoogleServiceAccount with a user", providers.GoogleServiceAccount(orders, "user@example.com"), "is no service account's"},
-		{"GoogleServiceAccount without an audience", providers.GoogleServiceAccount("", "a@example.iam.gserviceaccount.com"), "Audience holds an empty name"},
-		{"Keycloak without a realm", providers.Keycloak("https://id.example.com", "", "orders"), "the realm is ''"},
-		{"Keycloak with a path for a realm", providers.Keycloak("https://id.example.com", "a/b", "orders"), "wanted its name alone"},
-		{"Keycloak with a host alone", providers.Keycloak("id.example.com", "shop", "orders"), "is not an absolute URL"},
-		{"Hydra without an issuer", providers.Hydra("", orders), "URL is empty"},
-		{"Hydra over http", providers.Hydra("http://id.example.com/", orders), "use https"},
-		{"HydraOpaque without an admin URL", providers.HydraOpaque("https://id.example.com/", orders, "", auth), "is not an absolute URL"},
-		{"HydraOpaque over http", providers.HydraOpaque("https://id.example.com/", orders, "http://hydra-admin.internal:4445", auth), "use https"},
-		{"HydraOpaque without authentication", providers.HydraOpaque("https://id.example.com/", orders, "https://hydra-admin.example.com", nil), "Config.Auth is missing"},
-		{"RFC9068 without an issuer", providers.RFC9068("", orders), "URL is empty"},
-		{"RFC9068 with a host alone", providers.RFC9068("id.example.com", orders), "is not an absolute URL"},
+const (
+	pool    = "eu-west-1_AbCdEfGhI"
+	account = "a@example.iam.gserviceaccount.com"
+)
+
+// wrongArguments are calls with one wrong argument each, and the sentence by
+// which New refuses what they return.
+var wrongArguments = []struct {
+	name string
+	iss  func() validator.Issuer
+	want string // in the error
+}{
+	{"Auth0 without a domain", func() validator.Issuer { return providers.Auth0("", orders) }, "wanted a host name alone"},
+	{"Auth0 with a URL", func() validator.Issuer { return providers.Auth0("https://example.eu.auth0.com/", orders) }, "the domain is 'https://example.eu.auth0.com/', wanted a host name alone"},
+	{"Auth0 with a slash", func() validator.Issuer { return providers.Auth0("example.eu.auth0.com/", orders) }, "wanted a host name alone"},
+	{"Auth0 with a line break", func() validator.Issuer { return providers.Auth0("example.eu.auth0.com\n", orders) }, `the domain is 'example.eu.auth0.com\n'`},
+	{"Auth0 with a tenant's name alone", func() validator.Issuer { return providers.Auth0("example", orders) }, "wanted a host name alone"},
+	{"Auth0 with a password", func() validator.Issuer { return providers.Auth0("user:secret@example.eu.auth0.com", orders) }, "not shown"},
+	{"Auth0 with its arguments exchanged", func() validator.Issuer { return providers.Auth0(orders, "example.eu.auth0.com") }, "wanted a host name alone"},
+	{"Auth0 without an audience", func() validator.Issuer { return providers.Auth0("example.eu.auth0.com", "") }, "Audience holds an empty name"},
+	{"Auth0 with an audience of a file", func() validator.Issuer { return providers.Auth0("example.eu.auth0.com", orders+"\n") }, `the audience is 'https://orders.example.com\n'`},
+	{"Okta without an issuer", func() validator.Issuer { return providers.Okta("", "api://default") }, "wanted a custom authorization server"},
+	{"Okta with the org's server", func() validator.Issuer { return providers.Okta("https://example.okta.com", "api://default") }, "is OktaOrg's"},
+	{"Okta with its document", func() validator.Issuer {
+		return providers.Okta("https://example.okta.com/oauth2/default/.well-known/oauth-authorization-server", "api://default")
+	}, "wanted a custom authorization server"},
+	{"Okta with a blank", func() validator.Issuer {
+		return providers.Okta("https://example.okta.com/oauth2/my server", "api://default")
+	}, "wanted a custom authorization server"},
+	{"Okta with a blank audience", func() validator.Issuer { return providers.Okta("https://example.okta.com/oauth2/default", " ") }, "the audience is ' '"},
+	{"OktaOrg with a custom server", func() validator.Issuer {
+		return providers.OktaOrg("https://example.okta.com/oauth2/default", auth, "0oa1")
+	}, "is Okta's"},
+	{"OktaOrg with a host alone", func() validator.Issuer { return providers.OktaOrg("example.okta.com", auth, "0oa1") }, "wanted scheme and host alone"},
+	{"OktaOrg without clients", func() validator.Issuer { return providers.OktaOrg("https://example.okta.com", auth) }, "Clients is empty"},
+	{"OktaOrg with an empty client", func() validator.Issuer { return providers.OktaOrg("https://example.okta.com", auth, "") }, "Clients is empty or holds an empty id"},
+	{"OktaOrg with a client of a file", func() validator.Issuer { return providers.OktaOrg("https://example.okta.com", auth, "0oa1\n") }, `a client id is '0oa1\n'`},
+	{"OktaOrg without authentication", func() validator.Issuer { return providers.OktaOrg("https://example.okta.com", nil, "0oa1") }, "Config.Auth is missing"},
+	{"EntraID with common", func() validator.Issuer { return providers.EntraID("common", api) }, "would let every tenant in"},
+	{"EntraID with organizations", func() validator.Issuer { return providers.EntraID("organizations", api) }, "the tenant is 'organizations', wanted the directory (tenant) ID"},
+	{"EntraID with a domain", func() validator.Issuer { return providers.EntraID("example.onmicrosoft.com", api) }, "a GUID"},
+	{"EntraID with a path", func() validator.Issuer { return providers.EntraID(tenant+"/..", api) }, "a GUID"},
+	{"EntraID with a line break", func() validator.Issuer { return providers.EntraID(tenant+"\n", api) }, "a GUID"},
+	{"EntraID without an audience", func() validator.Issuer { return providers.EntraID(tenant, "") }, "Audience holds an empty name"},
+	{"EntraID with a URI", func() validator.Issuer { return providers.EntraID(tenant, "api://"+api) }, "the audience is 'api://" + api + "', wanted the application (client) ID of the API"},
+	{"EntraID with a URL", func() validator.Issuer { return providers.EntraID(tenant, orders) }, "v2.0 tokens never name it by a URI"},
+	{"EntraID with its scope", func() validator.Issuer { return providers.EntraID(tenant, api+"/.default") }, "wanted the application (client) ID of the API"},
+	{"EntraIDv1 with common", func() validator.Issuer { return providers.EntraIDv1("common", api) }, "would let every tenant in"},
+	{"EntraIDv1 without an audience", func() validator.Issuer { return providers.EntraIDv1(tenant) }, "Audience is empty"},
+	{"EntraIDv1 with two in one", func() validator.Issuer { return providers.EntraIDv1(tenant, api+" api://"+api) }, "wanted a name without blanks"},
+	{"Cognito without a client", func() validator.Issuer { return providers.Cognito("eu-west-1", pool) }, "only the client proves"},
+	{"Cognito with an empty client", func() validator.Issuer { return providers.Cognito("eu-west-1", pool, "") }, "holds an empty id"},
+	{"Cognito with a pool of another region", func() validator.Issuer { return providers.Cognito("eu-west-1", "eu-west-2_AbCdEfGhI", "3k7m") }, "wanted one of region 'eu-west-1'"},
+	{"Cognito with an issuer of another region", func() validator.Issuer {
+		return providers.Cognito("eu-west-1", "https://issuer-cognito-idp.eu-west-2.amazonaws.com/eu-west-2_AbCdEfGhI", "3k7m")
+	}, "wanted one of region 'eu-west-1'"},
+	{"Cognito with another host", func() validator.Issuer { return providers.Cognito("eu-west-1", "https://example.com/"+pool, "3k7m") }, "the user pool ID is 'https://example.com/eu-west-1_AbCdEfGhI'"},
+	{"Cognito with its document", func() validator.Issuer {
+		return providers.Cognito("eu-west-1", "https://cognito-idp.eu-west-1.amazonaws.com/"+pool+"/.well-known/jwks.json", "3k7m")
+	}, "or the pool's issuer"},
+	{"Cognito with its arguments exchanged", func() validator.Issuer { return providers.Cognito(pool, "eu-west-1", "3k7m") }, "the user pool ID is 'eu-west-1'"},
+	{"Cognito with nothing", func() validator.Issuer { return providers.Cognito("", "", "3k7m") }, "the user pool ID is ''"},
+	{"GoogleServiceAccount without emails", func() validator.Issuer { return providers.GoogleServiceAccount(orders) }, "anybody can get a token"},
+	{"GoogleServiceAccount with a user", func() validator.Issuer { return providers.GoogleServiceAccount(orders, "user@example.com") }, `the email "user@example.com" is no service account's`},
+	{"GoogleServiceAccount with a line break", func() validator.Issuer { return providers.GoogleServiceAccount(orders, account+"\n") }, "is no service account's"},
+	{"GoogleServiceAccount without an audience", func() validator.Issuer { return providers.GoogleServiceAccount("", account) }, "Audience holds an empty name"},
+	{"Keycloak without a realm", func() validator.Issuer { return providers.Keycloak("https://id.example.com", "", "orders") }, "the realm is ''"},
+	{"Keycloak with a path for a realm", func() validator.Issuer { return providers.Keycloak("https://id.example.com", "a/b", "orders") }, "wanted its name alone"},
+	{"Keycloak with a realm of a file", func() validator.Issuer { return providers.Keycloak("https://id.example.com", "shop\n", "orders") }, `the realm is 'shop\n'`},
+	{"Keycloak with a host alone", func() validator.Issuer { return providers.Keycloak("id.example.com", "shop", "orders") }, "is not an absolute URL"},
+	{"Keycloak with a realm's URL", func() validator.Issuer {
+		return providers.Keycloak("https://id.example.com/realms/shop", "shop", "orders")
+	}, "wanted what comes before /realms/: 'https://id.example.com'"},
+	{"Keycloak with a realm's URL, before version 17", func() validator.Issuer {
+		return providers.Keycloak("https://id.example.com/auth/realms/shop/", "shop", "orders")
+	}, "wanted what comes before /realms/: 'https://id.example.com/auth'"},
+	{"Keycloak with its document", func() validator.Issuer {
+		return providers.Keycloak("https://id.example.com/.well-known/openid-configuration", "shop", "orders")
+	}, "wanted the issuer, not its document"},
+	{"Keycloak without an audience", func() validator.Issuer { return providers.Keycloak("https://id.example.com", "shop", "") }, "Audience holds an empty name"},
+	{"Hydra without an issuer", func() validator.Issuer { return providers.Hydra("", orders) }, "URL is empty"},
+	{"Hydra with a host alone", func() validator.Issuer { return providers.Hydra("id.example.com", orders) }, "is not an absolute URL"},
+	{"HydraOpaque without an admin URL", func() validator.Issuer { return providers.HydraOpaque("https://id.example.com/", orders, "", auth) }, "is not an absolute URL"},
+	{"HydraOpaque without authentication", func() validator.Issuer {
+		return providers.HydraOpaque("https://id.example.com/", orders, "https://hydra-admin.example.com", nil)
+	}, "Config.Auth is missing"},
+	{"RFC9068 without an issuer", func() validator.Issuer { return providers.RFC9068("", orders) }, "URL is empty"},
+	{"RFC9068 with a host alone", func() validator.Issuer { return providers.RFC9068("id.example.com", orders) }, "is not an absolute URL"},
+	{"RFC9068 with a blank in the audience", func() validator.Issuer { return providers.RFC9068("https://id.example.com", "orders invoices") }, "wanted a name without blanks"},
+}
+
+// laterChanges are what the documentation lets a user change in what a preset
+// returned, and more.
+var laterChanges = map[string]func(*validator.Issuer){
+	"nothing":              func(*validator.Issuer) {},
+	"URL":                  func(i *validator.Issuer) { i.URL = "https://id.example.com" },
+	"Keys.URL":             changeKeys,
+	"Keys":                 func(i *validator.Issuer) { i.Keys = &jwks.Config{URL: "https://id.example.com/keys"} },
+	"Keys, a fixed set":    func(i *validator.Issuer) { i.Keys = &jwks.Config{Set: testdata.Providers()[0].JWKS} },
+	"no Keys":              func(i *validator.Issuer) { i.Keys = nil },
+	"Introspection":        func(i *validator.Issuer) { i.Introspection = &introspection.Config{Auth: auth} },
+	"Introspection over":   changeIntrospection,
+	"Audience and Clients": func(i *validator.Issuer) { i.Audience, i.Clients = []string{"orders"}, []string{"reports"} },
+	"Profile":              func(i *validator.Issuer) { i.Profile, i.AppOnly = validator.Profile{}, false },
+	"roles as scopes": func(i *validator.Issuer) {
+		i.Profile.ScopeClaims = append(i.Profile.ScopeClaims, i.Profile.RoleClaims...)
+	},
+	"everything": func(i *validator.Issuer) {
+		i.URL, i.Audience, i.Clients = "https://id.example.com", []string{"orders"}, nil
+		i.Keys, i.Introspection = &jwks.Config{}, nil
+		i.Algorithms, i.AppOnly, i.Profile = nil, false, validator.Profile{}
+		i.DangerouslyAllowHTTP = true
+	},
+}
+
+func changeKeys(i *validator.Issuer) {
+	if i.Keys != nil {
+		i.Keys.URL = "https://id.example.com/keys?appid=orders"
 	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			v, err := validator.New(validator.Config{Issuers: []validator.Issuer{tt.iss}})
-			if err == nil {
-				v.Close()
-				t.Fatal("no error")
+}
+
+func changeIntrospection(i *validator.Issuer) {
+	if i.Introspection != nil {
+		i.Introspection.DangerouslyAllowHTTP = true
+		i.Introspection.Endpoint = "http://hydra-admin.internal:4445/admin/oauth2/introspect"
+	}
+}
+
+// TestWrongArguments: a wrong argument is no panic and no open door. New says
+// what is wrong, once, in one line, whatever was changed afterwards.
+func TestWrongArguments(t *testing.T) {
+	for _, tt := range wrongArguments {
+		for what, change := range laterChanges {
+			t.Run(tt.name+", changed: "+what, func(t *testing.T) {
+				iss := tt.iss()
+				change(&iss)
+				v, err := validator.New(validator.Config{Issuers: []validator.Issuer{iss}})
+				if err == nil {
+					v.Close()
+					t.Fatal("no error")
+				}
+				text := err.Error()
+				if strings.Count(text, tt.want) != 1 || strings.Contains(text, "\n") || strings.Contains(text, "secret") {
+					t.Errorf("got %s\nwanted one line that says once: %s", text, tt.want)
+				}
+				function, _, _ := strings.Cut(tt.name, " ")
+				if !strings.HasPrefix(text, "validator: providers."+function+": ") {
+					t.Errorf("%s does not name the function", text)
+				}
+				if !strings.Contains(tt.want, "absolute URL") && strings.Contains(text, "absolute URL") {
+					t.Errorf("%s goes on about what the sentence stands for", text)
+				}
+			})
+		}
+	}
+}
+
+// Two wrong arguments are two sentences, and the user's own faults are told too.
+func TestEveryWrongArgumentIsTold(t *testing.T) {
+	iss := providers.Keycloak("id.example.com", "", "orders\n")
+	iss.Algorithms = []string{"HS256"}
+	iss.Keys.URL = "http://id.example.com/keys"
+	_, err := validator.New(validator.Config{Issuers: []validator.Issuer{iss, providers.EntraID("common", api), providers.EntraID("common", api)}})
+	if err == nil {
+		t.Fatal("no error")
+	}
+	for want, times := range map[string]int{
+		"is not an absolute URL": 1, "the realm is ''": 1, `the audience is 'orders\n'`: 1,
+		`Algorithms holds "HS256"`: 1, `Keys: jwks: Config.URL: "http://id.example.com/keys"`: 1,
+		"would let every tenant in": 2, "\n": 6,
+	} {
+		if n := strings.Count(err.Error(), want); n != times {
+			t.Errorf("%q is there %d times, wanted %d:\n%v", want, n, times, err)
+		}
+	}
+}
+
+// What only a finished Issuer shows is told by its own field.
+func TestHTTPIsForTheFinishedIssuerToSay(t *testing.T) {
+	for name, iss := range map[string]validator.Issuer{
+		"Okta":        providers.Okta("http://example.okta.com/oauth2/default", "api://default"),
+		"Keycloak":    providers.Keycloak("http://keycloak:8080", "shop", "orders"),
+		"Hydra":       providers.Hydra("http://id.example.com/", orders),
+		"HydraOpaque": providers.HydraOpaque("https://id.example.com/", orders, "http://hydra-admin.internal:4445", auth),
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := validator.New(validator.Config{Issuers: []validator.Issuer{iss}})
+			if err == nil || strings.Contains(err.Error(), "\n") || !strings.Contains(err.Error(), "use https, or set DangerouslyAllowHTTP") {
+				t.Errorf("got %v", err)
 			}
-			if !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "secret") {
-				t.Errorf("got %q, wanted it to say %q", err, tt.want)
+			iss.DangerouslyAllowHTTP = true
+			v, err := validator.New(validator.Config{Issuers: []validator.Issuer{iss}})
+			if err != nil {
+				t.Fatal(err)
 			}
+			v.Close()
 		})
 	}
 }
 
-// Whoever replaces Keys after a wrong argument gets an issuer that no token
-// names, and the reason in every refusal.
+// Whoever copies what a refused preset holds into an Issuer of their own is
+// refused, too.
 func TestWrongArgumentStaysClosed(t *testing.T) {
 	fake := issuertest.NewInMemory(t)
-	for _, p := range testdata.Providers() {
-		if p.Name != "EntraID" {
-			continue
-		}
-		iss := providers.EntraID("common", api)
-		iss.Keys = &jwks.Config{Set: p.JWKS}
-		v, err := validator.New(validator.Config{Issuers: []validator.Issuer{iss}})
-		if err != nil {
-			return // better still
-		}
+	h, token := fixture(t, "EntraID")
+	refused := providers.EntraID("common", api)
+	copied := validator.Issuer{URL: refused.URL, Audience: refused.Audience, Profile: refused.Profile, Keys: &jwks.Config{Set: h.JWKS}}
+	v, err := validator.New(validator.Config{Issuers: []validator.Issuer{copied}})
+	if err == nil {
 		defer v.Close()
-		_, err = v.Verify(t.Context(), raw(t, fake, p.Tokens[0]))
-		if o := outcome(err); o != "iss" || !strings.Contains(err.Error(), "EntraID") {
-			t.Errorf("got %s (%v), wanted iss and the reason", o, err)
-		}
+		_, err = v.Verify(t.Context(), raw(t, fake, token))
+	}
+	if err == nil || !strings.Contains(err.Error(), "refused by providers.EntraID") {
+		t.Errorf("got %v", err)
 	}
 }

@@ -1,9 +1,11 @@
 package providers
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/m2mguard/m2mguard/internal/quote"
 	"github.com/m2mguard/m2mguard/jwks"
 	"github.com/m2mguard/m2mguard/validator"
 )
@@ -30,7 +32,17 @@ import (
 // in azp, and an account's has the account itself, which AppOnly asks for.
 func GoogleServiceAccount(audience string, emails ...string) validator.Issuer {
 	emails = slices.Clone(emails)
-	iss := validator.Issuer{
+	args := of("GoogleServiceAccount")
+	args.audience(audience)
+	if len(emails) == 0 {
+		args.wrong("there are no emails, wanted the service accounts to let in: anybody can get a token for any audience from Google")
+	}
+	for _, email := range emails {
+		if !serviceAccount.MatchString(email) {
+			args.wrong("the email %s is no service account's, wanted addresses in domains below %s, as tokens have them", shownEmail(email), serviceAccountDomain)
+		}
+	}
+	return args.on(validator.Issuer{
 		URL:        "https://accounts.google.com",
 		Audience:   []string{audience},
 		AppOnly:    true,
@@ -42,21 +54,22 @@ func GoogleServiceAccount(audience string, emails ...string) validator.Issuer {
 			App:         func(t *validator.Token) bool { return googleAccount(t, emails) },
 		},
 		Keys: &jwks.Config{URL: "https://www.googleapis.com/oauth2/v3/certs"},
-	}
-	if len(emails) == 0 {
-		return refused(iss, "GoogleServiceAccount", "there are no emails, wanted the service accounts to let in: anybody can get a token for any audience from Google")
-	}
-	for _, email := range emails {
-		if !strings.HasSuffix(email, serviceAccountDomain) {
-			return refused(iss, "GoogleServiceAccount", "an email is no service account's, wanted addresses in domains below %s", serviceAccountDomain)
-		}
-	}
-	return iss
+	})
 }
 
 // serviceAccountDomain is Google's alone: all addresses of service accounts are
 // in domains below it.
 const serviceAccountDomain = ".gserviceaccount.com"
+
+var serviceAccount = regexp.MustCompile(`^[^@:/A-Z\s\pC]+@[a-z0-9.-]+` + regexp.QuoteMeta(serviceAccountDomain) + `$`)
+
+// shownEmail is an address as an error may quote it, unless it is a URL.
+func shownEmail(email string) string {
+	if strings.ContainsAny(email, ":/") {
+		return shown(email)
+	}
+	return quote.Value(email)
+}
 
 func googleAccount(t *validator.Token, emails []string) bool {
 	var c struct {

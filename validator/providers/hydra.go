@@ -23,6 +23,14 @@ import (
 // For opaque tokens beside JWTs, or RequireFresh, take Introspection from
 // [HydraOpaque].
 func Hydra(issuerURL, audience string) validator.Issuer {
+	args := of("Hydra")
+	args.issuer(issuerURL)
+	args.audience(audience)
+	return args.on(hydra(issuerURL, audience))
+}
+
+// hydra is what both kinds of tokens have in common.
+func hydra(issuerURL, audience string) validator.Issuer {
 	return validator.Issuer{
 		URL:        issuerURL,
 		Audience:   []string{audience},
@@ -50,10 +58,15 @@ func Hydra(issuerURL, audience string) validator.Issuer {
 //
 // All else is as for [Hydra].
 func HydraOpaque(issuerURL, audience, adminURL string, auth introspection.ClientAuth) validator.Issuer {
-	iss := Hydra(issuerURL, audience)
+	args := of("HydraOpaque")
+	args.issuer(issuerURL)
+	args.audience(audience)
+	args.url("admin URL", adminURL)
+	args.auth(auth)
+	iss := hydra(issuerURL, audience)
 	iss.Introspection = &introspection.Config{
 		Endpoint: strings.TrimSuffix(adminURL, "/") + "/admin/oauth2/introspect",
 		Auth:     auth,
 	}
-	return iss
+	return args.on(iss)
 }

@@ -40,8 +40,19 @@ import (
 // is discovered. From version 26.6.2 on the client that asks must be in the
 // token's aud.
 func Keycloak(baseURL, realm, audience string) validator.Issuer {
-	issuer := strings.TrimSuffix(baseURL, "/") + "/realms/" + url.PathEscape(realm)
-	iss := validator.Issuer{
+	baseURL = strings.TrimRight(baseURL, "/")
+	args := of("Keycloak")
+	if before, _, isRealm := strings.Cut(baseURL+"/", "/realms/"); isRealm {
+		args.wrong("the base URL is %s, which is that of a realm or below, wanted what comes before /realms/: %s", shown(baseURL), shown(before))
+	} else {
+		args.url("base URL", baseURL)
+	}
+	if realm == "" || strings.Contains(realm, "/") || strings.TrimSpace(realm) != realm || unseen(strings.ReplaceAll(realm, " ", "")) {
+		args.wrong("the realm is %s, wanted its name alone", shown(realm))
+	}
+	args.audience(audience)
+	issuer := baseURL + "/realms/" + url.PathEscape(realm)
+	return args.on(validator.Issuer{
 		URL:        issuer,
 		Audience:   []string{audience},
 		Algorithms: []string{"RS256"},
@@ -54,11 +65,7 @@ func Keycloak(baseURL, realm, audience string) validator.Issuer {
 			App:         keycloakApp,
 		},
 		Keys: &jwks.Config{URL: issuer + "/protocol/openid-connect/certs"},
-	}
-	if realm == "" || strings.Contains(realm, "/") {
-		return refused(iss, "Keycloak", "the realm is %s, wanted its name alone", shown(realm))
-	}
-	return iss
+	})
 }
 
 // pointerEscape writes a name as one step of a JSON Pointer (RFC 6901 §3).

@@ -23,7 +23,12 @@ import (
 // is discovered.
 func Okta(issuer, audience string) validator.Issuer {
 	issuer = strings.TrimSuffix(issuer, "/")
-	iss := validator.Issuer{
+	args := of("Okta")
+	if !oktaServer.MatchString(issuer) {
+		args.wrong("the issuer is %s, wanted a custom authorization server such as https://example.okta.com/oauth2/default; the org's own server is OktaOrg's", shown(issuer))
+	}
+	args.audience(audience)
+	return args.on(validator.Issuer{
 		URL:        issuer,
 		Audience:   []string{audience},
 		AppOnly:    true,
@@ -33,11 +38,7 @@ func Okta(issuer, audience string) validator.Issuer {
 			App:     oktaApp,
 		},
 		Keys: &jwks.Config{URL: issuer + "/v1/keys"},
-	}
-	if !oktaServer.MatchString(issuer) {
-		return refused(iss, "Okta", "the issuer is %s, wanted a custom authorization server such as https://example.okta.com/oauth2/default; the org's own server is OktaOrg's", shown(issuer))
-	}
-	return iss
+	})
 }
 
 // OktaOrg is the org authorization server of an Okta org, such as
@@ -55,7 +56,13 @@ func Okta(issuer, audience string) validator.Issuer {
 // AppOnly is set, as for Okta.
 func OktaOrg(orgURL string, auth introspection.ClientAuth, clients ...string) validator.Issuer {
 	orgURL = strings.TrimSuffix(orgURL, "/")
-	iss := validator.Issuer{
+	args := of("OktaOrg")
+	if !oktaOrg.MatchString(orgURL) {
+		args.wrong("the org URL is %s, wanted scheme and host alone, such as https://example.okta.com; a custom authorization server is Okta's", shown(orgURL))
+	}
+	args.auth(auth)
+	args.clients("only the client shows that a token was meant for this API", clients)
+	return args.on(validator.Issuer{
 		URL:      orgURL,
 		Audience: []string{orgURL},
 		Clients:  append([]string{}, clients...), // never nil, which would mean every client
@@ -65,16 +72,12 @@ func OktaOrg(orgURL string, auth introspection.ClientAuth, clients ...string) va
 			App:         oktaApp,
 		},
 		Introspection: &introspection.Config{Endpoint: orgURL + "/oauth2/v1/introspect", Auth: auth},
-	}
-	if !oktaOrg.MatchString(orgURL) {
-		return refused(iss, "OktaOrg", "the org URL is %s, wanted scheme and host alone, such as https://example.okta.com; a custom authorization server is Okta's", shown(orgURL))
-	}
-	return iss
+	})
 }
 
 var (
-	oktaOrg    = regexp.MustCompile(`^https?://[^/?#]+$`)
-	oktaServer = regexp.MustCompile(`^https?://[^/?#]+/oauth2/[^/?#]+$`)
+	oktaOrg    = regexp.MustCompile(`^https?://[^/?#@\s\pC]+$`)
+	oktaServer = regexp.MustCompile(`^https?://[^/?#@\s\pC]+/oauth2/[^/?#@\s\pC]+$`)
 )
 
 func oktaApp(t *validator.Token) bool {

@@ -9,10 +9,13 @@ import "github.com/m2mguard/m2mguard/validator"
 // AppOnly is set: in the client credentials grant sub is the client (§2.2), and
 // the server keeps users from being called like one (§5).
 func RFC9068(issuerURL, audience string) validator.Issuer {
-	return validator.Issuer{
+	args := of("RFC9068")
+	args.issuer(issuerURL)
+	args.audience(audience)
+	return args.on(validator.Issuer{
 		URL:      issuerURL,
 		Audience: []string{audience},
 		AppOnly:  true,
 		Profile:  validator.RFC9068(),
-	}
+	})
 }

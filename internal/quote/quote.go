@@ -1,0 +1,154 @@
+// Package quote writes values that others made up into errors and log lines: in
+// ASCII, so that look-alikes look different; bounded in length, whatever was
+// sent; and never cut so that what tells two of them apart is lost.
+package quote
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// Bounds, in bytes of what is written.
+const (
+	longest = 256 // of one value
+	room    = 320 // of the values of a list
+	most    = 4   // values of a list
+)
+
+// Value quotes v. A long one keeps both ends, and its length is said.
+func Value(v string) string { return cut(v, -1) }
+
+// Beside quotes v for a reader who holds it against others. A long one keeps
+// both ends and the place where it ceases to be like the one that it resembles
+// most.
+func Beside(v string, others ...string) string {
+	at, likest := -1, -1
+	for _, other := range others {
+		if like := likeness(v, []string{other}); other != v && like > likest {
+			at, likest = commonPrefix(v, other), like
+		}
+	}
+	return cut(v, at)
+}
+
+// List quotes, for the same reader, those values of a list that resemble others
+// most, in their order, and counts the rest.
+func List(values, others []string) string {
+	kept := resembling(values, others)
+	quoted := make([]string, 0, most+1)
+	for i, v := range values {
+		if slices.Contains(kept, i) {
+			quoted = append(quoted, Beside(v, others...))
+		}
+	}
+	if rest := len(values) - len(quoted); rest > 0 {
+		quoted = append(quoted, fmt.Sprintf("%d more", rest))
+	}
+	return "[" + strings.Join(quoted, ", ") + "]"
+}
+
+// resembling returns the indices of the values to show: those most like one of
+// others, as long as they fit.
+func resembling(values, others []string) (kept []int) {
+	left := room
+	for len(kept) < min(most, len(values)) {
+		best, likest := -1, -1
+		for i, v := range values {
+			if slices.Contains(kept, i) {
+				continue
+			}
+			if like := likeness(v, others); like > likest {
+				best, likest = i, like
+			}
+		}
+		if left -= min(longest, quotedLen(values[best])); left < 0 {
+			break
+		}
+		kept = append(kept, best)
+	}
+	return kept
+}
+
+// likeness is how many bytes v has in common with the other that it is most
+// like, at both ends together.
+func likeness(v string, others []string) (most int) {
+	for _, other := range others {
+		begin := commonPrefix(v, other)
+		end := 0
+		for end < min(len(v), len(other))-begin && v[len(v)-1-end] == other[len(other)-1-end] {
+			end++
+		}
+		most = max(most, begin+end)
+	}
+	return most
+}
+
+func commonPrefix(a, b string) int {
+	n := 0
+	for n < min(len(a), len(b)) && a[n] == b[n] {
+		n++
+	}
+	return n
+}
+
+// cut quotes v. Of a long one it keeps both ends, and what is around at unless
+// that is negative.
+func cut(v string, at int) string {
+	if quotedLen(v) <= longest {
+		return strconv.QuoteToASCII(v)
+	}
+	length := fmt.Sprintf(" (%d bytes)", len(v))
+	each := (longest - len(length) - 3*len(`""`) - 2*len("…")) / 3
+	head := prefix(v, each)
+	tail := suffix(v[head:], each)
+	from, to := head, head
+	if middle := v[head : len(v)-tail]; at >= head && at < len(v)-tail {
+		from += at - head - suffix(middle[:at-head], each/3)
+		to = from + prefix(v[from:len(v)-tail], each)
+	}
+	var b strings.Builder
+	b.WriteString(strconv.QuoteToASCII(v[:head]) + "…")
+	if from < to {
+		b.WriteString(strconv.QuoteToASCII(v[from:to]) + "…")
+	}
+	b.WriteString(strconv.QuoteToASCII(v[len(v)-tail:]) + length)
+	return b.String()
+}
+
+// quotedLen is the length of v when quoted, or anything above longest.
+func quotedLen(v string) int {
+	if len(v) > longest {
+		return len(v)
+	}
+	return len(strconv.QuoteToASCII(v))
+}
+
+// prefix is how many bytes from the start of v take no more than limit when
+// quoted; suffix counts from its end. Neither cuts a character.
+func prefix(v string, limit int) (n int) {
+	for n < len(v) {
+		_, size := utf8.DecodeRuneInString(v[n:])
+		if limit -= written(v[n : n+size]); limit < 0 {
+			break
+		}
+		n += size
+	}
+	return n
+}
+
+func suffix(v string, limit int) (n int) {
+	for n < len(v) {
+		_, size := utf8.DecodeLastRuneInString(v[:len(v)-n])
+		if limit -= written(v[len(v)-n-size : len(v)-n]); limit < 0 {
+			break
+		}
+		n += size
+	}
+	return n
+}
+
+// written is how many bytes a character takes between quotation marks.
+func written(character string) int { return len(strconv.QuoteToASCII(character)) - len(`""`) }

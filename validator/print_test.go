@@ -1,0 +1,110 @@
+package validator_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/m2mguard/m2mguard/introspection"
+	"github.com/m2mguard/m2mguard/validator"
+)
+
+const private = "s3cr3t-s3cr3t"
+
+// forms are a secret as printing could show it.
+func forms(secret string) []string {
+	numbers := strings.Trim(fmt.Sprint([]byte(secret)), "[]")
+	return []string{
+		secret,
+		fmt.Sprintf("%x", secret), fmt.Sprintf("%X", secret), fmt.Sprintf("% x", secret),
+		numbers, strings.ReplaceAll(numbers, " ", ","), strings.ReplaceAll(numbers, " ", ", "),
+		strings.Trim(fmt.Sprintf("%#v", []byte(secret)), "[]byte{}"),
+		strings.Trim(fmt.Sprintf("%q", []rune(secret)), "[]"),
+	}
+}
+
+// printed is x as careless code would write it down.
+func printed(x any) map[string]string {
+	out := make(map[string]string)
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "% x", "%d", "%o", "%t", "%c", "%U", "%T %v", "%10.3v", "%w"} {
+		out[verb] = fmt.Sprintf(verb, x)
+	}
+	out["Println"] = fmt.Sprintln(x)
+	if text, err := json.Marshal(x); err == nil {
+		out["JSON"] = string(text)
+	}
+	for name, handler := range map[string]func(*bytes.Buffer) slog.Handler{
+		"slog as JSON": func(b *bytes.Buffer) slog.Handler { return slog.NewJSONHandler(b, nil) },
+		"slog as text": func(b *bytes.Buffer) slog.Handler { return slog.NewTextHandler(b, nil) },
+	} {
+		var b bytes.Buffer
+		slog.New(handler(&b)).Info("x", "token", x, slog.Any("again", x))
+		out[name] = b.String()
+	}
+	return out
+}
+
+// TestPrintingShowsNoClaim prints what a handler or an operator may have in hand,
+// whole, by reference, and within something of their own.
+func TestPrintingShowsNoClaim(t *testing.T) {
+	auth := introspection.ClientSecretBasic("api", introspection.Secret(private))
+	asked := introspection.Config{Endpoint: "https://id.example.com/introspect", Auth: auth}
+	iss := validator.Issuer{URL: "https://id.example.com", Audience: []string{"api"}, Introspection: &asked}
+	v, err := validator.New(validator.Config{Issuers: []validator.Issuer{iss}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer v.Close()
+	token, err := validator.DangerouslyUnverified([]byte(`{"iss":"https://id.example.com","client_id":"reports","name":"` + private + `","sub":"` + private + `","aud":"` + private + `","roles":["` + private + `"],"jti":"` + private + `"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	type session struct {
+		Token *validator.Token
+		Copy  validator.Token
+	}
+	type hidden struct { // fmt calls no methods on these
+		token *validator.Token
+		copy  validator.Token
+	}
+	for name, x := range map[string]any{
+		"a token": token, "a token by value": *token, "tokens": []*validator.Token{token}, "tokens by value": []validator.Token{*token},
+		"a map": map[string]validator.Token{"t": *token}, "a struct": session{token, *token}, "a pointer to one": &session{token, *token}, "an interface": []any{*token},
+		"hidden fields": hidden{token, *token}, "a pointer to them": &hidden{token, *token},
+		"an Auth": auth, "an introspection.Config": asked, "an Issuer": iss, "a Validator": v,
+	} {
+		for how, text := range printed(x) {
+			for _, form := range forms(private) {
+				if strings.Contains(text, form) {
+					t.Errorf("%s printed with %s shows %s: %.300s", name, how, form, text)
+				}
+			}
+		}
+	}
+}
+
+// TestTokenInLogs: what log/slog writes of a token is what an operator looks for.
+func TestTokenInLogs(t *testing.T) {
+	token, err := validator.DangerouslyUnverified([]byte(`{"iss":"https://id.example.com","client_id":"reports","scope":"orders:write orders:read","exp":1772366400,"name":"` + private + `"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]any{"issuer": "https://id.example.com", "client": "reports", "scopes": "orders:read orders:write", "expiry": time.Unix(1772366400, 0).Format(time.RFC3339)}
+	for name, x := range map[string]any{"by reference": token, "by value": *token} {
+		var b bytes.Buffer
+		slog.New(slog.NewJSONHandler(&b, nil)).Info("let in", slog.Any("token", x))
+		var line struct {
+			Token map[string]any `json:"token"`
+		}
+		if err := json.Unmarshal(b.Bytes(), &line); err != nil {
+			t.Fatal(err)
+		}
+		if fmt.Sprint(line.Token) != fmt.Sprint(want) {
+			t.Errorf("%s: %v, wanted %v", name, line.Token, want)
+		}
+	}
+}

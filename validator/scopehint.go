@@ -1,0 +1,127 @@
+package validator
+
+import (
+	"bytes"
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/m2mguard/m2mguard/internal/quote"
+	"github.com/m2mguard/m2mguard/internal/strictjson"
+)
+
+// What is said of a token whose scopes do not satisfy a route is put into words
+// only if somebody reads it. It names the claims that were read, because as
+// often as not the scopes are there and were looked for in another place.
+
+// lacks tells whose token it is, what it grants, what was wanted, and where that
+// was looked for.
+func (t *contents) lacks(needs string) string {
+	text := t.name()
+	if needs == "" {
+		return text + ", and the route's rule lets nobody in"
+	}
+	got := slices.Collect(t.scopes.All())
+	text += ": got " + quote.List(got, strings.Fields(needs)) + `, wanted ["` + needs + `"]` // what a program holds is not cut
+	if t.profile == nil {
+		return text
+	}
+	var read []string
+	for _, name := range t.profile.ScopeClaims {
+		if t.has(name) {
+			read = append(read, quote.Value(name))
+		} else {
+			read = append(read, quote.Value(name)+" (absent)")
+		}
+	}
+	return text + ", read from " + cmp.Or(strings.Join(read, ", "), "no claim")
+}
+
+// has reports whether the token holds a claim, named as in a Profile.
+func (t *contents) has(name string) bool {
+	value, err := strictjson.Find(t.claims, steps(name)...)
+	return err == nil && value != nil && !value.IsNull()
+}
+
+// scopeFix is where to mend it: at the route, at the profile, or at the issuer.
+func (t *contents) scopeFix(needs string) string {
+	if needs == "" {
+		return "the route's rule names no scope: name one, or let every good token in with scopes.AnyToken"
+	}
+	if t.profile == nil {
+		return ""
+	}
+	for _, name := range t.profile.ScopeClaims {
+		if fix := t.pointerFix(name, "Profile.ScopeClaims"); fix != "" {
+			return fix
+		}
+	}
+	for name := range strings.FieldsSeq(needs) {
+		if t.scopes.Contains(name) {
+			continue
+		}
+		for scope := range t.scopes.All() {
+			if slices.Contains(strings.FieldsFunc(scope, func(r rune) bool { return r == ',' || r == ';' }), name) {
+				return "the issuer joins scopes by another character than a space (RFC 6749 §3.3), so they count as one; let it write spaces or an array"
+			}
+		}
+		if claim := t.claimWith(name); claim != "" {
+			return "claim " + quote.Value(claim) + " holds it: name that claim in Profile.ScopeClaims if it is to grant scopes"
+		}
+	}
+	if !slices.ContainsFunc(t.profile.ScopeClaims, t.has) {
+		return "the token holds none of Profile.ScopeClaims: the client asked its authorization server for no scope, or scopes are in another claim"
+	}
+	return ""
+}
+
+// pointerFix is for a name that no claim has and that reads like the path to one
+// that is there.
+func (t *contents) pointerFix(name, field string) string {
+	pointer := pointerFor(name)
+	if pointer == "" || t.has(name) || !t.has(pointer) {
+		return ""
+	}
+	return "a nested claim is named by a JSON Pointer: " + field + " should hold " + quote.Value(pointer) + " in place of " + quote.Value(name)
+}
+
+// pointerFor is the JSON Pointer for a path that is written in another way, such
+// as "realm_access.roles", "$.realm_access.roles" or "realm_access/roles".
+func pointerFor(name string) string {
+	path := strings.FieldsFunc(name, func(r rune) bool { return strings.ContainsRune("$./[]'\"", r) })
+	if strings.HasPrefix(name, "/") || len(path) < 2 && strings.TrimLeft(name, "$.") == name {
+		return ""
+	}
+	return "/" + strings.Join(path, "/")
+}
+
+// notScopes are claims that may hold a scope's name by chance.
+var notScopes = []string{"iss", "sub", "aud", "jti", "client_id", "azp", "appid", "cid", "scope", "scp"}
+
+// claimWith returns the claim outside notScopes that holds name, as a Profile
+// would name it: a string of names, or an array with it. Empty: there is none.
+func (t *contents) claimWith(name string) string {
+	for d := jsontext.NewDecoder(bytes.NewReader(t.claims)); ; {
+		value, err := d.ReadToken()
+		if err != nil {
+			return ""
+		}
+		kind, n := d.StackIndex(d.StackDepth())
+		if memberName := kind == '{' && n%2 == 1; memberName || value.Kind() != '"' {
+			continue
+		}
+		path := strings.Split(string(d.StackPointer()), "/")[1:]
+		if slices.Contains(notScopes, path[0]) || !slices.Contains(strings.Fields(value.String()), name) {
+			continue
+		}
+		if kind == '[' {
+			path = path[:len(path)-1]
+		}
+		if len(path) == 1 && !strings.Contains(path[0], "~") {
+			return path[0]
+		}
+		return "/" + strings.Join(path, "/")
+	}
+}

@@ -1,0 +1,130 @@
+package validator
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/m2mguard/m2mguard/internal/jws"
+	"github.com/m2mguard/m2mguard/internal/quote"
+)
+
+// settleIssuer fills in the defaults of one issuer and reports its faults.
+func settleIssuer(c Issuer) (*issuer, []error) {
+	var faults []error
+	fault := func(format string, args ...any) {
+		faults = append(faults, issuerFault(c, format, args...))
+	}
+	i := &issuer{
+		url:               c.URL,
+		audience:          slices.Clone(c.Audience),
+		missingAudienceOK: c.DangerouslyAcceptMissingAudience,
+		clients:           slices.Clone(c.Clients),
+		appOnly:           c.AppOnly,
+		profile:           c.Profile.settled(),
+	}
+	for _, problem := range c.Profile.faults() {
+		fault("Profile.%s", problem)
+	}
+	if c.refusals == nil {
+		faults = append(faults, c.argumentFaults()...)
+	}
+	for _, reason := range c.refusals {
+		faults = append(faults, errors.New("validator: "+reason))
+	}
+	if c.SignedAnswersFor != "" && c.Introspection == nil {
+		fault("SignedAnswersFor is set without Introspection")
+	}
+	if c.AppOnly && c.Profile.App == nil {
+		fault("AppOnly is set, but nothing in this issuer's tokens tells a client from a user: wanted a Profile with App, such as RFC9068()")
+	}
+	names := c.Algorithms
+	if names == nil {
+		names = defaultAlgorithms
+	} else if len(names) == 0 {
+		fault("Algorithms is empty, wanted nil for the default or at least one of %v", jws.Algorithms())
+	}
+	for _, name := range names {
+		canonical := jws.Canonical(name)
+		if !jws.Supported(canonical) {
+			fault("Algorithms holds %s, wanted some of %v%s", quote.Value(name), jws.Algorithms(), aboutAlgorithm(name))
+			continue
+		}
+		i.algorithms = append(i.algorithms, canonical)
+	}
+	return i, faults
+}
+
+// aboutAlgorithm says why a name is on no list, where that is known.
+func aboutAlgorithm(name string) string {
+	upper := strings.ToUpper(name)
+	switch {
+	case strings.HasPrefix(upper, "HS"):
+		return ": signatures are asymmetric here, because whoever can verify with a shared secret can sign with it"
+	case upper == "NONE":
+		return ": an unsigned token proves nothing"
+	case upper == "ES256K":
+		return ": curve secp256k1 is not supported, let the issuer sign with ES256"
+	case slices.ContainsFunc(jws.Algorithms(), func(known string) bool { return strings.EqualFold(known, name) }):
+		return ": names are in exact case"
+	}
+	return ""
+}
+
+// argumentFaults says what is wrong with whom to trust and what for: the fields
+// that the functions of package providers fill in from their arguments.
+func (c *Issuer) argumentFaults() (faults []error) {
+	fault := func(format string, args ...any) {
+		faults = append(faults, issuerFault(*c, format, args...))
+	}
+	if problem := cmp.Or(checkIdentifier(c.URL), c.discovery().check(c.URL)); problem != "" {
+		fault("URL%s", problem)
+	}
+	if len(c.Audience) == 0 && !c.DangerouslyAcceptMissingAudience && !c.Profile.NoAudience {
+		fault("Audience is empty, wanted the name of this API as the issuer writes it into aud")
+	}
+	if err := checkNames(c.Audience, false); err != nil {
+		fault("Audience holds %w, wanted the name of this API as the issuer writes it into aud", err)
+	}
+	switch err := checkNames(c.Clients, true); {
+	case c.Profile.NoAudience && len(c.Clients) == 0:
+		fault("Clients is empty, wanted at least one client id: the profile says that tokens name no audience, so only the client proves that one is meant for this API")
+	case c.Clients != nil && len(c.Clients) == 0 || slices.Contains(c.Clients, ""):
+		fault("Clients is empty or holds an empty id, wanted nil for every client, or client ids")
+	case err != nil:
+		fault("Clients holds %w, wanted client ids as the issuer writes them", err)
+	}
+	if c.SignedAnswersFor != "" && hasUnseen(c.SignedAnswersFor) {
+		fault("SignedAnswersFor has a blank at an end or what cannot be seen, wanted this API's client id")
+	}
+	return faults
+}
+
+// issuerFault names the issuer whose configuration is wrong, without what its
+// URL should not hold.
+func issuerFault(c Issuer, format string, args ...any) error {
+	return fmt.Errorf("validator: Issuer %s: "+format, append([]any{quote.Value(withoutUser(c.URL))}, args...)...)
+}
+
+// withoutUser cuts off user information, which may be a password.
+func withoutUser(url string) string {
+	if at := strings.LastIndexByte(url, '@'); at >= 0 {
+		return "..." + url[at:]
+	}
+	return url
+}
+
+// issuerFaults names the field that each fault of a nested configuration is in.
+func issuerFaults(c Issuer, field string, err error) []error {
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return []error{issuerFault(c, field+": %w", err)}
+	}
+	var faults []error
+	for _, inner := range joined.Unwrap() {
+		faults = append(faults, issuerFaults(c, field, inner)...)
+	}
+	return faults
+}
