@@ -173,6 +173,8 @@ func (c Config) check() error {
 	if c.Endpoint != "" {
 		if err := fetch.CheckURL(c.Endpoint, c.DangerouslyAllowHTTP); err != nil {
 			add("Config.Endpoint: %w", err)
+		} else if metadata.IsDocument(c.Endpoint) {
+			add("Config.Endpoint is the address of the issuer's document, wanted the endpoint, or Config.Issuer to discover it")
 		}
 	}
 	switch auth := c.Auth.(type) {

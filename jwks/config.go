@@ -116,6 +116,8 @@ func (c Config) compile() (Config, error) {
 	if c.URL != "" {
 		if err := fetch.CheckURL(c.URL, c.DangerouslyAllowHTTP); err != nil {
 			fault("URL: %w", err)
+		} else if metadata.IsDocument(c.URL) {
+			fault("URL is the address of the issuer's document, wanted that of the key set, or Config.Issuer to discover it")
 		}
 	}
 	if discovers := c.Issuer != "" && c.URL == "" && c.Set == nil; discovers {

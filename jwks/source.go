@@ -73,7 +73,11 @@ func (s *source) fetch(ctx context.Context, last *snapshot) (got fetched, err er
 	}
 	got.address = fetch.WithoutQuery(s.url)
 	if err := s.get(ctx, last, &got); err != nil {
-		return got, errors.Join(fmt.Errorf("key set at %s: %w", got.address, fetch.Cause(err)), got.discovery)
+		err = fmt.Errorf("key set at %s: %w", got.address, fetch.Cause(err))
+		if got.discovery != nil {
+			err = fmt.Errorf("%w; %w", err, got.discovery) // on one line, for logs
+		}
+		return got, err
 	}
 	return got, nil
 }

@@ -88,13 +88,15 @@ func (t *contents) pointerFix(name, field string) string {
 }
 
 // pointerFor is the JSON Pointer for a path that is written in another way, such
-// as "realm_access.roles", "$.realm_access.roles" or "realm_access/roles".
+// as "realm_access.roles", "$.realm_access.roles" or "realm_access/roles". Empty:
+// name is none.
 func pointerFor(name string) string {
-	path := strings.FieldsFunc(name, func(r rune) bool { return strings.ContainsRune("$./[]'\"", r) })
-	if strings.HasPrefix(name, "/") || len(path) < 2 && strings.TrimLeft(name, "$.") == name {
+	path := strings.FieldsFunc(name, func(r rune) bool { return strings.ContainsRune("#$./[]'\"", r) })
+	pointer := "/" + strings.Join(path, "/")
+	if len(path) == 0 || pointer == name || len(path) == 1 && path[0] == name {
 		return ""
 	}
-	return "/" + strings.Join(path, "/")
+	return pointer
 }
 
 // notScopes are claims that may hold a scope's name by chance.

@@ -54,7 +54,7 @@ func mtlsIntrospection(d Document) string {
 }
 
 // CheckIssuer says what is wrong with raw as an issuer identifier to discover
-// from: an address, without a query (RFC 8414 §2).
+// from: an address, without a query (RFC 8414 §2), and not that of the document.
 func CheckIssuer(raw string, allowHTTP bool) error {
 	if err := fetch.CheckURL(raw, allowHTTP); err != nil {
 		return err
@@ -62,7 +62,16 @@ func CheckIssuer(raw string, allowHTTP bool) error {
 	if fetch.WithoutQuery(raw) != raw {
 		return fmt.Errorf("%s has a query, which no issuer identifier has (RFC 8414 §2)", quote.Value(fetch.WithoutQuery(raw)))
 	}
+	if IsDocument(raw) {
+		return fmt.Errorf("%s is the address of the issuer's document, wanted the issuer", quote.Value(raw))
+	}
 	return nil
+}
+
+// IsDocument reports whether a URL is that of an issuer's metadata, which people
+// give where the issuer, its keys or an endpoint of it is wanted.
+func IsDocument(url string) bool {
+	return strings.Contains(url, "/.well-known/openid-configuration") || strings.Contains(url, "/.well-known/oauth-authorization-server")
 }
 
 // What errors.Is finds in an error of Discover, for whoever knows by what field

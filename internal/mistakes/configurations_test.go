@@ -32,6 +32,15 @@ var configurations = []mistake{
 	{name: "Keycloak's JWKS URL as issuer", make: issuer(func(i *validator.Issuer) {
 		i.URL = "https://id.example.com/realms/shop/protocol/openid-connect/certs"
 	}), says: []string{"URL is the address of keys", "wanted the issuer", "Keys.URL"}},
+	{name: "discovery URL as address of keys", make: issuer(func(i *validator.Issuer) {
+		i.Keys = &jwks.Config{URL: "https://id.example.com/.well-known/openid-configuration"}
+	}), says: []string{"Keys", "Config.URL is the address of the issuer's document", "wanted that of the key set, or Config.Issuer"}},
+	{name: "discovery URL as issuer of keys", make: issuer(func(i *validator.Issuer) {
+		i.Keys = &jwks.Config{Issuer: "https://id.example.com/.well-known/openid-configuration"}
+	}), says: []string{"Keys", "Config.Issuer", "is the address of the issuer's document, wanted the issuer"}, set: true},
+	{name: "discovery URL as introspection endpoint", make: issuer(func(i *validator.Issuer) {
+		i.Introspection = &introspection.Config{Auth: auth, Endpoint: "https://id.example.com/.well-known/oauth-authorization-server"}
+	}), says: []string{"Introspection", "Config.Endpoint is the address of the issuer's document", "or Config.Issuer"}},
 	{name: "no audience", make: issuer(func(i *validator.Issuer) { i.Audience = nil }),
 		says: []string{"Audience is empty", "wanted the name of this API"}},
 	{name: "audience with a newline (secret file)", make: issuer(func(i *validator.Issuer) { i.Audience = []string{"https://orders.example.com\n"} }),

@@ -29,6 +29,7 @@ func ready(iss func(t *testing.T) validator.Issuer) func(*testing.T) string {
 		if !errors.Is(err, validator.ErrUnavailable) {
 			t.Fatalf("Ready says %v", err)
 		}
+		a.Close() // and so every event was told
 		// The operator reads the same advice in the log.
 		text := err.Error()
 		if line := a.log.line(t, "level=WARN"); !strings.Contains(line, text[strings.LastIndex(text, " ("):]) {
