@@ -31,15 +31,16 @@ const (
 type controls struct {
 	seal cipher.AEAD
 
-	mu      sync.Mutex
-	events  uint64 // numbers what happens, so that "after" needs no clock
-	known   []control
-	well    []evidence // the latest of each credential, newest last
-	refused []uint64   // the last controls that failed
-	trouble uint64     // when a request about a token last seen active failed last
-	askedAt time.Time
-	asking  bool
-	changed chan struct{} // closed when something above has changed
+	mu        sync.Mutex
+	events    uint64 // numbers what happens, so that "after" needs no clock
+	known     []control
+	well      []evidence // the latest of each credential, newest last
+	refused   []uint64   // the last controls that failed
+	troubleAt time.Time
+	trouble   uint64 // when a request about a token last seen active failed last
+	askedAt   time.Time
+	asking    bool
+	changed   chan struct{} // closed when something above has changed
 }
 
 // control is a token that was active.
@@ -101,16 +102,17 @@ func (s *controls) failed(known bool) (event uint64, suspect bool) {
 		}
 	}
 	if known {
-		s.trouble = s.events
+		s.trouble, s.troubleAt = s.events, time.Now()
 	}
 	return s.events, suspect
 }
 
-// troubledSince reports whether a known token failed after an event.
-func (s *controls) troubledSince(event uint64) bool {
+// unsure reports whether a known token failed not long ago, so that one failure is
+// no word on its token yet.
+func (s *controls) unsure() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.trouble > event
+	return !s.troubleAt.IsZero() && time.Since(s.troubleAt) < judgement
 }
 
 // active is told of an active answer.

@@ -83,6 +83,15 @@ func (l *lane) better(took time.Duration) {
 	}
 }
 
+// raise is told that a failure was the token's own.
+func (l *lane) raise() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.limit < l.most {
+		l.set(l.limit + 1)
+	}
+}
+
 func (l *lane) set(limit int) {
 	l.limit = limit
 	l.room.SetLimit(limit)

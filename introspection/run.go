@@ -129,7 +129,7 @@ func (c *Client) judge(ctx context.Context, k *call, f *failed) (*Result, error)
 	found := c.consult(ctx, k, f)
 	c.judging.Add(-1)
 	switch {
-	case found == wellAsSame && f.kind == refusesToken && !f.suspect && !c.controls.troubledSince(f.event):
+	case found == wellAsSame && f.kind == refusesToken && k.lane == c.firstSights && !c.controls.unsure():
 		return c.refuse(k, f)
 	case found == unknown || found == refusedToo:
 		return nil, c.unjudged(k, f, found)
@@ -143,7 +143,7 @@ func (c *Client) judge(ctx context.Context, k *call, f *failed) (*Result, error)
 		return r, nil
 	case later.kind != refusesToken && later.kind != odd:
 		return nil, later.UnavailableError
-	case !c.controls.wellSince(later.as, f.event):
+	case later.suspect && k.lane == c.firstSights || !c.controls.wellSince(later.as, f.event):
 		return nil, c.unjudged(k, later, unknown)
 	}
 	return c.refuse(k, later)
@@ -151,6 +151,7 @@ func (c *Client) judge(ctx context.Context, k *call, f *failed) (*Result, error)
 
 // refuse is what a token gets whose failure is its own.
 func (c *Client) refuse(k *call, f *failed) (*Result, error) {
+	k.lane.raise() // the endpoint is well
 	if f.inactive {
 		r := &Result{claims: inactiveClaims, askedAt: f.sentAt}
 		c.setLifetime(r)

@@ -113,7 +113,7 @@ func TestFloodOfOpaqueTokens(t *testing.T) {
 			}
 		}
 		asHonest()
-		crowd() // the runtime keeps what goroutines left behind
+		manyGoroutines() // the runtime keeps what goroutines left behind
 		before := heap()
 
 		var flood sync.WaitGroup
@@ -217,8 +217,8 @@ func TestFloodOfOpaqueTokensOnSockets(t *testing.T) {
 	}
 }
 
-// crowd has many goroutines exist at once.
-func crowd() {
+// manyGoroutines has many goroutines exist at once.
+func manyGoroutines() {
 	var all sync.WaitGroup
 	release := make(chan struct{})
 	for range 20_000 {
