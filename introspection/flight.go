@@ -42,7 +42,8 @@ type call struct {
 	flight  *flight
 	lane    *lane
 	source  string
-	control bool // asks whether the endpoint is well; see controls
+	control bool      // asks whether the endpoint is well; see controls
+	until   time.Time // nobody waits for another turn after this
 
 	// Guarded by flights.mu.
 	waiters int
@@ -120,7 +121,7 @@ func (c *Client) board(endpoint string, key cacheKey, token string, d demand) (*
 			return &call{result: e.Result, done: landed}, false
 		}
 	}
-	made := &call{flight: f, lane: c.renewals, source: d.source, control: d.control, waiters: 1, done: make(chan struct{})}
+	made := &call{flight: f, lane: c.renewals, source: d.source, control: d.control, waiters: 1, until: time.Now().Add(c.cfg.MaxWait + judgement), done: make(chan struct{})}
 	made.Done = func(err error) { c.turn(made, err) }
 	if c.results.lastActive(key) == nil {
 		made.lane = c.firstSights

@@ -37,6 +37,7 @@ type pace struct {
 
 const (
 	patience      = 1000
+	mostAsked     = 490.0 // so that it is 500 a second with controls and what comes late
 	leastGranted  = 4.0
 	mostFloor     = 64.0
 	grantedEnough = 5000.0 // above it, the server's wish is forgotten
@@ -48,7 +49,7 @@ func newPace(maxPerSecond int, maxWait time.Duration) *pace {
 	case maxPerSecond > 0:
 		p.hard = rate.NewLimiter(rate.Limit(maxPerSecond), maxPerSecond)
 	case maxPerSecond == 0:
-		p.trust = &turns.Pace{Patience: patience, OneIn: 10, Rates: []float64{500, 50}}
+		p.trust = &turns.Pace{Patience: patience, OneIn: 10, Rates: []float64{mostAsked, 50}}
 	}
 	return p
 }

@@ -43,7 +43,8 @@ func (c *Client) run(ctx, first context.Context, k *call) (*Result, error) {
 	return nil, f.UnavailableError
 }
 
-// again asks once more, after another wait for a turn.
+// again asks once more, after another wait for a turn: within what is left of the
+// wait that its callers were to expect.
 func (c *Client) again(ctx context.Context, k *call) (*Result, *failed) {
 	if !c.wanted(k) {
 		return nil, &failed{UnavailableError: gaveUp(context.Canceled), kind: ended}
@@ -54,7 +55,9 @@ func (c *Client) again(ctx context.Context, k *call) (*Result, *failed) {
 	if k.lane == c.firstSights {
 		ticket.Taken = func() { cancel(errTaken) }
 	}
-	if err := k.lane.room.Enter(ctx, k.source, ticket); err != nil {
+	waiting, stop := context.WithDeadlineCause(ctx, k.until, turns.ErrTooLong)
+	defer stop()
+	if err := k.lane.room.Enter(waiting, k.source, ticket); err != nil {
 		return nil, &failed{UnavailableError: c.noTurn(k, err), kind: ended}
 	}
 	return c.try(ctx, k, ticket)
