@@ -2,7 +2,6 @@ package introspection
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -78,7 +77,7 @@ func decode(body []byte) (*Result, error) {
 	switch {
 	case err == errActive || err == strictjson.ErrNotObject:
 		return nil, err
-	case err != nil && json.Valid(body):
+	case err != nil && strictjson.Lenient(body):
 		return nil, unreadable{err}
 	case err != nil:
 		return nil, err
