@@ -6,8 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/go-json-experiment/json"
-
 	"github.com/m2mguard/m2mguard/scopes"
 )
 
@@ -65,13 +63,11 @@ func (t *Token) Expiry() time.Time { return t.expiry }
 func (t *Token) IssuedAt() time.Time { return t.issuedAt }
 
 // Claims decodes the token's claims, or the members of the introspection
-// answer, into dst, a pointer as for encoding/json. Names match exactly.
-func (t *Token) Claims(dst any) error {
-	if err := json.Unmarshal(t.claims, dst); err != nil {
-		return fmt.Errorf("validator: the claims do not fit %T: %w", dst, err)
-	}
-	return nil
-}
+// answer, into dst, a pointer as for encoding/json, with two differences: names
+// match exactly, and in a map or an interface a whole number beyond ±2^53, which
+// a float64 would round, is a json.Number. What dst's own UnmarshalJSON does to
+// what it gets changes no token.
+func (t *Token) Claims(dst any) error { return decodeClaims(t.claims, dst) }
 
 // Check is for decisions inside a handler: it returns nil if the token's scopes
 // satisfy rule, or an *Error that matches ErrInsufficientScope.
