@@ -48,6 +48,7 @@ func New(cfg Config) (*Validator, error) {
 		issuers:      make(map[string]*issuer, len(cfg.Issuers)),
 		opaqueIssuer: cfg.OpaqueIssuer,
 		fingerprints: newFingerprinter(),
+		headers:      newHeaderMemo(len(cfg.Issuers)),
 		flights:      flights{now: make(map[fingerprint]*flight)},
 	}
 	if len(cfg.Issuers) == 0 && cfg.Resolver == nil {
@@ -72,6 +73,7 @@ func New(cfg Config) (*Validator, error) {
 	if cfg.Resolver != nil {
 		v.opaqueOnly = false
 		v.resolved = v.newResolved(&cfg)
+		v.headers = newHeaderMemo(len(cfg.Issuers) + v.resolved.limit)
 	}
 	if s.entries > 0 {
 		v.cache = newCache(s.entries)

@@ -58,6 +58,7 @@ var tokenMutants = []mutant{
 	{"key", "without a kid, several fitting keys are none", []edit{{"jwks/snapshot.go", "			return nil, ambiguous\n", "			return one, found\n"}}, ofKeys},
 	{"signature", "the signature is verified", []edit{ignoring("validator/issuer.go", "jws.Verify(t.header.canonical, key.Public(), t.SigningInput, signature)")}, ofValidator},
 	{"signature", "one spelling of a signature", []edit{{"validator/issuer.go", `return refuse(CheckEncoding, "the signature "+err.Error())`, `signature = buffer[:64]`}}, ofValidator},
+	{"signature", "no signature stays in a buffer", []edit{{"validator/issuer.go", "		clear(buffer[:]) // header and payload may be in a cache\n", ""}}, ofValidator},
 	{"signature", "the algorithm is one for the key", []edit{never("internal/jws/signature.go", "!Fits(alg, key)")}, ofJWS},
 	{"signature", "a PSS salt is as long as the hash", []edit{{"internal/jws/signature.go", "rsa.PSSSaltLengthEqualsHash", "rsa.PSSSaltLengthAuto"}}, ofJWS},
 }
