@@ -29,6 +29,8 @@ type proof struct {
 	chosen bool
 	// until is when introspection's own result ends, by the process's clock.
 	until time.Time
+	// bytes is about what the proof holds in memory, as the cache counts it.
+	bytes int64
 	// stamp is the cache's tick at the last use.
 	stamp atomic.Uint32
 }
@@ -64,6 +66,10 @@ func (p *proof) size() int {
 // a sixty-fourth of the cache's size in insertions, which is fine enough to
 // stay close to a true LRU and coarse enough that a busy token's stamp is
 // seldom written.
+//
+// Its bound in bytes is that of a table full of proofs of the usual size at most.
+// Larger ones are kept in what the others leave of that, and go when it is used
+// up: to read a large token or answer at every request would cost more.
 type cache struct {
 	sets    []cacheSet
 	ways    int
@@ -71,6 +77,11 @@ type cache struct {
 	inserts atomic.Uint64
 	tick    atomic.Uint32
 	stripes [64]sync.Mutex
+
+	usual int64        // bytes of a proof that needs no room of others; 0: no bound
+	room  int64        // bytes of all
+	held  atomic.Int64 // bytes now
+	large large        // the proofs above the usual size
 }
 
 const maxWays = 8
@@ -125,6 +136,8 @@ func (c *cache) put(p *proof) {
 	}
 	now := c.tick.Load()
 	p.stamp.Store(now)
+	c.held.Add(p.bytes)
+	defer c.shrink(p)
 	n, tag := c.place(&p.id)
 	set := &c.sets[n]
 	lock := &c.stripes[n%len(c.stripes)]
@@ -145,7 +158,15 @@ func (c *cache) put(p *proof) {
 		}
 	}
 	set.tags[victim].Store(tag)
-	set.proofs[victim].Store(p)
+	if old := set.proofs[victim].Swap(p); old != nil {
+		c.left(old)
+	}
+	if p.bytes > c.usual {
+		c.large.add(p)
+		if set.proofs[victim].Load() != p { // dropped before it was on the list
+			c.large.remove(p)
+		}
+	}
 }
 
 // drop removes p if it is still there.
@@ -154,6 +175,7 @@ func (c *cache) drop(p *proof) {
 	set := &c.sets[n]
 	for i := range c.ways {
 		if set.proofs[i].CompareAndSwap(p, nil) {
+			c.left(p)
 			return
 		}
 	}

@@ -77,6 +77,7 @@ func New(cfg Config) (*Validator, error) {
 	}
 	if s.entries > 0 {
 		v.cache = newCache(s.entries)
+		v.cache.bound(s.maxToken)
 	}
 	return v, nil
 }

@@ -193,8 +193,7 @@ func (v *Validator) proveJWT(ctx context.Context, t *jwt, maxAge time.Duration) 
 	return p, err
 }
 
-// remember completes p with what the claims say and puts it into the cache, whose
-// bound in bytes holds because what is too large is left out.
+// remember completes p with what the claims say and puts it into the cache.
 func (v *Validator) remember(p *proof, c *claims) *proof {
 	p.token = c.token
 	if c.hasExpiry {
@@ -203,7 +202,11 @@ func (v *Validator) remember(p *proof, c *claims) *proof {
 	if c.hasNBF {
 		p.notBefore = c.token.notBefore.Add(-v.skew)
 	}
-	if v.cache != nil && (p.key != nil || !p.until.IsZero()) && p.size() <= v.maxToken {
+	if v.cache == nil || p.key == nil && p.until.IsZero() {
+		return p
+	}
+	if n := p.size(); v.cache.fits(n) {
+		p.bytes = int64(n)
 		v.cache.put(p)
 	}
 	return p
