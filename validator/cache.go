@@ -8,7 +8,9 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"weak"
 
+	"github.com/m2mguard/m2mguard/introspection"
 	"github.com/m2mguard/m2mguard/jwks"
 )
 
@@ -27,8 +29,14 @@ type proof struct {
 	key    *jwks.Key
 	// chosen: the token is opaque, and Config.OpaqueIssuer chose the issuer.
 	chosen bool
-	// until is when introspection's own result ends, by the process's clock.
-	until time.Time
+	// bound: the token is a JWT that is asked about, and holds a cnf.
+	bound bool
+	// until is when introspection's own result ends, by the process's clock, and
+	// answer that result itself: whoever asks again and gets it need not read it.
+	until  time.Time
+	answer weak.Pointer[introspection.Result]
+	// confirmed is the last answer about a JWT, for VerifyFresh.
+	confirmed atomic.Pointer[confirmation]
 	// bytes is about what the proof holds in memory, as the cache counts it.
 	bytes int64
 	// stamp is the cache's tick at the last use.

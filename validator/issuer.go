@@ -18,6 +18,7 @@ type issuer struct {
 	missingAudienceOK bool
 	clients           []string // nil: all
 	appOnly           bool
+	answerIDOK        bool
 	algorithms        []string // canonical
 	profile           Profile
 	keys              *jwks.KeySet          // nil: introspected only
@@ -64,7 +65,11 @@ func (i *issuer) verifySignature(ctx context.Context, wait time.Duration, t *jwt
 	}
 	defer turn.release()
 	if err := jws.Verify(t.header.canonical, key.Public(), t.SigningInput, signature); err != nil {
-		return &Error{check: CheckSignature, cause: err, got: []string{t.header.KeyID}}
+		e := &Error{check: CheckSignature, cause: err, got: []string{t.header.KeyID}}
+		if t.Signature == "" {
+			e.flaw = absent
+		}
+		return e
 	}
 	return nil
 }

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"github.com/m2mguard/m2mguard/internal/strictjson"
 )
 
 // Validator verifies access tokens. It is safe for concurrent use, and made
@@ -27,8 +29,9 @@ type Validator struct {
 	// none introspects, or if opaqueIssuer chooses.
 	introspector *issuer
 	opaqueIssuer func(context.Context, string) string
-	// opaqueOnly: no issuer has keys, so the shape of a token does not matter.
+	// opaqueOnly: the one issuer has no keys, so JWTs are asked about, too.
 	opaqueOnly bool
+	limits     strictjson.Limits
 
 	fingerprints *fingerprinter
 	cache        *cache // nil for none
@@ -45,6 +48,7 @@ func New(cfg Config) (*Validator, error) {
 	s, faults := cfg.settle()
 	v := &Validator{
 		settings:     s,
+		limits:       limitsOf(s.maxToken),
 		issuers:      make(map[string]*issuer, len(cfg.Issuers)),
 		opaqueIssuer: cfg.OpaqueIssuer,
 		fingerprints: newFingerprinter(),
@@ -150,6 +154,9 @@ func (v *Validator) newResolved(cfg *Config) *resolved {
 // the configuration holds, or what the Resolver knows. Nothing is fetched from
 // iss.
 func (v *Validator) issuerOf(ctx context.Context, url string) (*issuer, error) {
+	if url == "" {
+		return nil, &Error{check: CheckIssuer, flaw: absent, text: "the token has no iss, or an empty one", want: v.issuerURLs}
+	}
 	if i := v.issuers[url]; i != nil {
 		return i, nil
 	}

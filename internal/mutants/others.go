@@ -11,6 +11,7 @@ var otherMutants = []mutant{
 	{"answers", "a realm that could break out of the challenge panics", []edit{never("adapters/httpauth/httpauth.go", "!quotable(m.realm)")}, ofAdapters},
 	{"answers", "the handler does not run after a refusal", []edit{{"adapters/httpauth/httpauth.go", "			rt.Fail(w, r, failure)\n			return\n", "			rt.Fail(w, r, failure)\n"}}, ofAdapters},
 	{"answers", "values from a token are quoted and cut", []edit{{"validator/errors.go", "	if len(v) > longest {\n", "	if false {\n"}}, ofValidator},
+	{"answers", "what is absent or malformed is called that", []edit{{"validator/flaw.go", "finer[flawOf{e.check, e.flaw}]; ok {", "finer[flawOf{e.check, e.flaw}]; false && ok {"}}, ofValidator},
 	{"configuration", "HMAC cannot be configured", []edit{{"validator/config.go", "if !jws.Supported(canonical) {", "if false && !jws.Supported(canonical) {"}}, ofValidator},
 	{"configuration", "an audience must be configured", []edit{never("validator/config.go", "len(c.Audience) == 0 && !c.DangerouslyAcceptMissingAudience && !c.Profile.NoAudience")}, ofValidator},
 	{"configuration", "one opaque token is shown to one issuer", []edit{never("validator/validator.go", "len(asked) > 1")}, ofValidator},
