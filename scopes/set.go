@@ -39,7 +39,7 @@ func Of(names ...string) (Set, error) {
 // newSet takes names over.
 func newSet(names []string) (Set, error) {
 	for _, name := range names {
-		if !valid(name) {
+		if !Valid(name) {
 			return Set{}, fmt.Errorf("scopes: a scope name is empty or holds a character outside RFC 6749 §3.3 (printable ASCII without space, %q and %q)", '"', '\\')
 		}
 	}
@@ -57,8 +57,9 @@ func distinct(names []string) Set {
 	return Set{names}
 }
 
-// valid reports whether name is a scope-token: 1*( %x21 / %x23-5B / %x5D-7E ).
-func valid(name string) bool {
+// Valid reports whether name can be a scope: a scope-token of RFC 6749 §3.3,
+// 1*( %x21 / %x23-5B / %x5D-7E ).
+func Valid(name string) bool {
 	for i := range len(name) {
 		if c := name[i]; c < 0x21 || c > 0x7e || c == '"' || c == '\\' {
 			return false

@@ -6,7 +6,10 @@
 package validator_test
 
 import (
+	"fmt"
+	"runtime"
 	"testing"
+	"time"
 
 	"github.com/m2mguard/m2mguard/validator"
 	"github.com/m2mguard/m2mguard/validator/issuertest"
@@ -34,5 +37,74 @@ func TestHitAllocatesNothing(t *testing.T) {
 				t.Errorf("a hit allocates %v times", n)
 			}
 		})
+	}
+}
+
+// TestForgedTokensAllocateLittle: nothing for each member, element or audience.
+func TestForgedTokensAllocateLittle(t *testing.T) {
+	iss := issuertest.NewInMemory(t)
+	v := newValidator(t, keysOf(iss), func(c *validator.Config) { c.Observer = func(validator.Event) {} })
+	wantOutcome(t, "ok")(v.Verify(t.Context(), iss.Token(issuertest.Claims{})))
+	for name, tc := range hostilePayloads(iss) {
+		raw, ctx := forged(iss, tc.payload), t.Context()
+		n := testing.AllocsPerRun(10, func() {
+			if _, err := v.Verify(ctx, raw); err == nil {
+				t.Fatal("let in")
+			}
+		})
+		if n > 30 {
+			t.Errorf("%s: %v allocations", name, n)
+		}
+	}
+}
+
+// TestNewHeadersAllocateNoMore: where every token has a header of its own, a first
+// sight costs what it costs elsewhere.
+func TestNewHeadersAllocateNoMore(t *testing.T) {
+	iss := issuertest.NewInMemory(t)
+	v := newValidator(t, keysOf(iss), func(c *validator.Config) { c.CacheEntries = -1 })
+	ctx, claims := t.Context(), object(goodClaims(iss, time.Now()))
+	tokens := make([]string, 5300)
+	for i := range tokens {
+		header := object(map[string]any{"alg": "EdDSA", "kid": iss.CurrentKeyID("EdDSA"), "nonce": fmt.Sprintf("%08d", i)})
+		tokens[i] = iss.Sign(header, claims, "EdDSA")
+	}
+	n := 0
+	verify := func(i int) {
+		if _, err := v.Verify(ctx, tokens[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	next := func() { verify(n); n++ }
+	for range 5000 { // a memo that holds some is full now
+		next()
+	}
+	same := testing.AllocsPerRun(100, func() { verify(len(tokens) - 1) })
+	if other := testing.AllocsPerRun(100, next); other > same+1 { // to decode it
+		t.Errorf("%v allocations with a header that is new, %v with one that is not", other, same)
+	}
+}
+
+// TestReadingAnAnswerAgainTakesNoMemory, however large it is.
+func TestReadingAnAnswerAgainTakesNoMemory(t *testing.T) {
+	for _, tc := range fresh {
+		iss := issuertest.NewInMemory(t)
+		v := newValidator(t, tc.issuer(iss))
+		raw := tc.token(iss)
+		body := object(map[string]any{"active": true, "aud": issuertest.Audience, "scope": distinctScopes(5000)})
+		iss.SetFault(issuertest.Introspection, issuertest.Respond(200, nil, string(body)))
+		var before, after runtime.MemStats
+		for n := range 51 {
+			if n == 1 {
+				runtime.ReadMemStats(&before)
+			}
+			if _, err := v.VerifyFresh(t.Context(), raw, time.Hour); err != nil {
+				t.Fatal(err)
+			}
+		}
+		runtime.ReadMemStats(&after)
+		if each := (after.TotalAlloc - before.TotalAlloc) / 50; each > uint64(len(body)/4) {
+			t.Errorf("%s: %d bytes for each request, and the answer has %d", tc.name, each, len(body))
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package validator
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -76,13 +77,16 @@ func (a *answerVerifier) VerifyAnswer(ctx context.Context, answer string) ([]byt
 	return a.check(payload)
 }
 
-// check reads the proven payload.
+// check reads the proven payload. An oddity that a lenient reader passes over is
+// what an answer about some token may hold, and says nothing about the endpoint.
 func (a *answerVerifier) check(payload []byte) ([]byte, error) {
 	var issuer string
 	var audience []string
 	var issuedAt time.Time
 	var inner strictjson.Value
-	err := strictjson.Members(payload, func(name string, value strictjson.Value) (err error) {
+	var form error // of a member that is read here
+	err := strictjson.Members(payload, func(name string, value strictjson.Value) error {
+		var err error
 		switch name {
 		case "iss":
 			issuer, err = value.String()
@@ -93,12 +97,15 @@ func (a *answerVerifier) check(payload []byte) ([]byte, error) {
 		case "token_introspection":
 			inner = value
 		}
-		if err != nil {
-			err = fmt.Errorf("has a member %s that %w", name, err)
+		if err != nil && form == nil {
+			form = fmt.Errorf("has a member %s that %w", name, err)
 		}
-		return err
+		return nil
 	})
-	switch {
+	if err != nil && strictjson.Lenient(payload) {
+		return nil, introspection.AboutToken(fmt.Errorf("the signed answer %w", err))
+	}
+	switch err := cmp.Or(err, form); {
 	case err != nil:
 		return nil, fmt.Errorf("the signed answer %w", err)
 	case issuer != a.issuer:

@@ -8,7 +8,9 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"weak"
 
+	"github.com/m2mguard/m2mguard/introspection"
 	"github.com/m2mguard/m2mguard/jwks"
 )
 
@@ -27,8 +29,16 @@ type proof struct {
 	key    *jwks.Key
 	// chosen: the token is opaque, and Config.OpaqueIssuer chose the issuer.
 	chosen bool
-	// until is when introspection's own result ends, by the process's clock.
-	until time.Time
+	// bound: the token is a JWT that is asked about, and holds a cnf.
+	bound bool
+	// until is when introspection's own result ends, by the process's clock, and
+	// answer that result itself: whoever asks again and gets it need not read it.
+	until  time.Time
+	answer weak.Pointer[introspection.Result]
+	// confirmed is the last answer about a JWT, for VerifyFresh.
+	confirmed atomic.Pointer[confirmation]
+	// bytes is about what the proof holds in memory, as the cache counts it.
+	bytes int64
 	// stamp is the cache's tick at the last use.
 	stamp atomic.Uint32
 }
@@ -73,6 +83,10 @@ func (p *proof) size() int {
 // a sixty-fourth of the cache's size in insertions, which is fine enough to
 // stay close to a true LRU and coarse enough that a busy token's stamp is
 // seldom written.
+//
+// Its bound in bytes is that of a table full of proofs of the usual size at most.
+// Larger ones are kept in what the others leave of that, and go when it is used
+// up: to read a large token or answer at every request would cost more.
 type cache struct {
 	sets    []cacheSet
 	ways    int
@@ -80,6 +94,11 @@ type cache struct {
 	inserts atomic.Uint64
 	tick    atomic.Uint32
 	stripes [64]sync.Mutex
+
+	usual int64        // bytes of a proof that needs no room of others; 0: no bound
+	room  int64        // bytes of all
+	held  atomic.Int64 // bytes now
+	large large        // the proofs above the usual size
 }
 
 const maxWays = 8
@@ -134,6 +153,8 @@ func (c *cache) put(p *proof) {
 	}
 	now := c.tick.Load()
 	p.stamp.Store(now)
+	c.held.Add(p.bytes)
+	defer c.shrink(p)
 	n, tag := c.place(&p.id)
 	set := &c.sets[n]
 	lock := &c.stripes[n%len(c.stripes)]
@@ -154,7 +175,15 @@ func (c *cache) put(p *proof) {
 		}
 	}
 	set.tags[victim].Store(tag)
-	set.proofs[victim].Store(p)
+	if old := set.proofs[victim].Swap(p); old != nil {
+		c.left(old)
+	}
+	if p.bytes > c.usual {
+		c.large.add(p)
+		if set.proofs[victim].Load() != p { // dropped before it was on the list
+			c.large.remove(p)
+		}
+	}
 }
 
 // drop removes p if it is still there.
@@ -163,6 +192,7 @@ func (c *cache) drop(p *proof) {
 	set := &c.sets[n]
 	for i := range c.ways {
 		if set.proofs[i].CompareAndSwap(p, nil) {
+			c.left(p)
 			return
 		}
 	}

@@ -1,6 +1,9 @@
 package validator
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/m2mguard/m2mguard/internal/strictjson"
 	"github.com/m2mguard/m2mguard/scopes"
 )
@@ -9,13 +12,23 @@ import (
 // once. Nothing in them is proven yet.
 type claims struct {
 	token     contents         // by value: a refused token never reaches the heap
-	scope     strictjson.Value // scope, scp and roles as they stand
+	audience  strictjson.Value // aud, scope, scp and roles as they stand
+	scope     strictjson.Value
 	scp       strictjson.Value
 	roles     strictjson.Value
+	picked    []strictjson.Value // the profile's Profile.top
 	hasExpiry bool
 	hasNBF    bool
 	bound     bool // cnf is there (RFC 7800)
 	granted   bool // grant was called
+}
+
+// limitsOf bound what a token that nobody proved can cost, beside its length:
+// hundreds of claims, and a thousand elements of one, are more than any real one
+// has. They grow with the length that a configuration allows. An answer has no
+// such limits: it is the issuer's, and has one in bytes.
+func limitsOf(maxToken int) strictjson.Limits {
+	return strictjson.Limits{Members: max(400, maxToken/40), Values: max(1200, maxToken/13)}
 }
 
 // clientIDNames are the claims that name the client: RFC 9068, OpenID Connect,
@@ -23,12 +36,16 @@ type claims struct {
 // others may be something of the issuer's own.
 var clientIDNames = [...]string{"client_id", "azp", "appid", "cid"}
 
-// parse fills c from raw, which the token keeps: the caller gives it away.
-func (c *claims) parse(raw []byte) error {
+// parse fills c from raw, which the token keeps: the caller gives it away. What
+// costs more than reading raw once is left for later, when it is proven.
+func (c *claims) parse(raw []byte, limits strictjson.Limits) error {
 	t := &c.token
 	t.claims = raw
 	var clients [len(clientIDNames)]strictjson.Value
-	err := strictjson.Members(raw, func(name string, value strictjson.Value) (err error) {
+	err := limits.Walk(raw, func(name string, value strictjson.Value) (err error) {
+		if value.IsNull() {
+			return c.null(name)
+		}
 		switch name {
 		case "iss":
 			t.issuer, err = value.String()
@@ -37,8 +54,7 @@ func (c *claims) parse(raw []byte) error {
 			t.subject, err = value.String()
 			return claimError(CheckClaims, name, err)
 		case "aud":
-			t.audience, err = value.Strings(nil)
-			return claimError(CheckAudience, name, err)
+			c.audience = value // for checkAudience
 		case "exp":
 			t.expiry, err = value.Date()
 			c.hasExpiry = true
@@ -71,10 +87,7 @@ func (c *claims) parse(raw []byte) error {
 		return nil
 	})
 	if err != nil {
-		if refused, ok := err.(*Error); ok {
-			return refused
-		}
-		return refuse(CheckJSON, "the payload "+err.Error())
+		return payloadError(err)
 	}
 	for i, value := range clients {
 		if value == nil {
@@ -87,30 +100,69 @@ func (c *claims) parse(raw []byte) error {
 	return nil
 }
 
+// null is for a member that is there and null. Serialisers write so what is
+// absent, and most claims are taken for that: whatever requires one still finds
+// none. Where being there is what a claim says, or where its absence widens what
+// the token is good for, null is a mistake that two readers may take differently.
+func (c *claims) null(name string) error {
+	switch name {
+	case "cnf":
+		c.bound = true
+	case "exp":
+		return refuseAs(CheckExpiry, malformed, "claim exp is null")
+	case "act", "authorization_details", "token_use":
+		return refuseAs(CheckClaims, malformed, "claim "+name+" is null")
+	}
+	return nil
+}
+
+// payloadError turns an error of a walk over a payload into one of ours.
+func payloadError(err error) error {
+	if refused, ok := err.(*Error); ok {
+		return refused
+	}
+	if err == strictjson.ErrMany {
+		return refuse(CheckSize, "the payload "+err.Error()+"; the bound grows with the field")
+	}
+	return refuse(CheckJSON, "the payload "+err.Error())
+}
+
 // claimError is nil for a nil err, which an *Error in an interface would not be.
 func claimError(check Check, name string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return refuse(check, "claim "+name+" "+err.Error())
+	return refuseAs(check, malformed, "claim "+name+" "+err.Error())
 }
+
+// absentAsNull are the claims that are absent if they are null.
+var absentAsNull = [...]string{"iss", "sub", "aud", "nbf", "iat", "jti", "client_id", "azp", "appid", "cid", "scope", "scp", "roles"}
 
 // find returns the value of a claim as the profile names it, or nil.
-func (c *claims) find(name string) (strictjson.Value, error) {
-	switch name {
+func (c *claims) find(p *Profile, name string) strictjson.Value {
+	where := p.places[name]
+	switch p.top[where.top] {
 	case "scope":
-		return c.scope, nil
+		return c.scope.Find(where.below...)
 	case "scp":
-		return c.scp, nil
+		return c.scp.Find(where.below...)
 	case "roles":
-		return c.roles, nil
+		return c.roles.Find(where.below...)
 	}
-	return strictjson.Find(c.token.claims, steps(name)...)
+	if c.picked == nil {
+		c.picked = make([]strictjson.Value, len(p.top))
+		strictjson.Value(c.token.claims).Pick(p.top, c.picked)
+	}
+	value := c.picked[where.top].Find(where.below...)
+	if value.IsNull() && len(where.below) == 0 && slices.Contains(absentAsNull[:], p.top[where.top]) {
+		return nil
+	}
+	return value
 }
 
-// grant fills in scopes, roles and tenant, as the profile says where they are.
-// A claim that grants scopes must be well formed; a role or tenant that is not
-// is none.
+// grant fills in audience, scopes, roles and tenant, as the profile says where
+// they are. A claim that grants scopes must be a string or an array of strings; a
+// role or tenant that is not is none.
 func (c *claims) grant(p *Profile) error {
 	if c.granted {
 		return nil
@@ -118,44 +170,63 @@ func (c *claims) grant(p *Profile) error {
 	c.granted = true
 	t := &c.token
 	t.profile = p
-	for _, name := range p.ScopeClaims {
-		value, err := c.find(name)
-		if err == nil && value != nil {
-			var granted scopes.Set
-			granted, err = parseScopes(value)
-			t.scopes = t.scopes.Union(granted)
+	if c.audience != nil {
+		var err error
+		if t.audience, err = c.audience.Strings(nil); err != nil {
+			return claimError(CheckAudience, "aud", err)
 		}
-		if err != nil {
-			return refuse(CheckClaims, "claim "+name+", which grants scopes: "+err.Error())
+	}
+	for _, name := range p.ScopeClaims {
+		if value := c.find(p, name); value != nil {
+			granted, err := parseScopes(name, value)
+			if err != nil {
+				return refuseAs(CheckClaims, malformed, "claim "+name+", which grants scopes, "+err.Error())
+			}
+			t.scopes = t.scopes.Union(granted)
 		}
 	}
 	for _, name := range p.RoleClaims {
-		if value, err := c.find(name); err == nil && value != nil {
-			if roles, err := value.Strings(nil); err == nil {
-				t.roles = append(t.roles, roles...)
-			}
+		if roles, err := c.find(p, name).Strings(nil); err == nil {
+			t.roles = append(t.roles, roles...)
 		}
 	}
 	if p.TenantClaim != "" {
-		if value, err := c.find(p.TenantClaim); err == nil && value != nil {
-			t.tenant, _ = value.String()
-		}
+		t.tenant, _ = c.find(p, p.TenantClaim).String()
 	}
 	return nil
 }
 
-// parseScopes reads a space-delimited string or an array of names.
-func parseScopes(value strictjson.Value) (scopes.Set, error) {
-	if value[0] == '"' {
+// parseScopes reads a space-delimited string or an array of names. A name that
+// can be no scope, because of a space or a letter beyond ASCII, grants nothing:
+// no route can ask for it.
+func parseScopes(claim string, value strictjson.Value) (scopes.Set, error) {
+	var names []string
+	var err error
+	switch {
+	case value[0] != '"':
+		if names, err = value.Strings(nil); err != nil {
+			return scopes.Set{}, err
+		}
+	case slices.Contains(singleNames[:], strings.TrimPrefix(claim, "/")):
+		name, err := value.String()
+		if err != nil {
+			return scopes.Set{}, err
+		}
+		names = []string{name}
+	default:
 		list, err := value.String()
 		if err != nil {
 			return scopes.Set{}, err
 		}
-		return scopes.Parse(list)
+		if granted, err := scopes.Parse(list); err == nil {
+			return granted, nil
+		}
+		names = strings.Split(list, " ")
 	}
-	names, err := value.Strings(nil)
-	if err != nil {
-		return scopes.Set{}, err
-	}
+	names = slices.DeleteFunc(names, func(name string) bool { return !scopes.Valid(name) })
 	return scopes.Of(names...)
 }
+
+// singleNames are claims whose string is one name, and never a list of them: what
+// stands before a space in it is the name of somebody else.
+var singleNames = [...]string{"iss", "sub", "jti", "client_id", "azp", "appid", "cid"}

@@ -69,16 +69,18 @@ type Config struct {
 	ClockSkew time.Duration
 
 	// MaxTokenBytes is the longest token that is looked at. Default 16 KiB,
-	// twice what common servers take as a header line; 256 to 1 MiB.
+	// twice what common servers take as a header line; 256 to 1 MiB. How many
+	// members and elements a token may hold grows with it: by default 400 and
+	// 1,200, so that refusing one stays cheap whatever is in it.
 	MaxTokenBytes int
 
 	// CacheEntries bounds the verified-token cache. Default 10,000, at most
 	// 16,777,216, negative for no cache. Each entry takes about 700 bytes and
 	// what the token says: its payload or its introspection answer, and 16 bytes
-	// for each audience, scope and role. A token that says more than
-	// MaxTokenBytes is not cached, so memory is at most
-	// CacheEntries × (MaxTokenBytes + 700 B), and it is about 15 MB for ten
-	// thousand usual tokens.
+	// for each audience, scope and role. Most say far less than MaxTokenBytes, and
+	// one that says more is kept as long as what the others leave is enough. So
+	// memory is at most CacheEntries × (MaxTokenBytes + 700 B), and it is about
+	// 15 MB for ten thousand usual tokens.
 	CacheEntries int
 
 	// VerifySlots is how many signatures of one issuer's tokens are verified at
@@ -110,6 +112,11 @@ type Config struct {
 // about, and no key is fetched), or by both (JWTs by signature, opaque tokens by
 // introspection, told apart by shape). A token that fails its proof is never
 // tried with the other one.
+//
+// What begins with a JOSE header is never opaque: three parts are a JWT, five an
+// encrypted token, which is asked about where opaque ones are, and anything else
+// is refused and shown to nobody. So is a JWT of an introspected issuer whose
+// header or payload is no strict JSON object.
 type Issuer struct {
 	_ [0]func()
 
@@ -158,6 +165,12 @@ type Issuer struct {
 	// discovered from URL by way of Introspection.HTTPClient. Empty means plain
 	// answers.
 	SignedAnswersFor string
+
+	// DangerouslyAcceptAnswerID accepts introspection answers whose jti is not
+	// that of the JWT that VerifyFresh asked about, as a few servers write them.
+	// What is lost: an answer about another token of the same client, recorded
+	// while that one was active, counts for a revoked one.
+	DangerouslyAcceptAnswerID bool
 
 	// DangerouslyAllowHTTP allows http to hosts other than loopback for this
 	// issuer's URL and endpoints. What is lost: whoever is on the path can

@@ -147,6 +147,8 @@ func TestClientID(t *testing.T) {
 		`{"cid":"d","appid":"c"}`:                           "c",
 		`{"cid":"d"}`:                                       "d",
 		`{"client_id":"","azp":"b"}`:                        "b",
+		`{"client_id":null,"azp":"b"}`:                      "b",
+		`{"client_id":null,"azp":null,"cid":null}`:          "",
 		`{"client_id":"a","azp":7,"cid":{}}`:                "a",
 		`{"CLIENT_ID":"a","sub":"s"}`:                       "",
 	} {
@@ -158,7 +160,7 @@ func TestClientID(t *testing.T) {
 }
 
 func TestClientIDThatIsNone(t *testing.T) {
-	for _, claims := range []string{`{"client_id":7}`, `{"client_id":null,"azp":"b"}`, `{"client_id":"","azp":["b"]}`, `{"cid":7}`} {
+	for _, claims := range []string{`{"client_id":7}`, `{"client_id":null,"azp":7}`, `{"client_id":"","azp":["b"]}`, `{"cid":7}`} {
 		if token, err := validator.DangerouslyUnverified([]byte(claims)); err == nil {
 			t.Errorf("%s: %v, wanted an error", claims, token)
 		}
@@ -178,6 +180,14 @@ func TestScopeClaims(t *testing.T) {
 		`{"scope":" a  a "}`:            "a",
 		`{"scope":"orders:read https://x.test/y"}`:                    "https://x.test/y orders:read",
 		`{"Scope":"a","SCP":["b"],"permissions":["c"],"roles":["d"]}`: "",
+		// A name that can be no scope grants nothing, and neither do its pieces.
+		`{"scope":["a b","c"]}`:           "c",
+		`{"scp":["","c"]}`:                "c",
+		`{"scope":"a\tb c"}`:              "c",
+		`{"scope":"\u00e9 c"}`:            "c",
+		`{"scope":"a\"b a\\b a\u0000 c"}`: "c",
+		`{"scope":"\u00a0"}`:              "",
+		`{"scope":null,"scp":["a"]}`:      "a",
 	} {
 		token, err := validator.DangerouslyUnverified([]byte(claims))
 		if err != nil || token.Scopes().String() != want {
@@ -185,8 +195,7 @@ func TestScopeClaims(t *testing.T) {
 		}
 	}
 	for _, claims := range []string{
-		`{"scope":1}`, `{"scope":null}`, `{"scope":{"a":true}}`, `{"scope":["a",1]}`, `{"scope":["a b"]}`, `{"scp":[""]}`,
-		`{"scope":"a\tb"}`, `{"scope":"\u00e9"}`, `{"scope":"a\"b"}`, `{"scope":"a","scp":1}`,
+		`{"scope":1}`, `{"scope":{"a":true}}`, `{"scope":["a",1]}`, `{"scope":["a",null]}`, `{"scope":["a",["b"]]}`, `{"scope":"a","scp":1}`,
 	} {
 		_, err := validator.DangerouslyUnverified([]byte(claims))
 		wantCheck(t, err, validator.ErrInvalidToken, validator.CheckClaims)

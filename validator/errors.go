@@ -46,8 +46,8 @@ const (
 	CheckIssuer      Check = "iss"         // a configured issuer, byte for byte
 	CheckType        Check = "typ"         // an access token (RFC 8725 §3.11)
 	CheckAlgorithm   Check = "alg"         // on the issuer's list and the key's own
-	CheckExpiry      Check = "exp"         // present and not past
-	CheckNotBefore   Check = "nbf"         // not in the future
+	CheckExpiry      Check = "exp"         // present, a NumericDate, and not past
+	CheckNotBefore   Check = "nbf"         // a NumericDate, and not in the future
 	CheckAudience    Check = "aud"         // one of ours
 	CheckBinding     Check = "cnf"         // not bound to a sender
 	CheckKey         Check = "key"         // a key of the issuer
@@ -84,9 +84,9 @@ var checks = map[Check]facts{
 	CheckAlgorithm:   {ErrInvalidToken, "The access token is signed with an algorithm that this API does not accept.", "Issuer.Algorithms"},
 	CheckExpiry:      {ErrInvalidToken, "The access token has expired.", "the client should fetch a new token; Config.ClockSkew and Config.Now"},
 	CheckNotBefore:   {ErrInvalidToken, "The access token is not valid yet.", "Config.ClockSkew and Config.Now"},
-	CheckIssuedAt:    {ErrInvalidToken, "The access token is malformed.", "the authorization server does not follow RFC 7519 §4.1.6"},
+	CheckIssuedAt:    {ErrInvalidToken, "The issue time of the access token is malformed.", "the authorization server does not follow RFC 7519 §4.1.6"},
 	CheckAudience:    {ErrInvalidToken, "The access token is meant for another API.", "Issuer.Audience, or the audience that the client asks for"},
-	CheckClaims:      {ErrInvalidToken, "The access token lacks a claim that this API needs, or holds one of the wrong form.", "Issuer.Profile"},
+	CheckClaims:      {ErrInvalidToken, "The access token lacks a claim that this API needs.", "Issuer.Profile"},
 	CheckBinding:     {ErrInvalidToken, "The access token is bound to a sender and cannot be used as a bearer token.", "let the authorization server issue bearer tokens for this API (no DPoP, no mTLS binding)"},
 	CheckClient:      {ErrInvalidToken, "The access token was issued to a client that this API does not accept.", "Issuer.Clients"},
 	CheckApp:         {ErrInvalidToken, "The access token was issued to a user, and this API accepts clients only.", "Issuer.AppOnly and Profile.App"},
@@ -101,6 +101,7 @@ var checks = map[Check]facts{
 // Error is why a token was refused. It is immutable.
 type Error struct {
 	check      Check
+	flaw       flaw
 	text       string   // what was found, in words
 	got        []string // values from the token, quoted and bounded when printed
 	want       []string // values from the configuration
@@ -126,9 +127,10 @@ func (e *Error) Code() string {
 	return ""
 }
 
-// Description is one constant sentence for each check, fit for a client and
-// for the error_description of a challenge.
-func (e *Error) Description() string { return checks[e.check].sentence }
+// Description is one constant sentence for each check, or for each way to fail
+// it where what is absent, malformed or wrong is mended in different places. It
+// is fit for a client and for the error_description of a challenge.
+func (e *Error) Description() string { return e.facts().sentence }
 
 // Scope is what the route needs, in the form of a challenge's scope attribute;
 // empty unless the error is ErrInsufficientScope.

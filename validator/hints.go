@@ -35,7 +35,7 @@ func (e *Error) fix() string {
 		return unavailableFix(e.cause)
 	}
 	if fix == "" {
-		fix = checks[e.check].fix
+		fix = e.facts().fix
 	}
 	return fix
 }

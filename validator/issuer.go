@@ -19,6 +19,7 @@ type issuer struct {
 	missingAudienceOK bool
 	clients           []string // nil: all
 	appOnly           bool
+	answerIDOK        bool
 	algorithms        []string // canonical
 	profile           Profile
 	keys              *jwks.KeySet          // nil: introspected only
@@ -71,7 +72,11 @@ func (v *Validator) verifySignature(ctx context.Context, i *issuer, t *jwt, key 
 	}
 	defer all.release(shared)
 	if err := jws.Verify(t.header.canonical, key.Public(), t.SigningInput, signature); err != nil {
-		return &Error{check: CheckSignature, cause: err, got: []string{t.header.KeyID}}
+		e := &Error{check: CheckSignature, cause: err, got: []string{t.header.KeyID}}
+		if t.Signature == "" {
+			e.flaw = absent
+		}
+		return e
 	}
 	return nil
 }

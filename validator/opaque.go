@@ -5,35 +5,41 @@ import (
 	"errors"
 	"fmt"
 	"time"
+	"weak"
 
+	"github.com/m2mguard/m2mguard/internal/strictjson"
 	"github.com/m2mguard/m2mguard/introspection"
 )
 
 // opaqueIssuerOf is where a token that names no issuer is taken to.
-func (v *Validator) opaqueIssuerOf(ctx context.Context, raw, source string) (*issuer, error) {
+func (v *Validator) opaqueIssuerOf(ctx context.Context, raw, source string, what kind) (*issuer, error) {
+	refusal := func(why string) error {
+		e := refuse(CheckShape, string(what)+", and "+why)
+		if what == jwe {
+			e.flaw = encrypted
+		}
+		return e
+	}
 	if v.opaqueIssuer == nil {
 		if v.introspector == nil {
-			return nil, refuse(CheckShape, "the token is no JWT, and no issuer here introspects")
+			return nil, refusal("no issuer here introspects")
 		}
 		return v.introspector, nil
 	}
 	url := v.opaqueIssuer(ctx, raw)
 	if url == "" {
-		return nil, refuse(CheckShape, "the token is no JWT, and Config.OpaqueIssuer chose no issuer for it")
+		return nil, refusal("Config.OpaqueIssuer chose no issuer for it")
 	}
 	i, err := v.issuerOf(ctx, url, source)
 	if err == nil && i.introspection == nil {
-		err = refuse(CheckShape, "the token is no JWT, and the issuer that Config.OpaqueIssuer chose does not introspect")
+		err = refusal("the issuer that Config.OpaqueIssuer chose does not introspect")
 	}
 	return i, err
 }
 
 // proveOpaque takes a token to where opaque ones go.
-func (v *Validator) proveOpaque(ctx context.Context, raw string, id fingerprint, a asked) (*proof, error) {
-	if !isB64Token(raw) {
-		return nil, errNotB64Token
-	}
-	i, err := v.opaqueIssuerOf(ctx, raw, a.source)
+func (v *Validator) proveOpaque(ctx context.Context, raw string, id fingerprint, a asked, what kind) (*proof, error) {
+	i, err := v.opaqueIssuerOf(ctx, raw, a.source, what)
 	if err != nil {
 		return nil, err
 	}
@@ -48,13 +54,23 @@ func (v *Validator) choseThis(ctx context.Context, raw string, p *proof) bool {
 }
 
 // proveByAsking completes p with what its issuer says of the token; the
-// answer's claims pass the same checks as a JWT's.
+// answer's claims pass the same checks as a JWT's. An answer that was read and
+// checked before is not read again.
 func (v *Validator) proveByAsking(ctx context.Context, raw string, p *proof, a asked) (*proof, error) {
 	revocations := v.revocations.Load()
-	c, result, err := v.ask(ctx, p.issuer, raw, p.id, a)
+	result, err := v.ask(ctx, p.issuer, raw, p.id, a)
 	if err != nil {
 		return nil, err
 	}
+	p.answer = weak.Make(result)
+	if known := v.recall(&p.id); known != nil && known.answer == p.answer && known.issuer == p.issuer && known.chosen == p.chosen {
+		return known, nil
+	}
+	c, err := readAnswer(result)
+	if err != nil {
+		return nil, err
+	}
+	c.bound = c.bound || p.bound
 	if err := p.issuer.checkAnswer(&c, v.now(), v.skew); err != nil {
 		return nil, err
 	}
@@ -68,36 +84,39 @@ func (v *Validator) proveByAsking(ctx context.Context, raw string, p *proof, a a
 	return p, nil
 }
 
-// ask returns what the issuer says of an active token. What it calls inactive
+// ask returns the issuer's answer about an active token. What it calls inactive
 // leaves the cache.
-func (v *Validator) ask(ctx context.Context, i *issuer, raw string, id fingerprint, a asked) (claims, *introspection.Result, error) {
+func (v *Validator) ask(ctx context.Context, i *issuer, raw string, id fingerprint, a asked) (*introspection.Result, error) {
 	result, err := i.introspection.Ask(ctx, introspection.Question{Token: raw, MaxAge: a.maxAge, Source: a.source})
 	if errors.Is(err, introspection.ErrRefused) {
-		return claims{}, nil, &Error{check: CheckActive, cause: err}
+		return nil, &Error{check: CheckActive, cause: err}
 	}
 	if err != nil {
-		return claims{}, nil, unavailableBecause(ctx, err)
+		return nil, unavailableBecause(ctx, err)
 	}
 	if !result.Active() {
 		v.forget(id)
-		return claims{}, nil, refuse(CheckActive, "introspection answered active: false")
+		return nil, refuse(CheckActive, "introspection answered active: false")
 	}
-	var c claims
-	if err := c.parse(result.Claims()); err != nil {
-		return claims{}, nil, err
+	return result, nil
+}
+
+// readAnswer reads what an answer says of an active token.
+func readAnswer(result *introspection.Result) (c claims, err error) {
+	if err := c.parse(result.Claims(), strictjson.Unlimited); err != nil {
+		return claims{}, err
 	}
 	// Such a token is bound even where the answer leaves cnf out (RFC 9449 §6.2).
-	if value, err := c.find("token_type"); err == nil && value != nil {
-		kind, _ := value.String()
-		c.bound = c.bound || asciiEqualFold(kind, "DPoP")
-	}
-	return c, result, nil
+	kind, _ := strictjson.Value(c.token.claims).Find("token_type").String()
+	c.bound = c.bound || asciiEqualFold(kind, "DPoP")
+	return c, nil
 }
 
 // VerifyFresh is Verify for what must not wait for a cache: the issuer must
 // have called the token active no longer than maxAge ago. Zero asks it now, and
 // joins no call that is under way already. A JWT of an issuer with Keys needs
-// its good signature and that answer, too. The error is as for Verify.
+// its good signature and that answer, too, and an answer that names another
+// jti, sub or client_id than the JWT confirms nothing. The error is as for Verify.
 //
 // An inactive answer removes the token from the verified-token cache and from
 // introspection's, so that Verify refuses an opaque token afterwards, too; a
@@ -107,28 +126,39 @@ func (v *Validator) VerifyFresh(ctx context.Context, raw string, maxAge time.Dur
 	return a.Token, err
 }
 
-// confirm asks about a JWT whose signature is good. The answer's iss, exp, nbf,
-// aud, cnf and what the profile matches are checked where they are there; a
-// missing aud is the JWT's, which was checked.
+// confirm asks about a JWT whose signature is good. The answer's iss, sub,
+// client_id, jti, exp, nbf, aud, cnf and what the profile matches are checked
+// where they are there; a missing aud is the JWT's, which was checked.
 func (v *Validator) confirm(ctx context.Context, p *proof, raw string, a asked) error {
 	i := p.issuer
 	if i.introspection == nil {
 		return &Error{check: CheckUnavailable, retryAfter: time.Second, text: "the issuer has no Introspection, which VerifyFresh needs", got: []string{i.url}}
 	}
-	c, _, err := v.ask(ctx, i, raw, p.id, a)
+	result, err := v.ask(ctx, i, raw, p.id, a)
 	if err != nil {
 		return err
 	}
-	if len(c.token.audience) == 0 {
-		c.token.audience = p.said.audience
+	answer := weak.Make(result)
+	if known := p.confirmed.Load(); known != nil && known.answer == answer {
+		return known.times.checkTimes(v.now(), v.skew)
 	}
-	if iss := c.token.issuer; iss != "" && iss != i.url {
-		return &Error{check: CheckIssuer, got: []string{iss}, want: []string{i.url}}
-	}
-	if err := i.checkClaims(&c, v.now(), v.skew); err != nil {
+	c, err := readAnswer(result)
+	if err != nil {
 		return err
 	}
-	return i.profile.check(&c, i.profile.MatchAnswer, nil)
+	if err := i.checkConfirmation(&c, &p.said, v.now(), v.skew); err != nil {
+		return err
+	}
+	c.token = contents{expiry: c.token.expiry, notBefore: c.token.notBefore}
+	p.confirmed.Store(&confirmation{answer, claims{token: c.token, hasExpiry: c.hasExpiry, hasNBF: c.hasNBF}})
+	return nil
+}
+
+// confirmation is an answer that was checked for a JWT, and what of it is checked
+// at each request.
+type confirmation struct {
+	answer weak.Pointer[introspection.Result]
+	times  claims
 }
 
 // CanVerifyFresh returns nil if VerifyFresh can be asked of every configured

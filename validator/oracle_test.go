@@ -122,6 +122,7 @@ func (o *oracle) judgeHeader(header map[string]any) error {
 
 func (o *oracle) key(header map[string]any, alg string) (crypto.PublicKey, error) {
 	value, named := header["kid"]
+	named = named && value != nil
 	kid, ok := value.(string)
 	if named && !ok {
 		return nil, errors.New("kid")
@@ -149,11 +150,23 @@ func (o *oracle) judgeClaims(claims map[string]any) (verdict, error) {
 	if _, bound := claims["cnf"]; bound {
 		return verdict{}, errors.New("cnf")
 	}
-	for _, name := range []string{"sub", "jti", "client_id", "azp", "appid", "cid"} {
-		if value, there := claims[name]; there {
-			if _, ok := value.(string); !ok {
-				return verdict{}, errors.New(name)
-			}
+	for _, name := range []string{"act", "authorization_details", "token_use"} {
+		if value, there := claims[name]; there && value == nil {
+			return verdict{}, errors.New(name)
+		}
+	}
+	for _, name := range []string{"sub", "jti"} {
+		if _, ok := claims[name].(string); !ok && claims[name] != nil {
+			return verdict{}, errors.New(name)
+		}
+	}
+	for _, name := range []string{"client_id", "azp", "appid", "cid"} {
+		id, ok := claims[name].(string)
+		if !ok && claims[name] != nil {
+			return verdict{}, errors.New(name)
+		}
+		if id != "" {
+			break // the others may be something of the issuer's own
 		}
 	}
 	if err := o.judgeTimes(claims); err != nil {
@@ -162,7 +175,7 @@ func (o *oracle) judgeClaims(claims map[string]any) (verdict, error) {
 	v := verdict{subject: claims["sub"], audience: audience}
 	for _, name := range []string{"scope", "scp"} {
 		granted, err := oracleScopes(claims[name])
-		if _, there := claims[name]; there && err != nil {
+		if claims[name] != nil && err != nil {
 			return verdict{}, fmt.Errorf("%s: %w", name, err)
 		}
 		v.scopes = append(v.scopes, granted...)
@@ -174,8 +187,8 @@ func (o *oracle) judgeClaims(claims map[string]any) (verdict, error) {
 
 func (o *oracle) judgeTimes(claims map[string]any) error {
 	for _, name := range []string{"exp", "nbf", "iat"} {
-		value, there := claims[name]
-		if !there && name != "exp" {
+		value := claims[name]
+		if value == nil && name != "exp" {
 			continue
 		}
 		number, ok := value.(json.Number)
@@ -225,13 +238,10 @@ func oracleScopes(value any) ([]string, error) {
 	if !ok {
 		return nil, errors.New("neither a string nor an array of strings")
 	}
-	for _, name := range names {
+	return slices.DeleteFunc(names, func(name string) bool { // it grants nothing
 		bad := func(r rune) bool { return r < '!' || r > '~' || r == '"' || r == '\\' }
-		if name == "" || strings.IndexFunc(name, bad) >= 0 {
-			return nil, errors.New("a name with other characters")
-		}
-	}
-	return names, nil
+		return name == "" || strings.IndexFunc(name, bad) >= 0
+	}), nil
 }
 
 // oracleObject reads one JSON object and refuses what encoding/json lets pass:

@@ -37,7 +37,9 @@ type Profile struct {
 
 	// ScopeClaims lists the claims that grant scopes, each a space-delimited
 	// string or an array of strings; their union counts. Nil means scope and
-	// scp.
+	// scp. A name in one that can be no scope (RFC 6749 §3.3), because of a space
+	// or a letter beyond ASCII, grants nothing. The string of a claim that names
+	// one thing (sub, client_id and the like) is one name, and is not split.
 	ScopeClaims []string
 
 	// RoleClaims lists the claims that Token.Roles is read from, each a string
@@ -59,6 +61,15 @@ type Profile struct {
 	// is asked for, and that Issuer.Clients, which must then be set, proves
 	// that a token was meant for this API.
 	NoAudience bool
+
+	top    []string         // names of members that hold claims of the fields above
+	places map[string]place // of those claims
+}
+
+// place is where a claim is: under the steps below one of Profile.top.
+type place struct {
+	top   int
+	below []string
 }
 
 // RFC9068 is the strict profile of RFC 9068 §2: the type is at+jwt, the
@@ -101,7 +112,24 @@ func (p Profile) settled() Profile {
 	p.Require = slices.Clone(p.Require)
 	p.Match = maps.Clone(p.Match)
 	p.MatchAnswer = maps.Clone(p.MatchAnswer)
+	p.locate()
 	return p
+}
+
+// locate notes where the claims of all fields are, so that one pass finds them.
+func (p *Profile) locate() {
+	p.top, p.places = nil, make(map[string]place)
+	names := slices.Concat(p.Require, p.ScopeClaims, p.RoleClaims, []string{p.TenantClaim},
+		slices.Sorted(maps.Keys(p.Match)), slices.Sorted(maps.Keys(p.MatchAnswer)))
+	for _, name := range names {
+		path := steps(name)
+		top := slices.Index(p.top, path[0])
+		if top < 0 {
+			top = len(p.top)
+			p.top = append(p.top, path[0])
+		}
+		p.places[name] = place{top, path[1:]}
+	}
 }
 
 // faults says which fields would refuse every token or name nothing.
@@ -143,7 +171,7 @@ func (p *Profile) acceptsType(typ string, present bool) bool {
 // check looks for the claims that the profile requires and for their values.
 func (p *Profile) check(c *claims, match map[string]string, require []string) error {
 	for _, name := range require {
-		if value, err := c.find(name); err != nil || value == nil || value.IsNull() {
+		if value := c.find(p, name); value == nil || value.IsNull() {
 			return &Error{check: CheckClaims, text: "a required claim is missing", want: []string{name}, hint: c.token.pointerFix(name, "Profile.Require")}
 		}
 	}
@@ -151,12 +179,11 @@ func (p *Profile) check(c *claims, match map[string]string, require []string) er
 		return nil
 	}
 	for _, name := range slices.Sorted(maps.Keys(match)) {
-		value, err := c.find(name)
-		switch {
-		case err != nil || value == nil:
+		switch value := c.find(p, name); {
+		case value == nil:
 			return &Error{check: CheckClaims, text: "claim " + name + " is missing", want: []string{match[name]}, hint: c.token.pointerFix(name, "Profile.Match or Profile.MatchAnswer")}
 		case !value.Is(match[name]):
-			return &Error{check: CheckClaims, text: "claim " + name + " has another value", got: []string{said(value)}, want: []string{match[name]}}
+			return &Error{check: CheckClaims, flaw: different, text: "claim " + name + " has another value", got: []string{said(value)}, want: []string{match[name]}}
 		}
 	}
 	return nil

@@ -147,10 +147,14 @@ func TestClaimPointers(t *testing.T) {
 		{"true at the end", "/a", extra{"a": true}, "claims"},
 		{"a number among them", "/a", extra{"a": text(`["a",1]`)}, "claims"},
 		{"a list within", "/a", extra{"a": text(`[["a"]]`)}, "claims"},
-		{"a scope with a space", "/a", extra{"a": []string{"a b"}}, "claims"},
-		{"an empty scope in a list", "/a", extra{"a": []string{""}}, "claims"},
-		{"a scope with a quote", "/a", extra{"a": `a"b`}, "claims"},
-		{"a scope beyond ASCII", "/a", extra{"a": "lesé"}, "claims"},
+		{"a scope with a space", "/a", extra{"a": []string{"a b", "c"}}, "c"},
+		{"an empty scope in a list", "/a", extra{"a": []string{""}}, ""},
+		{"a scope with a quote", "/a", extra{"a": `a"b c`}, "c"},
+		{"a scope beyond ASCII", "/a", extra{"a": "lesé"}, ""},
+		{"one name, and no list", "azp", extra{"azp": "prod east"}, ""},
+		{"one name, and no list, by a pointer", "/cid", extra{"cid": "prod east"}, ""},
+		{"one name", "azp", extra{"azp": "prod"}, "prod"},
+		{"null for a claim that may be", "/scope", extra{"scope": text(`null`)}, ""},
 		{"an empty string", "/a", extra{"a": ""}, ""},
 		{"an empty list", "/a", extra{"a": []string{}}, ""},
 		{"spaces around", "/a", extra{"a": "  a   b "}, "a b"},
@@ -271,7 +275,7 @@ func TestRolesAndTenant(t *testing.T) {
 func TestMalformedScopesAreRefusals(t *testing.T) {
 	iss := issuertest.NewInMemory(t)
 	v := newMany(t, bothOf(iss))
-	for _, value := range []string{`null`, `7`, `{}`, `["a",7]`, `"a\nb"`} {
+	for _, value := range []string{`7`, `{}`, `true`, `["a",7]`, `["a",null]`, `[["a"]]`} {
 		for _, raw := range []string{iss.Token(extra{"scope": text(value)}.claims()), iss.Opaque(extra{"scope": text(value)}.claims())} {
 			_, err := v.Verify(t.Context(), raw)
 			wantCheck(t, err, validator.ErrInvalidToken, validator.CheckClaims)

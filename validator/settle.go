@@ -23,6 +23,7 @@ func settleIssuer(c Issuer) (*issuer, []error) {
 		missingAudienceOK: c.DangerouslyAcceptMissingAudience,
 		clients:           slices.Clone(c.Clients),
 		appOnly:           c.AppOnly,
+		answerIDOK:        c.DangerouslyAcceptAnswerID,
 		profile:           c.Profile.settled(),
 	}
 	for _, problem := range c.Profile.faults() {

@@ -1,5 +1,7 @@
 package validator
 
+import "strings"
+
 // isB64Token reports whether s is a b64token (RFC 6750 §2.1):
 //
 //	1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="
@@ -32,4 +34,15 @@ var notB64 = func() (out [256]uint8) {
 	return out
 }()
 
-var errNotB64Token = refuse(CheckRequest, "the token holds characters outside RFC 6750 §2.1")
+// notB64Token says what keeps raw from being a token's text.
+func notB64Token(raw string) *Error {
+	if isB64Token(strings.ReplaceAll(raw, "=", "")) {
+		return errPadded
+	}
+	return errNotB64Token
+}
+
+var (
+	errNotB64Token = refuse(CheckRequest, "the token holds characters outside RFC 6750 §2.1")
+	errPadded      = refuse(CheckRequest, "the token is padded base64: it holds = before its end, which RFC 6750 §2.1 does not allow in a token nor RFC 7515 §2 in a JWT")
+)

@@ -3,12 +3,10 @@ package validator
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
-	"github.com/go-json-experiment/json"
-
+	"github.com/m2mguard/m2mguard/internal/strictjson"
 	"github.com/m2mguard/m2mguard/scopes"
 )
 
@@ -76,15 +74,15 @@ func (t *Token) Expiry() time.Time { return t.there().expiry }
 func (t *Token) IssuedAt() time.Time { return t.there().issuedAt }
 
 // Claims decodes the token's claims, or the members of the introspection
-// answer, into dst, a pointer as for encoding/json. Names match exactly.
+// answer, into dst, a pointer as for encoding/json, with two differences: names
+// match exactly, and in a map or an interface a whole number beyond ±2^53, which
+// a float64 would round, is a json.Number. What dst's own UnmarshalJSON does to
+// what it gets changes no token.
 func (t *Token) Claims(dst any) error {
 	if t.none() {
 		return errors.New("validator: " + noToken)
 	}
-	if err := json.Unmarshal(t.there().claims, dst); err != nil {
-		return fmt.Errorf("validator: the claims do not fit %T: %w", dst, err)
-	}
-	return nil
+	return decodeClaims(t.there().claims, dst)
 }
 
 // Check is for decisions inside a handler: it returns nil if the token's scopes
@@ -149,7 +147,7 @@ func FromContext(ctx context.Context) *Token {
 // token that came from outside and through here was checked for nothing.
 func DangerouslyUnverified(object []byte) (*Token, error) {
 	var c claims
-	if err := c.parse(slices.Clone(object)); err != nil {
+	if err := c.parse(slices.Clone(object), strictjson.Unlimited); err != nil {
 		return nil, err
 	}
 	plain := Profile{}.settled()

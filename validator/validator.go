@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/m2mguard/m2mguard/internal/quote"
+	"github.com/m2mguard/m2mguard/internal/strictjson"
 	"github.com/m2mguard/m2mguard/internal/turns"
 )
 
@@ -28,8 +29,9 @@ type Validator struct {
 	// none introspects, or if opaqueIssuer chooses.
 	introspector *issuer
 	opaqueIssuer func(context.Context, string) string
-	// opaqueOnly: no issuer has keys, so the shape of a token does not matter.
+	// opaqueOnly: the one issuer has no keys, so JWTs are asked about, too.
 	opaqueOnly bool
+	limits     strictjson.Limits
 
 	fingerprints *fingerprinter
 	cache        *cache // nil for none
@@ -52,9 +54,11 @@ func New(cfg Config) (*Validator, error) {
 	s, faults := cfg.settle()
 	v := &Validator{
 		settings:     s,
+		limits:       limitsOf(s.maxToken),
 		issuers:      make(map[string]*issuer, len(cfg.Issuers)),
 		opaqueIssuer: cfg.OpaqueIssuer,
 		fingerprints: newFingerprinter(),
+		headers:      newHeaderMemo(len(cfg.Issuers)),
 		flights:      flights{now: make(map[verification]*flight)},
 	}
 	v.slots = newSlots(2*s.verifySlots, s.verifyWait) // whatever one issuer takes, as many are left
@@ -80,9 +84,11 @@ func New(cfg Config) (*Validator, error) {
 	if cfg.Resolver != nil {
 		v.opaqueOnly = false
 		v.resolved = v.newResolved(&cfg)
+		v.headers = newHeaderMemo(len(cfg.Issuers) + v.resolved.limit)
 	}
 	if s.entries > 0 {
 		v.cache = newCache(s.entries)
+		v.cache.bound(s.maxToken)
 	}
 	return v, nil
 }
@@ -158,14 +164,14 @@ func (v *Validator) newResolved(cfg *Config) *resolved {
 // the configuration holds, or what the Resolver knows. Nothing is fetched from
 // iss.
 func (v *Validator) issuerOf(ctx context.Context, url, source string) (*issuer, error) {
+	if url == "" {
+		return nil, &Error{check: CheckIssuer, flaw: absent, text: "the token has no iss, or an empty one", want: v.issuerURLs, hint: issuerFix("", "")}
+	}
 	if i := v.issuers[url]; i != nil {
 		return i, nil
 	}
 	if v.resolved != nil {
 		return v.resolved.find(ctx, url, source)
-	}
-	if url == "" {
-		return nil, &Error{check: CheckIssuer, text: "the token has no iss, or an empty one", want: v.issuerURLs, hint: issuerFix("", "")}
 	}
 	return nil, &Error{check: CheckIssuer, got: []string{url}, want: v.issuerURLs}
 }

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/m2mguard/m2mguard/internal/jws"
 	"github.com/m2mguard/m2mguard/introspection"
 	"github.com/m2mguard/m2mguard/jwks"
 )
@@ -113,73 +112,21 @@ func (v *Validator) forget(id fingerprint) {
 
 var errClosed = &Error{check: CheckUnavailable, text: "the validator is closed", retryAfter: time.Second}
 
-// prove is the way of a token that is not in the cache: what it is decides how
-// it is proven, and a proof that fails is never tried another way.
-func (v *Validator) prove(ctx context.Context, raw string, id fingerprint, a asked) (*proof, error) {
-	if v.opaqueOnly {
-		if !isB64Token(raw) {
-			return nil, errNotB64Token
-		}
-		return v.proveByAsking(ctx, raw, &proof{id: id, issuer: v.introspector}, a)
-	}
-	t := jwt{raw: raw, id: id}
-	var three bool
-	if t.Compact, three = jws.Split(raw); !three {
-		return v.proveOpaque(ctx, raw, id, a)
-	}
-	var known bool
-	if t.header, known = v.headers.get(t.Header); !known {
-		var err error
-		room := make([]byte, 0, jws.DecodedLen(t.Header)+jws.DecodedLen(t.Payload)) // for both
-		t.text, err = jws.AppendDecode(room, t.Header)
-		if !jws.LooksLikeHeader(t.text, err) {
-			return v.proveOpaque(ctx, raw, id, a)
-		}
-	}
-	p, err := v.proveJWT(ctx, &t, a)
-	// A good JWT needs no look at its alphabet: all of its segments decoded
-	// strictly. One that was refused before that may be no token's text at all,
-	// and then that is the answer.
-	if err != nil && !t.isB64Token() {
-		return nil, errNotB64Token
-	}
-	return p, err
-}
-
-// jwt is a token that has the shape of one.
-type jwt struct {
-	raw string
-	id  fingerprint
-	jws.Compact
-	header  header
-	text    []byte // the header, decoded, unless its meaning was known
-	decoded bool   // the payload was strict base64url, as the header was
-}
-
-func (t *jwt) isB64Token() bool {
-	if !t.decoded {
-		return isB64Token(t.raw)
-	}
-	return t.Signature == "" || isB64Token(t.Signature)
-}
-
-// proveJWT makes the checks of checks.go in their order.
+// proveJWT makes the checks of checks.go in their order, from where shape.go
+// leaves off.
 func (v *Validator) proveJWT(ctx context.Context, t *jwt, a asked) (*proof, error) {
-	payload, err := jws.AppendDecode(t.text[len(t.text):], t.Payload)
-	if err != nil {
-		return nil, refuse(CheckEncoding, "the payload "+err.Error())
+	if v.algorithms != nil && !slices.Contains(v.algorithms, t.header.canonical) {
+		return nil, &Error{check: CheckAlgorithm, got: []string{t.header.Algorithm}, want: v.algorithms}
 	}
-	t.decoded = true
-	if t.text != nil {
-		if t.header, err = parseHeader(t.text); err != nil {
-			return nil, err
-		}
-		if v.algorithms != nil && !slices.Contains(v.algorithms, t.header.canonical) {
-			return nil, &Error{check: CheckAlgorithm, got: []string{t.header.Algorithm}, want: v.algorithms}
-		}
+	payload, err := t.payload()
+	if err != nil {
+		return nil, err
+	}
+	if v.opaqueOnly {
+		return v.proveJWTByAsking(ctx, t, v.introspector, payload, a)
 	}
 	var c claims
-	if err := c.parse(payload); err != nil {
+	if err := c.parse(payload, v.limits); err != nil {
 		return nil, err
 	}
 	i, err := v.issuerOf(ctx, c.token.issuer, a.source)
@@ -187,10 +134,7 @@ func (v *Validator) proveJWT(ctx context.Context, t *jwt, a asked) (*proof, erro
 		return nil, err
 	}
 	if i.keys == nil {
-		if !t.isB64Token() { // what is no token's text is not sent to anybody
-			return nil, errNotB64Token
-		}
-		return v.proveByAsking(ctx, t.raw, &proof{id: t.id, issuer: i}, a)
+		return v.proveJWTByAsking(ctx, t, i, payload, a)
 	}
 	if err := i.checkHeader(&t.header); err != nil {
 		return nil, err
@@ -200,7 +144,7 @@ func (v *Validator) proveJWT(ctx context.Context, t *jwt, a asked) (*proof, erro
 	}
 	key, err := i.keys.Lookup(ctx, t.header.KeyID, t.header.HasKeyID, t.header.canonical)
 	if err != nil {
-		return nil, keyError(ctx, err)
+		return nil, keyError(ctx, t, err)
 	}
 	p, err := v.flights.do(ctx, verification{t.id, i, key}, func() (*proof, error) {
 		if p := v.recall(&t.id); p != nil { // another caller was done before this one began
@@ -220,8 +164,7 @@ func (v *Validator) proveJWT(ctx context.Context, t *jwt, a asked) (*proof, erro
 	return p, err
 }
 
-// remember completes p with what the claims say and puts it into the cache, whose
-// bound in bytes holds because what is too large is left out.
+// remember completes p with what the claims say and puts it into the cache.
 func (v *Validator) remember(p *proof, c *claims) *proof {
 	p.state(c.token)
 	if c.hasExpiry {
@@ -230,16 +173,24 @@ func (v *Validator) remember(p *proof, c *claims) *proof {
 	if c.hasNBF {
 		p.notBefore = c.token.notBefore.Add(-v.skew)
 	}
-	if v.cache != nil && (p.key != nil || !p.until.IsZero()) && p.size() <= v.maxToken {
+	if v.cache == nil || p.key == nil && p.until.IsZero() {
+		return p
+	}
+	if n := p.size(); v.cache.fits(n) {
+		p.bytes = int64(n)
 		v.cache.put(p)
 	}
 	return p
 }
 
 // keyError turns an error of the key set into one of ours.
-func keyError(ctx context.Context, err error) error {
+func keyError(ctx context.Context, t *jwt, err error) error {
 	if errors.Is(err, jwks.ErrKeyNotFound) {
-		return &Error{check: CheckKey, cause: err} // which names the kid
+		e := &Error{check: CheckKey, cause: err} // which names the kid
+		if !t.header.HasKeyID {
+			e.flaw = absent
+		}
+		return e
 	}
 	return unavailableBecause(ctx, err)
 }

@@ -50,7 +50,8 @@ type Body struct {
 	// too_many_requests (429) or temporarily_unavailable (503), for which the RFC
 	// has none.
 	Error string `json:"error"`
-	// Description is one constant sentence for each check.
+	// Description is one constant sentence for each check, or for each way to
+	// fail it.
 	Description string `json:"error_description"`
 }
 
@@ -197,14 +198,20 @@ func (rt *Route) failure(e *validator.Error) *Failure {
 	return f
 }
 
-// answer is what e's check is answered with on every route. There are as many
-// answers as checks, and each is built when it is first needed.
+// answer is what e is answered with on every route. There are as many answers as
+// sentences, a few for some checks, and each is built when it is first needed.
 func (m *Middleware) answer(e *validator.Error) *answer {
-	a, ok := m.answers.Load(e.Check())
+	key := answerKey{e.Check(), e.Description()}
+	a, ok := m.answers.Load(key)
 	if !ok {
-		a, _ = m.answers.LoadOrStore(e.Check(), newAnswer(m.realm, e, ""))
+		a, _ = m.answers.LoadOrStore(key, newAnswer(m.realm, e, ""))
 	}
 	return a.(*answer)
+}
+
+type answerKey struct {
+	check    validator.Check
+	sentence string
 }
 
 // wholeSeconds rounds up to what Retry-After can say (RFC 9110 §10.2.3), and

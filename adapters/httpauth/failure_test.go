@@ -6,6 +6,7 @@ import (
 	"go/token"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"regexp"
 	"strconv"
 	"strings"
@@ -50,6 +51,19 @@ func TestDescriptions(t *testing.T) {
 	for _, check := range all {
 		if text := validator.NewError(check).Description(); !safe.MatchString(text) {
 			t.Errorf("%s: %q", check, text)
+		}
+	}
+	source, err := os.ReadFile("../../validator/flaw.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	finer := regexp.MustCompile(`\{Err\w+, "([^"]*)"`).FindAllSubmatch(source, -1)
+	if len(finer) < 10 {
+		t.Fatalf("only %d finer sentences found", len(finer))
+	}
+	for _, sentence := range finer {
+		if !safe.Match(sentence[1]) {
+			t.Errorf("%q", sentence[1])
 		}
 	}
 }

@@ -64,6 +64,31 @@ func introspected(t testing.TB, e *endpoint) *httpauth.Route {
 	return httpauth.New(v, nil).Route(scopes.AnyToken())
 }
 
+// TestSchemeIsComparedWhole: each letter counts, in either case, and no other
+// character that differs from one in its case bit alone.
+func TestSchemeIsComparedWhole(t *testing.T) {
+	e := &endpoint{}
+	route := introspected(t, e)
+	check := func(scheme string) error {
+		e.asked = ""
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.Header["Authorization"] = []string{scheme + " token"}
+		_, failure := route.Check(r)
+		return failure.Err
+	}
+	for i := range "Bearer" {
+		for c := range 256 {
+			scheme := "Bearer"[:i] + string([]byte{byte(c)}) + "Bearer"[i+1:]
+			err := check(scheme)
+			if good := strings.EqualFold(scheme, "bearer"); good != (e.asked == "token") {
+				t.Errorf("%q: %v, and the endpoint was asked about %q", scheme, err, e.asked)
+			} else if !good && !errors.Is(err, validator.ErrMissingToken) {
+				t.Errorf("%q: %v, wanted ErrMissingToken", scheme, err)
+			}
+		}
+	}
+}
+
 // The oracle is the grammar as the RFCs print it.
 var (
 	anyBearer = regexp.MustCompile("^(?i:bearer)([^!#$%&'*+.^_`|~0-9A-Za-z-]|$)") // RFC 9110 §11.1, §5.6.2

@@ -53,7 +53,7 @@ type Middleware struct {
 	realm        string
 	source       func(*http.Request) string
 	errorHandler func(http.ResponseWriter, *http.Request, *Failure) // nil for the default
-	answers      sync.Map                                           // validator.Check to *answer, for what is the same on each route
+	answers      sync.Map                                           // answerKey to *answer, for what is the same on each route
 }
 
 // New makes the middleware for v. A nil cfg stands for the zero Config. Like

@@ -119,7 +119,7 @@ func tokenRows(iss *issuertest.Issuer, m mode) []row {
 		{name: "group and route", target: "/group/write", authorization: both, want: letIn("orders:read orders:write")},
 
 		{name: "wrong audience", authorization: bad(issuertest.WrongAudience), want: invalidToken("The access token is meant for another API.")},
-		{name: "no audience", authorization: bad(issuertest.NoAudience), want: invalidToken("The access token is meant for another API.")},
+		{name: "no audience", authorization: bad(issuertest.NoAudience), want: invalidToken("The access token does not name the API that it is meant for.")},
 		{name: "unknown issuer", authorization: bad(issuertest.WrongIssuer), want: invalidToken("The access token is from an issuer that this API does not trust.")},
 		{name: "sender-bound", authorization: bad(issuertest.SenderBound), want: invalidToken("The access token is bound to a sender and cannot be used as a bearer token.")},
 		{name: "too large", authorization: bearer(strings.Repeat("a", validator.DefaultMaxTokenBytes+1)), want: invalidToken("The access token is too large.")},

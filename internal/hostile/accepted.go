@@ -64,6 +64,7 @@ func (b *builder) goodHeaders() {
 		b.accept(fmt.Sprintf("header with %s %.40s", m.name, m.value), unknown, token(edHeader().and(m.name, m.value), b.claims()))
 	}
 	const typ = "RFC 7515 §4.1.9; RFC 7519 §5.1; RFC 9068 §2.1"
+	b.accept("kid is null", "RFC 7515 §4.1.4 (optional); Confluent writes it so", b.headed("kid", "null"))
 	b.accept("no typ", typ, token(edHeader().without("typ"), b.claims()))
 	for _, value := range []string{"JWT", "jwt", "Jwt", "application/jwt", "application/JWT", "APPLICATION/JWT"} {
 		b.accept("typ "+value, typ, b.headed("typ", quote(value)))
@@ -78,6 +79,9 @@ func (b *builder) goodHeaders() {
 		}
 	}
 }
+
+// absentAsNull is why null is taken for a claim that is not there.
+const absentAsNull = "serialisers write absent members so (Jans, Gluu, Confluent)"
 
 // goodTimes are NumericDates in every form, up to the very edges.
 func (b *builder) goodTimes() {
@@ -106,6 +110,9 @@ func (b *builder) goodTimes() {
 		b.accept(m.claim+": "+m.name, m.cite, b.with(m.claim, m.value))
 	}
 	b.accept("no iat", "RFC 7519 §4.1.6 (optional)", b.without("iat"))
+	for _, claim := range []string{"nbf", "iat"} {
+		b.accept(claim+" is null", absentAsNull, b.with(claim, "null"))
+	}
 }
 
 // goodClaims are claims in forms that real servers use.
@@ -130,6 +137,10 @@ func (b *builder) goodClaims() {
 	for _, name := range []string{"azp", "appid", "cid"} {
 		b.accept(name+" for client_id", client, token(edHeader(), b.claims().without("client_id").and(name, `"x"`)))
 	}
+	for _, name := range []string{"sub", "jti", "client_id", "azp", "appid", "cid", "roles"} {
+		b.accept(name+" is null", absentAsNull, b.with(name, "null"))
+	}
+	b.accept("client_id is null, and azp is not", absentAsNull, token(edHeader(), b.claims().with("client_id", "null").and("azp", `"x"`)))
 	const unknown = "RFC 7519 §4.3, §5.2 (unknown claims are ignored)"
 	for _, m := range []member{
 		{"x", "null"}, {"x", "1e400"}, {"x", strings.Repeat("1", 3000)}, {"x", "-0"},

@@ -94,23 +94,29 @@ func (b *builder) introspectionAnswers() {
 	for _, m := range []struct{ member, value, want string }{
 		{"exp", seconds(-time.Hour), "exp"}, {"exp", seconds(-ClockSkew), "exp"}, {"exp", "0", "exp"},
 		{"nbf", seconds(time.Hour), "nbf"}, {"nbf", seconds(ClockSkew + time.Second), "nbf"}, {"nbf", `"0"`, "nbf"},
-		{"nbf", "-1", "nbf"}, {"nbf", "null", "nbf"},
-		{"iat", `"0"`, "iat"}, {"iat", "null", "iat"},
+		{"nbf", "-1", "nbf"},
+		{"iat", `"0"`, "iat"},
 		{"exp", `"9999999999"`, "unavailable"}, {"exp", "null", "unavailable"}, {"exp", "-1", "unavailable"},
 		{"exp", "1e400", "unavailable"},
 		{"iss", quote(b.issuer + "/"), "iss"}, {"iss", quote(b.canary), "iss"},
-		{"iss", `"https://evil.example"`, "iss"}, {"iss", "null", "iss"}, {"iss", "[" + quote(b.issuer) + "]", "iss"},
+		{"iss", `"https://evil.example"`, "iss"}, {"iss", "[" + quote(b.issuer) + "]", "iss"},
 		{"iss", "1", "iss"},
 		{"aud", `"https://other.example.test"`, "aud"}, {"aud", `"https://api.example.test/"`, "aud"},
 		{"aud", `[]`, "aud"}, {"aud", `""`, "aud"}, {"aud", "null", "aud"}, {"aud", "1", "aud"},
 		{"aud", quote(issuertest.ClientID), "aud"},
 		{"token_type", `"DPoP"`, "cnf"}, {"token_type", `"dpop"`, "cnf"},
 		{"cnf", `{"jkt":"x"}`, "cnf"}, {"cnf", "null", "cnf"}, {"cnf", `{"x5t#S256":"x"}`, "cnf"},
-		{"scope", "1", "claims"}, {"scope", "null", "claims"}, {"scope", `"orders:read\u0000"`, "claims"},
-		{"scp", `{}`, "claims"}, {"sub", "1", "claims"}, {"client_id", "null", "claims"}, {"jti", "{}", "claims"},
+		{"scope", "1", "claims"}, {"scp", `{}`, "claims"}, {"sub", "1", "claims"}, {"jti", "{}", "claims"},
+		{"act", "null", "claims"}, {"authorization_details", "null", "claims"}, {"token_use", "null", "claims"},
 	} {
 		name := fmt.Sprintf("answer: %s is %s", m.member, m.value)
 		b.refuse(name, "RFC 7662 §2.2, §4; RFC 7519 §4.1", b.answered(b.active().with(m.member, m.value).String()), m.want)
+	}
+	for _, name := range []string{"nbf", "iat", "iss", "sub", "client_id", "jti", "scp", "roles", "azp", "username", "acr"} {
+		b.accept("answer: "+name+" is null", absentAsNull, b.answered(b.active().with(name, "null").String()))
+	}
+	for _, scope := range []string{"null", `"orders:read\u0000"`, `["orders:read "]`} {
+		b.refuseRoute("answer: scope is "+scope, "RFC 7662 §2.2", b.answered(b.active().with("scope", scope).String()), "")
 	}
 	for _, scope := range []string{"orders:write", "", "orders orders:readonly"} {
 		b.refuseRoute(fmt.Sprintf("answer: scope is %q", scope), "RFC 7662 §2.2; RFC 6750 §3.1",

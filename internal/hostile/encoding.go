@@ -13,8 +13,7 @@ import (
 func (b *builder) base64Twins() {
 	const cite = "RFC 7515 §2, Appendix C; RFC 4648 §3; Go skips CR and LF, jwx v2 and golang-jwt take stray bits"
 	parts := func() []string { return []string{b.plainHeader(), b.dashedPayload()} }
-	for i, want := range []string{"shape", "encoding", "encoding"} {
-		name := []string{"header", "payload", "signature"}[i]
+	for i, name := range []string{"header", "payload", "signature"} {
 		add := func(what string, twist func(string) string) {
 			p := parts()
 			if i < 2 {
@@ -25,7 +24,7 @@ func (b *builder) base64Twins() {
 			if i == 2 {
 				sig = twist(sig)
 			}
-			b.refuse(name+": "+what, cite, input+"."+sig, want)
+			b.refuse(name+": "+what, cite, input+"."+sig, "encoding")
 		}
 		middle := func(insert string) func(string) string {
 			return func(s string) string { return s[:len(s)/2] + insert + s[len(s)/2:] }
@@ -54,7 +53,7 @@ func (b *builder) base64Twins() {
 	}
 	b.refuse("signature: standard alphabet", cite, input+"."+standard.Replace(good), "encoding")
 	header := edHeader().with("x", `"`+dashed+`"`)
-	b.refuse("header: standard alphabet", cite, seal(standard.Replace(segment(header.String()))+"."+b.dashedPayload(), edKey, "EdDSA"), "shape")
+	b.refuse("header: standard alphabet", cite, seal(standard.Replace(segment(header.String()))+"."+b.dashedPayload(), edKey, "EdDSA"), "encoding")
 	b.refuse("all segments in hexadecimal", "RFC 7515 §3.1", fmt.Sprintf("%x.%x.%x", edHeader(), b.claims(), "signature"), "shape")
 }
 

@@ -31,7 +31,7 @@ func (b *builder) keyIDs() {
 		}
 		b.refuse(name, cite, b.headed("kid", quote(kid)), "key")
 	}
-	for _, kid := range []string{`0`, `1`, `-1.5`, `1e400`, `null`, `true`, `false`, `{}`, `[]`, `["` + edKey + `"]`, `{"` + edKey + `":1}`} {
+	for _, kid := range []string{`0`, `1`, `-1.5`, `1e400`, `true`, `false`, `{}`, `[]`, `["` + edKey + `"]`, `{"` + edKey + `":1}`} {
 		b.refuse("kid is "+kid, "RFC 7515 §4.1.4 (a string)", b.headed("kid", kid), "json")
 	}
 	b.refuse("no kid, and two keys that serve RS256", "RFC 7515 §4.1.4, §6; RFC 8725 §3.1",

@@ -6,20 +6,30 @@ import (
 )
 
 // scopesOfAnotherForm are scope claims that are neither a list of scope names
-// nor an array of them.
+// nor an array of them, and those in which a name can be no scope: such a name
+// grants nothing, nor do its pieces.
 func (b *builder) scopesOfAnotherForm() {
 	const cite = "RFC 6749 §3.3; RFC 8693 §4.2; RFC 9068 §2.2.3"
 	for _, claim := range []string{"scope", "scp"} {
 		for _, value := range []string{
-			`null`, `1`, `true`, `{}`, `{"orders:read":true}`, `[1]`, `[null]`, `[["orders:read"]]`,
+			`1`, `true`, `{}`, `{"orders:read":true}`, `[1]`, `[null]`, `[["orders:read"]]`,
 			`[{"name":"orders:read"}]`, `["orders:read",1]`,
-			`[""]`, `["orders:read",""]`, `["orders:read orders:write"]`, `[" orders:read"]`, `["orders:read\u0000"]`,
-			`"orders:read\u0000"`, `"orders:read\t"`, `"orders:read\n"`, `"orders:read\r\nX: 1"`,
-			`"\u0001orders:read"`, `"orders:read\u007f"`,
-			`"orders:read \"admin\""`, `"orders:read\\"`, `"оrders:read"`, `"orders:reаd"`, `"orders:read\u00a0admin"`,
-			`"orders:read\u200b"`, `"orders：read"`, `"ｏrders:read"`, `"orders:read\u3000"`,
 		} {
 			b.refuse(fmt.Sprintf("%s is %s", claim, value), cite, b.with(claim, value), "claims")
+		}
+		for _, c := range []struct{ value, grants string }{
+			{`null`, ""}, {`[""]`, ""}, {`["orders:read orders:write"]`, ""}, {`[" orders:read"]`, ""},
+			{`["orders:read\u0000"]`, ""}, {`"orders:read\u0000"`, ""}, {`"orders:read\t"`, ""},
+			{`"orders:read\n"`, ""}, {`"orders:read\r\nX: 1"`, "1"}, {`"\u0001orders:read"`, ""},
+			{`"orders:read\u007f"`, ""}, {`"orders:read\tadmin"`, ""}, {`"\"orders:read\" admin"`, "admin"},
+			{`"orders:read\\"`, ""}, {`"оrders:read"`, ""}, {`"orders:reаd"`, ""}, {`"orders:read\u00a0admin"`, ""},
+			{`"orders:read\u200b"`, ""}, {`"orders：read"`, ""}, {`"ｏrders:read"`, ""}, {`"orders:read\u3000"`, ""},
+			{`["Data Steward","orders:write"]`, "orders:write"},
+		} {
+			b.refuseRoute(fmt.Sprintf("%s is %s", claim, c.value), cite, token(edHeader(), b.claims().without("scope").with(claim, c.value)), c.grants)
+		}
+		for _, value := range []string{`["orders:read",""]`, `"orders:read \"admin\""`, `["orders:read","Größe lesen"]`, `"orders:read Größe\u00a0lesen"`} {
+			b.accept(fmt.Sprintf("%s is %s", claim, value), cite+"; Keycloak's roles may hold a space", token(edHeader(), b.claims().without("scope").with(claim, value)))
 		}
 	}
 }

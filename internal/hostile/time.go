@@ -8,7 +8,7 @@ import (
 // notDates are JSON values that are no NumericDate, or none that can be held
 // against a clock.
 var notDates = []string{
-	`null`, `true`, `false`, `""`, `"x"`, `[]`, `{}`, `[9999999999]`, `{"exp":9999999999}`,
+	`true`, `false`, `""`, `"x"`, `[]`, `{}`, `[9999999999]`, `{"exp":9999999999}`,
 	`"9999999999"`, `"9999999999.0"`, `"2036-01-01T00:00:00Z"`, `"1e10"`, `" 9999999999"`,
 	`-1`, `-9999999999`, `-1e10`, `-0.5`,
 	`253402300800`, `253402300800.0`, `999999999999999`, `1781524800000000`,
@@ -31,6 +31,7 @@ func (b *builder) notADate(claim string) {
 func (b *builder) expiry() {
 	const cite = "RFC 7519 §4.1.4"
 	b.notADate("exp")
+	b.refuse("exp is null", "RFC 7519 §4.1.4 (a NumericDate)", b.with("exp", "null"), "exp")
 	b.refuse("no exp", cite+"; RFC 9068 §2.2; jwx v2 and golang-jwt take it", b.without("exp"), "exp")
 	edge := func(d time.Duration, fraction string) string { return seconds(-ClockSkew+d) + fraction }
 	for _, c := range []struct{ name, value string }{
@@ -66,13 +67,13 @@ func (b *builder) issuedAt() { b.notADate("iat") }
 
 // claimTypes are claims of the wrong JSON type.
 func (b *builder) claimTypes() {
-	notStrings := []string{`null`, `1`, `1e400`, `true`, `[]`, `["x"]`, `{}`}
+	notStrings := []string{`1`, `1e400`, `true`, `[]`, `["x"]`, `{}`}
 	for _, claim := range []string{"sub", "jti", "client_id"} {
 		for _, value := range notStrings {
 			b.refuse(fmt.Sprintf("%s is %s", claim, value), "RFC 7519 §4.1.2, §4.1.7; RFC 8693 §4.3", b.with(claim, value), "claims")
 		}
 	}
-	for _, value := range append(notStrings, `["x","y"]`) {
+	for _, value := range append(notStrings, `null`, `["x","y"]`) {
 		b.refuse("iss is "+value, "RFC 7519 §4.1.1; CVE-2025-30144", b.with("iss", value), "iss")
 	}
 	for _, value := range []string{
@@ -81,5 +82,14 @@ func (b *builder) claimTypes() {
 		`{"https://api.example.test":true}`, `{"aud":"https://api.example.test"}`, `[{"aud":"https://api.example.test"}]`,
 	} {
 		b.refuse("aud is "+value, "RFC 7519 §4.1.3", b.with("aud", value), "aud")
+	}
+	for _, claim := range []string{"act", "authorization_details", "token_use"} {
+		b.refuse(claim+" is null", "RFC 8693 §4.1; RFC 9396 §9.1; two readers may take it differently", b.with(claim, "null"), "claims")
+	}
+	for _, claim := range []string{"sub", "aud", "scope", "scp", "roles", "client_id", "azp"} {
+		twice := b.claims().with(claim, "null")
+		b.refuse(claim+" twice, once null", "RFC 7519 §4 (names are unique)", token(edHeader(), twice.and(claim, `"admin"`)), "json")
+		b.refuse(claim+" twice, null at last", "RFC 7519 §4 (names are unique)",
+			token(edHeader(), append(object{{claim, `"admin"`}}, twice...)), "json")
 	}
 }

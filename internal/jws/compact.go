@@ -1,7 +1,6 @@
 package jws
 
 import (
-	"bytes"
 	"encoding/base64"
 	"errors"
 	"strings"
@@ -30,13 +29,6 @@ func Split(token string) (Compact, bool) {
 		Signature:    signature,
 		SigningInput: token[:len(token)-len(signature)-1],
 	}, true
-}
-
-// LooksLikeHeader tells by shape whether the first of three segments, decoded
-// by AppendDecode into raw with err, is a JOSE header: base64url of something
-// that begins as a JSON object does. If not, the token is opaque, dots or not.
-func LooksLikeHeader(raw []byte, err error) bool {
-	return err == nil && bytes.HasPrefix(bytes.TrimLeft(raw, " \t\r\n"), []byte("{"))
 }
 
 // ErrEncoding is a segment that is not strict base64url.

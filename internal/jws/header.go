@@ -24,16 +24,25 @@ var (
 	ErrType      = errors.New(`has a "typ" that is not a string (RFC 7515 §4.1.9)`)
 )
 
-// ParseHeader reads a decoded JOSE header. The strings share raw's memory.
+// headerLimits are far above what any header needs, and keep what reading one
+// costs far below what verifying its signature does.
+var headerLimits = strictjson.Limits{Members: 128, Values: 512}
+
+// ParseHeader reads a decoded JOSE header. The strings share raw's memory. A kid
+// of null counts as none, as some issuers write it; null in the place of any other
+// member that is read here is a mistake that two readers may take differently.
 func ParseHeader(raw []byte) (Header, error) {
 	var h Header
-	err := strictjson.Members(raw, func(name string, value strictjson.Value) (err error) {
+	err := headerLimits.Walk(raw, func(name string, value strictjson.Value) (err error) {
 		switch name {
 		case "alg":
 			if h.Algorithm, err = value.String(); err != nil {
 				return ErrAlgorithm
 			}
 		case "kid":
+			if value.IsNull() {
+				return nil
+			}
 			if h.KeyID, err = value.String(); err != nil {
 				return ErrKeyID
 			}

@@ -10,6 +10,7 @@ import (
 	"crypto/rsa"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -79,7 +80,14 @@ func TestParseHeader(t *testing.T) {
 		{text: `{"alg":null}`, err: jws.ErrAlgorithm},
 		{text: `{"alg":["RS256"]}`, err: jws.ErrAlgorithm},
 		{text: `{"alg":"RS256","kid":1}`, err: jws.ErrKeyID},
+		{text: `{"alg":"RS256","kid":null}`, want: jws.Header{Algorithm: "RS256"}},
+		{text: `{"alg":"RS256","kid":null,"kid":"k"}`, err: strictjson.ErrSyntax},
+		{text: `{"alg":"RS256","kid":"k","kid":null}`, err: strictjson.ErrSyntax},
 		{text: `{"alg":"RS256","typ":null}`, err: jws.ErrType},
+		{text: `{"alg":"RS256","crit":null}`, err: jws.ErrCritical},
+		{text: `{"alg":"RS256","b64":null}`, err: jws.ErrCritical},
+		{text: `{"alg":"RS256"` + manyMembers(200) + `}`, err: strictjson.ErrMany},
+		{text: `{"alg":"RS256","x":[` + strings.Repeat("0,", 600) + `0]}`, err: strictjson.ErrMany},
 		{text: `{"alg":"RS256","crit":["exp"]}`, err: jws.ErrCritical},
 		{text: `{"alg":"RS256","b64":true}`, err: jws.ErrCritical},
 		{text: `{"alg":"RS256","alg":"RS256"}`, err: strictjson.ErrSyntax},
@@ -98,6 +106,14 @@ func TestParseHeader(t *testing.T) {
 			}
 		}
 	}
+}
+
+func manyMembers(n int) string {
+	var s strings.Builder
+	for i := range n {
+		fmt.Fprintf(&s, `,"x%d":0`, i)
+	}
+	return s.String()
 }
 
 func FuzzSplit(f *testing.F) {

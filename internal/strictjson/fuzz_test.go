@@ -62,9 +62,22 @@ func agree(t *testing.T, text []byte) {
 	if ok != (err == nil) {
 		t.Fatalf("%q: error %v, the decoder takes it: %v", text, err, ok)
 	}
-	if err == nil {
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Fatalf("%q: %s", text, diff)
+	if err != nil {
+		return
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Fatalf("%q: %s", text, diff)
+	}
+	if !strictjson.Lenient(text) {
+		t.Fatalf("%q: the lenient reader does not take what the strict one does", text)
+	}
+	for _, member := range got {
+		name, value, _ := strings.Cut(member, "=")
+		if strings.Contains(name+value, "=") {
+			continue // where the name ends cannot be told
+		}
+		if found := strictjson.Value(bytes.TrimLeft(text, " \t\r\n")).Find(name); string(found) != value {
+			t.Fatalf("%q: found %q for %q, wanted %q", text, found, name, value)
 		}
 	}
 }

@@ -82,6 +82,12 @@ func TestDate(t *testing.T) {
 		"1795164741.5":  time.Unix(1795164741, 5e8),
 		"1.795164741e9": time.Unix(1795164741, 0),
 		"253402300799":  time.Unix(253402300799, 0),
+
+		"1795164741.000000001":                     time.Unix(1795164741, 1),
+		"1795164741." + strings.Repeat("9", 5_000): time.Unix(1795164741, 999_999_999),
+		"0." + strings.Repeat("0", 5_000):          time.Unix(0, 0),
+		"1795164741e0":                             time.Unix(1795164741, 0),
+		"17951647415e-1":                           time.Unix(1795164741, 5e8),
 	} {
 		got, err := strictjson.Value(text).Date()
 		if err != nil || !got.Equal(want) {
@@ -90,6 +96,8 @@ func TestDate(t *testing.T) {
 	}
 	for _, text := range []string{
 		`"1795164741"`, "null", "true", "{}", "[]", "-1", "-0.5", "253402300800", "1e12", "1e400",
+		"253402300799.5", "1e12",
+		"0." + strings.Repeat("0", 5_000) + "1e5000", "1e-" + strings.Repeat("0", 5_000) + "1", // what they cost grows with their length
 		"999999999999999999", "1000000000000000000", "9223372036854775807", "9223372036854775808", "18446744073709551616", strings.Repeat("9", 400),
 	} {
 		if got, err := strictjson.Value(text).Date(); err == nil {
@@ -113,6 +121,27 @@ func TestStrings(t *testing.T) {
 	for _, text := range []string{"1", "null", "true", "{}", "[1]", `["a",null]`, `[["a"]]`} {
 		if _, err := strictjson.Value(text).Strings(nil); err == nil {
 			t.Errorf("%s was taken", text)
+		}
+	}
+}
+
+// TestStringsWithEscapes: each stands for itself alone, and what is kept of a
+// string takes no more room than it.
+func TestStringsWithEscapes(t *testing.T) {
+	for text, want := range map[string]string{
+		`"\""`: `"`, `"\\"`: `\`, `"\/"`: `/`, `"\b\f\n\r\t"`: "\b\f\n\r\t", `"\u0000"`: "\x00", `"\u00e9\u20AC"`: "é€", `"\ud83d\ude00"`: "😀", `"a\u0062c"`: "abc",
+	} {
+		got, err := strictjson.Value(text).String()
+		if err != nil || got != want {
+			t.Errorf("%s: %q, %v", text, got, err)
+		}
+		if !strictjson.Value(text).Is(want) || strictjson.Value(text).Is(want+"x") {
+			t.Errorf("%s is not %q", text, want)
+		}
+	}
+	for _, text := range []string{`"\"`, `"\x"`, `"\u12"`, `"\ud800"`, `"\ud800\u0041"`, `"\udc00\ud800"`, `"`} { // none is a Value
+		if got, err := strictjson.Value(text).String(); err == nil {
+			t.Errorf("%s was read as %q", text, got)
 		}
 	}
 }

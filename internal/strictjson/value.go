@@ -4,11 +4,12 @@ import (
 	"bytes"
 	"errors"
 	"math"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
+	"unicode/utf8"
 	"unsafe"
-
-	"github.com/go-json-experiment/json/jsontext"
 )
 
 // Value is one syntactically valid JSON value, as raw text.
@@ -29,10 +30,37 @@ func (v Value) IsNull() bool { return string(v) == "null" }
 // spelt like text.
 func (v Value) Is(text string) bool {
 	if len(v) > 0 && v[0] == '"' {
-		s, err := v.String()
-		return err == nil && s == text
+		return v.isString(text)
 	}
 	return len(v) > 0 && v[0] != '{' && v[0] != '[' && !v.IsNull() && string(v) == text
+}
+
+// isString compares up to the first difference, without a copy.
+func (v Value) isString(text string) bool {
+	if len(v)-2 < len(text) || len(v)-2 > len(`\u0000`)*len(text) {
+		return false // no character takes less than its own bytes, or more than an escape of each
+	}
+	inner := v[1 : len(v)-1]
+	for len(inner) > 0 {
+		if inner[0] != '\\' {
+			if text == "" || text[0] != inner[0] {
+				return false
+			}
+			inner, text = inner[1:], text[1:]
+			continue
+		}
+		var room [utf8.UTFMax]byte
+		end, ok := escapeEnd(inner, 0)
+		if !ok {
+			return false
+		}
+		stands, _ := appendUnescaped(room[:0], inner[:end])
+		if !strings.HasPrefix(text, asString(stands)) {
+			return false
+		}
+		inner, text = inner[end:], text[len(stands):]
+	}
+	return text == ""
 }
 
 // String returns the text of a JSON string. Without escapes it shares v's
@@ -41,14 +69,15 @@ func (v Value) String() (string, error) {
 	if len(v) < 2 || v[0] != '"' {
 		return "", ErrNotString
 	}
-	if inner := v[1 : len(v)-1]; bytes.IndexByte(inner, '\\') < 0 {
+	inner := v[1 : len(v)-1]
+	if bytes.IndexByte(inner, '\\') < 0 {
 		return asString(inner), nil
 	}
-	text, err := jsontext.AppendUnquote(nil, []byte(v))
-	if err != nil {
+	text, ok := appendUnescaped(make([]byte, 0, len(inner)), inner)
+	if !ok {
 		return "", ErrNotString
 	}
-	return string(text), nil
+	return asString(slices.Clip(bytes.Clone(text))), nil // callers keep it, and not its room
 }
 
 // asString views b as a string.
@@ -67,42 +96,43 @@ func (v Value) Bool() (bool, error) {
 
 // Strings returns a string or an array of strings, appended to dst.
 func (v Value) Strings(dst []string) ([]string, error) {
-	if len(v) > 0 && v[0] == '"' {
-		s, err := v.String()
-		if err != nil {
-			return dst, err
-		}
-		return append(dst, s), nil
+	n := 0
+	if err := v.EachString(func(Value) bool { n++; return true }); err != nil {
+		return dst, err
 	}
-	err := v.elements(func(e Value) error {
-		s, err := e.String()
-		if err != nil {
-			return ErrNotStrings
-		}
+	if dst == nil && n > 0 {
+		dst = make([]string, 0, n)
+	}
+	err := v.EachString(func(e Value) bool {
+		s, _ := e.String()
 		dst = append(dst, s)
-		return nil
+		return true
 	})
 	return dst, err
 }
 
-// elements calls visit for each element of an array that is known to be valid.
-func (v Value) elements(visit func(Value) error) error {
+// EachString calls visit for a string, or for each element of an array of
+// strings, until visit returns false. An error means that v is neither, or that
+// an element met until then is no string.
+func (v Value) EachString(visit func(Value) bool) error {
+	if len(v) > 0 && v[0] == '"' {
+		visit(v)
+		return nil
+	}
 	if len(v) == 0 || v[0] != '[' {
 		return ErrNotStrings
 	}
-	r := readers.Get().(*reader)
-	defer r.release()
-	r.reset(v)
-	if _, err := r.dec.ReadToken(); err != nil {
-		return ErrSyntax
-	}
-	for r.dec.PeekKind() != ']' {
-		e, err := r.dec.ReadValue()
-		if err != nil {
-			return ErrSyntax
+	for at := skipSpace(v, 1); at < len(v) && v[at] != ']'; {
+		if v[at] != '"' {
+			return ErrNotStrings
 		}
-		if err := visit(Value(e)); err != nil {
-			return err
+		end := pastValue(v, at)
+		if !visit(v[at:end:end]) {
+			return nil
+		}
+		at = skipSpace(v, end)
+		if at < len(v) && v[at] == ',' {
+			at = skipSpace(v, at+1)
 		}
 	}
 	return nil
@@ -113,38 +143,58 @@ func (v Value) elements(visit func(Value) error) error {
 // in 2262.)
 const maxDate = 253402300799
 
+// maxExponential is the longest date with an exponent that is read: what
+// reading one costs grows faster than its length.
+const maxExponential = 64
+
 // Date returns a NumericDate: a JSON number of seconds since 1970, in which
 // fractions and exponents are allowed. Negative numbers and what lies beyond
-// the year 9999 are refused.
+// the year 9999 are refused. Of a fraction, nanoseconds count.
 func (v Value) Date() (time.Time, error) {
 	if len(v) == 0 || v[0] < '0' || v[0] > '9' {
 		return time.Time{}, ErrNotDate
 	}
-	if sec, ok := v.whole(); ok {
-		if sec > maxDate {
+	point := digitsEnd(v, 0)
+	sec, ok := whole(v[:point])
+	if point == len(v) || v[point] == '.' && digitsEnd(v, point+1) == len(v) {
+		if !ok || sec > maxDate {
 			return time.Time{}, ErrNotDate
 		}
-		return time.Unix(sec, 0), nil
+		nanos := nanoseconds(v[point:])
+		if sec == maxDate && nanos > 0 {
+			return time.Time{}, ErrNotDate
+		}
+		return time.Unix(sec, nanos), nil
+	}
+	if len(v) > maxExponential {
+		return time.Time{}, ErrNotDate
 	}
 	f, err := strconv.ParseFloat(string(v), 64)
 	if err != nil || f > maxDate {
 		return time.Time{}, ErrNotDate
 	}
-	sec, frac := math.Modf(f)
-	return time.Unix(int64(sec), int64(frac*1e9)), nil
+	seconds, fraction := math.Modf(f)
+	return time.Unix(int64(seconds), int64(fraction*1e9)), nil
 }
 
-// whole reads a number of at most 18 digits and nothing else, which is what
-// almost every date is.
-func (v Value) whole() (n int64, ok bool) {
-	if len(v) > 18 {
+// whole reads at most 18 digits.
+func whole(digits []byte) (n int64, ok bool) {
+	if len(digits) > 18 {
 		return 0, false
 	}
-	for _, c := range v {
-		if c < '0' || c > '9' {
-			return 0, false
-		}
+	for _, c := range digits {
 		n = n*10 + int64(c-'0')
 	}
 	return n, true
+}
+
+// nanoseconds reads a point and the digits after it.
+func nanoseconds(fraction []byte) (n int64) {
+	for place := 1; place <= 9; place++ {
+		n *= 10
+		if place < len(fraction) {
+			n += int64(fraction[place] - '0')
+		}
+	}
+	return n
 }

@@ -116,6 +116,24 @@ func rejections(r *suite.Results) []Line {
 		g := kind.One
 		lines = append(lines, share("rejected: "+kind.Kind, 7, g.Get(suite.Ours).Time/g.Get(suite.Bare).Time))
 	}
+	return append(lines, dearRefusals(r)...)
+}
+
+// dearBound is how many RS256 primitives refusing a token may cost beside its
+// signature, whatever it holds.
+const dearBound = 3.0
+
+func dearRefusals(r *suite.Results) []Line {
+	var lines []Line
+	for _, d := range r.Dear {
+		_, beside := d.Dearest(d.One)
+		lines = append(lines, Line{
+			What:     "the dearest refusal of " + d.Algorithm + ", beside its signature",
+			Bound:    fmt.Sprintf("at most %.1f RS256 primitives", dearBound),
+			Measured: fmt.Sprintf("%.2f", beside),
+			OK:       beside <= dearBound,
+		})
+	}
 	return lines
 }
 

@@ -30,6 +30,7 @@ func Markdown(r *suite.Results, run Run) string {
 	acceptance(&b, r)
 	jwts(&b, r)
 	rejected(&b, r)
+	dear(&b, r)
 	opaque(&b, r)
 	requests(&b, r)
 	reused(&b, r)
@@ -107,6 +108,26 @@ func rejected(b *strings.Builder, r *suite.Results) {
 		row := []string{first.Name}
 		for _, kind := range r.Rejected {
 			row = append(row, duration(kind.One[i].Time))
+		}
+		rows = append(rows, row)
+	}
+	table(b, header, rows)
+}
+
+func dear(b *strings.Builder, r *suite.Results) {
+	b.WriteString("## A forged token that is made to cost much\n\n" +
+		"16 KiB of the dearest pieces that a token may hold, with a signature that is verified in vain. Time on one goroutine, and what of it is not the " +
+		"signature, in RS256 primitives.\n\n")
+	header := []string{""}
+	for _, d := range r.Dear {
+		header = append(header, d.Algorithm, "beside its signature")
+	}
+	var rows [][]string
+	for _, kind := range r.Dear[0].Kinds {
+		row := []string{kind}
+		for _, d := range r.Dear {
+			took, signature := d.One.Get(kind).Time, d.One.Get(suite.SignatureOf(kind)).Time
+			row = append(row, duration(took), fmt.Sprintf("%.2f", (took-signature)/d.One.Get(suite.Bare).Time))
 		}
 		rows = append(rows, row)
 	}

@@ -58,6 +58,15 @@ func results() *suite.Results {
 			measure.Result{Name: "fast", Time: 5000},
 		)})
 	}
+	for _, algorithm := range []string{"RS256", "ES256"} {
+		r.Dear = append(r.Dear, suite.Dear{Algorithm: algorithm, Kinds: []string{"long", "dear"}, Pair: both(
+			measure.Result{Name: suite.Bare, Time: 30_000},
+			measure.Result{Name: "long", Time: 90_000},
+			measure.Result{Name: suite.SignatureOf("long"), Time: 40_000},
+			measure.Result{Name: "dear", Time: 130_000},
+			measure.Result{Name: suite.SignatureOf("dear"), Time: 40_000},
+		)})
+	}
 	return r
 }
 
@@ -100,6 +109,7 @@ func TestAcceptanceMissesWhatIsTooMuch(t *testing.T) {
 		{"request", func(r *suite.Results) { set(r.Requests.One, suite.Protected("Gin"), slower) }, "Gin request, seen before"},
 		{"request allocates", func(r *suite.Results) { set(r.Requests.One, suite.Protected("Echo"), greedier) }, "Echo request, allocations"},
 		{"rejection", func(r *suite.Results) { set(r.Rejected[2].One, suite.Ours, slower) }, "rejected: unknown kid"},
+		{"a dear refusal", func(r *suite.Results) { set(r.Dear[1].One, "dear", slower) }, "the dearest refusal of ES256"},
 		{"memory", func(r *suite.Results) { r.Memory.Total++ }, "distinct tokens, memory"},
 		{"memory of long tokens", func(r *suite.Results) { r.LongMemory.Total++ }, "cache full of tokens of"},
 		{"miss", func(r *suite.Results) { r.Reuse[0].Miss *= 1.06 }, "a miss, against a first time"},

@@ -35,6 +35,7 @@ const (
 type Results struct {
 	Verify   []Verify
 	Rejected []Rejected
+	Dear     []Dear
 	Opaque   Pair
 	Requests Pair
 	Issuers  Pair
@@ -73,7 +74,7 @@ type Rejected struct {
 func Run(o Options) (*Results, error) {
 	begun := time.Now()
 	s := &suite{Options: o, results: new(Results)}
-	steps := []func() error{s.verify, s.rejected, s.opaque, s.requests, s.issuers, s.reuse}
+	steps := []func() error{s.verify, s.rejected, s.dear, s.opaque, s.requests, s.issuers, s.reuse}
 	for _, step := range steps {
 		if err := step(); err != nil {
 			return nil, err

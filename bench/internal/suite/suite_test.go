@@ -32,9 +32,9 @@ func TestRunReportAndCharts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(results.Verify) != 4 || len(results.Rejected) != 5 || len(results.Reuse) != 3 {
-		t.Errorf("%d algorithms, %d rejections, %d numbers of tokens, wanted 4, 5 and 3",
-			len(results.Verify), len(results.Rejected), len(results.Reuse))
+	if len(results.Verify) != 4 || len(results.Rejected) != 5 || len(results.Dear) != 4 || len(results.Reuse) != 3 {
+		t.Errorf("%d algorithms, %d rejections, %d of dear ones, %d numbers of tokens, wanted 4, 5, 4 and 3",
+			len(results.Verify), len(results.Rejected), len(results.Dear), len(results.Reuse))
 	}
 
 	text := report.Markdown(results, report.Run{Command: "go run .", Count: 1, Batch: time.Millisecond})

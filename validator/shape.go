@@ -1,0 +1,132 @@
+package validator
+
+import (
+	"context"
+
+	"github.com/m2mguard/m2mguard/internal/jws"
+	"github.com/m2mguard/m2mguard/internal/strictjson"
+)
+
+// prove is the way of a token that is not in the cache: what it is decides how
+// it is proven, and a proof that fails is never tried another way.
+//
+// What begins with a JOSE header is a JWT, an encrypted one, or nothing. A twin of
+// a JWT that only a lenient reader takes, such as one with a dot more, would
+// otherwise be taken to introspection as an opaque token and pass without the
+// checks that JWTs are held to.
+func (v *Validator) prove(ctx context.Context, raw string, id fingerprint, a asked) (*proof, error) {
+	t := jwt{raw: raw, id: id}
+	var three bool
+	var err error
+	if t.Compact, three = jws.Split(raw); three {
+		var known bool
+		if t.header, known = v.headers.get(t.Header); !known {
+			err = t.readHeader()
+		}
+		if err == nil {
+			p, err := v.proveJWT(ctx, &t, a)
+			// A good JWT needs no look at its alphabet: all of its segments decoded
+			// strictly. One that was refused before that may be no token's text at all,
+			// and then that is the answer.
+			if err != nil && !t.isB64Token() {
+				return nil, notB64Token(raw)
+			}
+			return p, err
+		}
+	}
+	if !isB64Token(raw) {
+		return nil, notB64Token(raw)
+	}
+	switch {
+	case three && t.headerIsObject && !v.introspects():
+		return nil, err // says more than that nobody is asked
+	case !jws.ReadsAsJOSE(raw):
+		return v.proveOpaque(ctx, raw, id, a, opaque)
+	case three && t.Header != "":
+		return nil, err
+	}
+	switch err := jws.CheckEncrypted(raw); err {
+	case nil:
+		return v.proveOpaque(ctx, raw, id, a, jwe)
+	case jws.ErrCritical:
+		return nil, refuse(CheckCritical, "the header "+err.Error())
+	default:
+		return nil, refuseAs(CheckShape, malformed, "the token "+err.Error())
+	}
+}
+
+// kind is what a token that is no JWT is, in the words of errors.
+type kind string
+
+const (
+	opaque kind = "the token is no JWT"
+	jwe    kind = "the token is encrypted (a JWE, RFC 7516)"
+)
+
+// introspects reports whether any issuer is asked about opaque tokens.
+func (v *Validator) introspects() bool { return v.introspector != nil || v.opaqueIssuer != nil }
+
+// jwt is a token that has the shape of one.
+type jwt struct {
+	raw string
+	id  fingerprint
+	jws.Compact
+	header         header
+	text           []byte // the header, decoded, unless its meaning was known
+	headerIsObject bool   // strict JSON, whatever is in it
+	decoded        bool   // the payload was strict base64url, as the header was
+}
+
+// readHeader decodes the header, into room that is enough for the payload, too.
+func (t *jwt) readHeader() (err error) {
+	room := make([]byte, 0, jws.DecodedLen(t.Header)+jws.DecodedLen(t.Payload))
+	if t.text, err = jws.AppendDecode(room, t.Header); err != nil {
+		return refuse(CheckEncoding, "the header "+err.Error())
+	}
+	t.header, t.headerIsObject, err = parseHeader(t.text)
+	return err
+}
+
+// payload decodes it.
+func (t *jwt) payload() ([]byte, error) {
+	payload, err := jws.AppendDecode(t.text[len(t.text):], t.Payload)
+	if err != nil {
+		return nil, refuse(CheckEncoding, "the payload "+err.Error())
+	}
+	t.decoded = true
+	return payload, nil
+}
+
+func (t *jwt) isB64Token() bool {
+	if !t.decoded {
+		return isB64Token(t.raw)
+	}
+	return t.Signature == "" || isB64Token(t.Signature)
+}
+
+// proveJWTByAsking takes a JWT to an issuer that is introspected only. What it
+// says of itself is not proven and can only refuse it: it must be what every
+// reader takes for the same JWT, in one spelling, and its cnf counts as the
+// answer's does.
+func (v *Validator) proveJWTByAsking(ctx context.Context, t *jwt, i *issuer, payload []byte, a asked) (*proof, error) {
+	if !t.isB64Token() { // what is no token's text is not sent to anybody
+		return nil, notB64Token(t.raw)
+	}
+	if _, err := jws.AppendDecode(nil, t.Signature); err != nil {
+		return nil, refuse(CheckEncoding, "the signature "+err.Error())
+	}
+	var c claims
+	err := v.limits.Walk(payload, func(name string, value strictjson.Value) error {
+		if name == "cnf" {
+			c.bound = true
+		}
+		if value.IsNull() && name != "exp" { // whether it has expired is for the issuer to say
+			return c.null(name)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, payloadError(err)
+	}
+	return v.proveByAsking(ctx, t.raw, &proof{id: t.id, issuer: i, bound: c.bound}, a)
+}
