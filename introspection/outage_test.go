@@ -69,8 +69,8 @@ func TestFewProbeAtATime(t *testing.T) {
 			})
 		}
 		elapse(50 * time.Millisecond)
-		if u.peak != 4 {
-			t.Errorf("%d asked at once, want 4", u.peak)
+		if most := u.mostAtOnce(); most != 4 {
+			t.Errorf("%d asked at once, want 4", most)
 		}
 		asking.Wait()
 		if diff := cmp.Diff(map[string]int{"active": 50}, got); diff != "" {
