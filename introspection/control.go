@@ -273,9 +273,8 @@ func (c *Client) consult(ctx context.Context, k *call, f *failed) finding {
 		if _, shut := c.gate.enter(time.Now()); shut > 0 && rotation == nil {
 			return refusedToo
 		}
-		if !c.wanted(k) {
-			return unknown
-		}
+		// It goes on when nobody waits for the token any more: a caller that gives up
+		// must not turn a failure that is its token's own into the endpoint's.
 	}
 }
 

@@ -63,7 +63,7 @@ func (c *Client) mayHaveMoved() {
 func (c *Client) discover() (any, error) {
 	ctx, end, err := c.calls.begin()
 	if err != nil {
-		return nil, unavailable(err, 0)
+		return nil, err
 	}
 	defer end()
 	round, wait := c.where.gate.enter(time.Now())

@@ -77,21 +77,29 @@ var landed = func() chan struct{} {
 // errTaken is why a call ends whose turn somebody else needs more.
 var errTaken = errors.New("it took long, and its source has more under way than others")
 
+// errAbandoned is what a call comes to that nobody waits for any more.
+var errAbandoned = gaveUp(context.Canceled)
+
 // ask returns an answer that fits d. It waits no longer than ctx.
 func (c *Client) ask(ctx context.Context, endpoint string, key cacheKey, token string, d demand) (*Result, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, gaveUp(err)
-	}
-	mine, isNew := c.board(endpoint, key, token, d)
-	if isNew {
-		c.queue(mine)
-	}
-	select {
-	case <-mine.done:
-		return mine.result, mine.err
-	case <-ctx.Done():
-		c.leave(mine)
-		return nil, gaveUp(ctx.Err())
+	for {
+		if err := ctx.Err(); err != nil {
+			return nil, gaveUp(err)
+		}
+		mine, isNew := c.board(endpoint, key, token, d)
+		if isNew {
+			c.queue(mine)
+		}
+		select {
+		case <-mine.done:
+			if mine.err == error(errAbandoned) {
+				continue // this caller came when it was just being given up
+			}
+			return mine.result, mine.err
+		case <-ctx.Done():
+			c.leave(mine)
+			return nil, gaveUp(ctx.Err())
+		}
 	}
 }
 
@@ -123,7 +131,7 @@ func (c *Client) board(endpoint string, key cacheKey, token string, d demand) (*
 	}
 	made := &call{flight: f, lane: c.renewals, source: d.source, control: d.control, waiters: 1, until: time.Now().Add(c.cfg.MaxWait + judgement), done: make(chan struct{})}
 	made.Done = func(err error) { c.turn(made, err) }
-	if c.results.lastActive(key) == nil {
+	if c.results.lastActive(key) == nil && !d.control { // a control was active, also where no cache says so
 		made.lane = c.firstSights
 		made.Taken = func() { c.take(made) }
 	}
@@ -157,11 +165,11 @@ func (c *Client) turn(k *call, refused error) {
 	ctx, end, err := c.calls.begin()
 	if err == nil && !c.wanted(k) {
 		end()
-		err = context.Canceled
+		err = errAbandoned
 	}
 	if err != nil {
 		k.lane.room.Leave(&k.Ticket)
-		c.land(k, nil, unavailable(err, 0))
+		c.land(k, nil, err)
 		return
 	}
 	first, cancel := context.WithCancelCause(ctx)

@@ -47,7 +47,7 @@ func (c *Client) run(ctx, first context.Context, k *call) (*Result, error) {
 // wait that its callers were to expect.
 func (c *Client) again(ctx context.Context, k *call) (*Result, *failed) {
 	if !c.wanted(k) {
-		return nil, &failed{UnavailableError: gaveUp(context.Canceled), kind: ended}
+		return nil, &failed{UnavailableError: errAbandoned, kind: ended}
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
