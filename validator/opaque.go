@@ -2,10 +2,13 @@ package validator
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
 
+	"github.com/m2mguard/m2mguard/internal/jws"
+	"github.com/m2mguard/m2mguard/internal/strictjson"
 	"github.com/m2mguard/m2mguard/introspection"
 )
 
@@ -38,6 +41,39 @@ func (v *Validator) proveOpaque(ctx context.Context, raw string, id fingerprint,
 		return nil, err
 	}
 	return v.proveByAsking(ctx, raw, &proof{id: id, issuer: i, chosen: v.opaqueIssuer != nil}, a)
+}
+
+// brokenJWT says what is wrong with a token that is a JWT by its header, an object
+// with an alg, where header or payload is no strict object. It is nobody's good
+// token, and real servers break at such a one.
+func brokenJWT(raw string) error {
+	c, three := jws.Split(raw)
+	if !three {
+		return nil
+	}
+	text, err := jws.AppendDecode(nil, c.Header)
+	if !jws.LooksLikeHeader(text, err) {
+		return nil
+	}
+	var header map[string]any // read leniently, as others may
+	if json.Unmarshal(text, &header) != nil {
+		return nil
+	}
+	if _, ok := header["alg"].(string); !ok {
+		return nil
+	}
+	anything := func(string, strictjson.Value) error { return nil }
+	if err := strictjson.Members(text, anything); err != nil {
+		return refuse(CheckJSON, "the header "+err.Error())
+	}
+	payload, err := jws.AppendDecode(nil, c.Payload)
+	if err != nil {
+		return refuse(CheckEncoding, "the payload "+err.Error())
+	}
+	if err := strictjson.Members(payload, anything); err != nil {
+		return refuse(CheckJSON, "the payload "+err.Error())
+	}
+	return nil
 }
 
 // choseThis reports whether a token from the cache still goes to the issuer

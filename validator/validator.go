@@ -28,7 +28,8 @@ type Validator struct {
 	// none introspects, or if opaqueIssuer chooses.
 	introspector *issuer
 	opaqueIssuer func(context.Context, string) string
-	// opaqueOnly: no issuer has keys, so the shape of a token does not matter.
+	// opaqueOnly: there is one issuer, and it has no keys, so whatever is not a
+	// broken JWT is shown to it.
 	opaqueOnly bool
 
 	fingerprints *fingerprinter

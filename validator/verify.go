@@ -120,6 +120,9 @@ func (v *Validator) prove(ctx context.Context, raw string, id fingerprint, a ask
 		if !isB64Token(raw) {
 			return nil, errNotB64Token
 		}
+		if err := brokenJWT(raw); err != nil {
+			return nil, err
+		}
 		return v.proveByAsking(ctx, raw, &proof{id: id, issuer: v.introspector}, a)
 	}
 	t := jwt{raw: raw, id: id}

@@ -52,6 +52,7 @@ var introspectionMutants = []mutant{
 	{"upstream", "a control is asked about once a second at most", []edit{{"introspection/control.go", "wait := s.askedAt.Add(controlEvery).Sub(now)", "wait := time.Duration(0)"}}, ofIntrospection},
 	{"upstream", "a hanging ClientAuth is left behind", []edit{never("introspection/credential.go", "c.stuck.Load() > int64(4*c.cfg.MaxConcurrent)")}, ofIntrospection},
 	{"upstream", "an endpoint that fails is reported once", []edit{{"introspection/event.go", "since >= reportAgain || endpoint", "true || endpoint"}}, ofIntrospection},
+	{"turns", "another source's share of look-ups is not this one's", []edit{{"validator/resolver.go", "!isNew && errors.Is(l.err, ErrThrottled)", "false"}}, []suite{{"validator", "TestAnothersShareOfLookUps"}}},
 	{"turns", "they are fair by source", []edit{{"internal/turns/room.go", "	name = group(name)\n", "	name = \"\"\n"}}, ofTurns},
 	{"turns", "who holds fewest is next", []edit{{"internal/turns/queue.go", "if s := r.ready[n].first; s != nil {", "if s := r.ready[len(r.ready)-1-n].first; s != nil {"}}, []suite{{"internal/turns", "TestWhoHoldsFewestIsNext"}}},
 	{"turns", "one that lasts is taken for who has fewer", []edit{{"internal/turns/queue.go", "		out.taken = victim\n", ""}}, ofTurns},
