@@ -68,14 +68,12 @@ func (l *lane) worst() {
 
 // better is told of a usable answer, and how long it took.
 func (l *lane) better(took time.Duration) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.limit < l.most {
-		l.set(l.limit + 1)
-	}
+	l.raise()
 	if l.hold == 0 {
 		return
 	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	before := l.usual
 	l.usual += (took - l.usual) / 8
 	if l.usual > 2*before || 2*l.usual < before || before == 0 {
@@ -83,7 +81,8 @@ func (l *lane) better(took time.Duration) {
 	}
 }
 
-// raise is told that a failure was the token's own.
+// raise lets one more be under way: there was an answer, or a failure that was its
+// token's own.
 func (l *lane) raise() {
 	l.mu.Lock()
 	defer l.mu.Unlock()

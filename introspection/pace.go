@@ -18,8 +18,9 @@ import (
 //
 // Where the server asks for fewer (429 or 503 with Retry-After), the pace adapts
 // to what it grants: half of what it answered within the last second, rising with
-// each answer. It is never less than two a second for each source that waits,
-// since the text of one stranger's tokens may be all that the server minds.
+// each answer. It is never less than two a second for each source that waits, up
+// to 64 for all together, since the text of one stranger's tokens may be all that
+// the server minds.
 type pace struct {
 	each  float64       // a second for each source, at least
 	hard  *rate.Limiter // nil: none
@@ -78,7 +79,7 @@ func (p *pace) take(now time.Time, sources int) time.Duration {
 	}
 	if p.granted > 0 {
 		if now.After(p.until) {
-			p.rise(0.05)
+			p.rise()
 		}
 		p.granted = max(p.granted, p.floor())
 		p.next = now.Add(time.Duration(float64(time.Second) / p.granted))
@@ -99,7 +100,7 @@ func (p *pace) answer(now time.Time) {
 	defer p.mu.Unlock()
 	p.roll(now)
 	p.answered[0]++
-	p.rise(0.05)
+	p.rise()
 }
 
 // refused is told that the server wants to be left alone for a while, by what it
@@ -123,11 +124,12 @@ func (p *pace) refused(sentAt, now time.Time, pause time.Duration) {
 	p.next = now.Add(time.Duration(float64(time.Second) / p.granted))
 }
 
-func (p *pace) rise(by float64) {
+// rise lets the pace grow by a twentieth.
+func (p *pace) rise() {
 	if p.granted == 0 {
 		return
 	}
-	if p.granted += p.granted * by; p.granted > grantedEnough {
+	if p.granted *= 1.05; p.granted > grantedEnough {
 		p.granted = 0
 	}
 }
