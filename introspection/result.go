@@ -80,7 +80,7 @@ func decode(body []byte) (*Result, error) {
 		return nil, notObject(body)
 	case err == errActive:
 		return nil, err
-	case err != nil && json.Valid(body):
+	case err == strictjson.ErrDepth, err != nil && json.Valid(body): // Valid has a depth of its own
 		return nil, unreadable{err}
 	case err != nil:
 		return nil, err
