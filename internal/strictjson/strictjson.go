@@ -182,10 +182,13 @@ func decodedEnd(text []byte, at int) (int, error) {
 	r.reset(text[at:])
 	value, err := r.dec.ReadValue()
 	if err != nil {
-		return 0, ErrSyntax
+		value = text[at:] // the decoder has a bound of its own, ten thousand
 	}
 	if depth(value) >= MaxDepth {
 		return 0, ErrDepth
+	}
+	if err != nil {
+		return 0, ErrSyntax
 	}
 	return at + int(r.dec.InputOffset()), nil
 }
@@ -263,7 +266,7 @@ func Find(text []byte, path ...string) (Value, error) {
 	return Find(found, path[1:]...)
 }
 
-// depth counts how deeply a valid JSON value nests.
+// depth counts how deeply a JSON value nests, or what might have become one.
 func depth(value []byte) int {
 	if len(value) == 0 || (value[0] != '{' && value[0] != '[') {
 		return 0
