@@ -33,11 +33,13 @@ type pace struct {
 	fell     time.Time
 	sources  int
 	answered [2]int // in this second, and in the one before
+	slowed   [2]int // and what the server would not answer
 	second   int64
 }
 
 const (
 	patience      = 1000
+	fewSlowed     = 8     // in two seconds, or less than is answered: no reason to slow all
 	mostAsked     = 490.0 // so that it is 500 a second with controls and what comes late
 	leastGranted  = 4.0
 	mostFloor     = 64.0
@@ -111,11 +113,12 @@ func (p *pace) refused(sentAt, now time.Time, pause time.Duration) {
 	if until := now.Add(pause); until.After(p.until) {
 		p.until = until
 	}
-	if !sentAt.After(p.fell) {
-		return
+	p.roll(now)
+	p.slowed[0]++
+	if !sentAt.After(p.fell) || p.slowed[0]+p.slowed[1] < max(fewSlowed, p.answered[0]+p.answered[1]) {
+		return // seen already, or it minds a few tokens and serves the others
 	}
 	p.fell = now
-	p.roll(now)
 	served := float64(max(p.answered[0], p.answered[1]))
 	if p.granted > 0 {
 		served = min(served, p.granted)
@@ -144,9 +147,9 @@ func (p *pace) roll(now time.Time) {
 	case 0:
 		return
 	case 1:
-		p.answered = [2]int{0, p.answered[0]}
+		p.answered, p.slowed = [2]int{0, p.answered[0]}, [2]int{0, p.slowed[0]}
 	default:
-		p.answered = [2]int{}
+		p.answered, p.slowed = [2]int{}, [2]int{}
 	}
 	p.second = second
 }

@@ -24,7 +24,7 @@ var introspectionMutants = []mutant{
 	{"result cache", "a refusal hides no answer", []edit{{"introspection/client.go", "	if e := c.remembered(key); e != nil && (", "	if refused := c.doubts.get(key); refused != nil {\n		return nil, refused\n	}\n	if e := c.remembered(key); e != nil && ("}}, ofIntrospection},
 	{"result cache", "a newer inactive answer stands", []edit{{"introspection/flight.go", "!r.askedAt.After(f.inactiveAt)", "false"}}, ofIntrospection},
 	{"result cache", "StaleIfError is for the endpoint's trouble", []edit{{"introspection/client.go", "ok && failure.endpoint && ctx.Err() == nil", "ok && ctx.Err() == nil"}}, ofIntrospection},
-	{"result cache", "what may be the endpoint's word on a token revives nothing", []edit{{"introspection/run.go", "found == refusedToo || !f.word", "true"}}, ofIntrospection},
+	{"result cache", "what may be the endpoint's word on a token revives nothing", []edit{{"introspection/run.go", "	f.endpoint = !f.word // else", "	f.endpoint = true // else"}}, ofIntrospection},
 	{"upstream", "requests at once are bounded", []edit{{"introspection/lane.go", "AtOnce: l.most, MaxWaiting: cfg.MaxWaiting, MaxWait: cfg.MaxWait, Pace: l.pace.take", "AtOnce: 1 << 12, MaxWaiting: cfg.MaxWaiting, MaxWait: cfg.MaxWait, Pace: l.pace.take"}}, ofIntrospection},
 	{"upstream", "new tokens per second are bounded, where configured", []edit{{"introspection/pace.go", "	if p.hard != nil {\n", "	if false {\n"}}, ofIntrospection},
 	{"upstream", "new tokens per second are bounded, in a flood", []edit{{"introspection/pace.go", "if wait := p.trust.Take(now); wait > 0 {", "if false {\n			wait := time.Duration(0)"}}, ofIntrospection},
