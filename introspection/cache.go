@@ -23,6 +23,7 @@ type cacheKey [sha256.Size]byte
 type entry struct {
 	*Result
 	renewed atomic.Bool // RefreshAhead renews an entry once
+	doubted atomic.Bool // the endpoint has refused the token since, in its own way
 }
 
 // results is the result cache. With no entries configured, nothing is kept.

@@ -24,7 +24,6 @@ type Client struct {
 	reports  reports
 	accepted atomic.Pointer[acceptedSecret]
 	rotating atomic.Pointer[rotation]
-	judging  atomic.Int64 // failed calls that wait for a control
 	stuck    atomic.Int64 // calls of Config.Auth under way
 
 	firstSights *lane
@@ -103,6 +102,9 @@ func (c *Client) Ask(ctx context.Context, q Question) (*Result, error) {
 	key := c.results.key(endpoint, q.Token)
 	if e := c.remembered(key); e != nil && (!d.fresh || !e.active || !d.now && !e.askedAt.Before(d.oldest)) {
 		c.refreshAhead(e, endpoint, key, q)
+		if e.active {
+			c.controls.offer(endpoint, key, q.Token, q.Source, e.exp)
+		}
 		return e.Result, nil
 	}
 	if refused := c.doubts.get(key); refused != nil {

@@ -62,7 +62,8 @@ type Config struct {
 	// answer counts once for every 4 KiB begun, so the claims held take at most
 	// CacheEntries × 4 KiB; the bookkeeping takes about 300 bytes for each
 	// entry of either kind. Default 10,000: at most 47 MB, and about 10 MB with
-	// answers of 500 bytes. At most 16,777,216. Negative: none.
+	// answers of 500 bytes. At most 16,777,216. Negative: none; then every
+	// token is to this package one that was not seen active.
 	CacheEntries int
 	// RefreshAhead asks again in the background when an active answer is used
 	// with less than this left, so that busy tokens never wait. Default: off,

@@ -1,11 +1,13 @@
 package introspection
 
 import (
-	"context"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/rand"
+	"slices"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -16,6 +18,8 @@ const (
 	judgement = 3 * controlEvery
 	// mostControls is how many tokens are at hand as controls.
 	mostControls = 8
+	// fewControls is from how many on none is taken that was served from memory.
+	fewControls = 4
 )
 
 // controls tell an endpoint that is in trouble from one that fails for a token.
@@ -30,6 +34,7 @@ const (
 // this process, and given up when they expire, are inactive or are refused.
 type controls struct {
 	seal cipher.AEAD
+	few  atomic.Bool // there are less than fewControls
 
 	mu        sync.Mutex
 	events    uint64 // numbers what happens, so that "after" needs no clock
@@ -38,23 +43,28 @@ type controls struct {
 	refused   []uint64   // the last controls that failed
 	troubleAt time.Time
 	trouble   uint64 // when a request about a token last seen active failed last
+	flapped   time.Time
 	askedAt   time.Time
 	asking    bool
-	changed   chan struct{} // closed when something above has changed
+	judging   map[string]int // calls that wait for a finding, by source
+	judged    int            // of them all
+	changed   chan struct{}  // closed when something above has changed
 }
 
 // control is a token that was active.
 type control struct {
 	key      cacheKey
-	endpoint string
+	endpoint string // that called it active
+	source   string // who brought it
 	sealed   []byte
 	exp      time.Time // on the clock of Config.Now; zero for none
 }
 
 // evidence is that the endpoint was well for a credential.
 type evidence struct {
-	as credential
-	at uint64 // when the request was sent
+	endpoint string
+	as       credential
+	at       uint64 // when the request was sent
 }
 
 // finding is what controls say of a failure.
@@ -79,7 +89,9 @@ func newControls() *controls {
 	if err != nil {
 		panic("introspection: " + err.Error())
 	}
-	return &controls{seal: seal, changed: make(chan struct{})}
+	s := &controls{seal: seal, changed: make(chan struct{}), judging: make(map[string]int)}
+	s.few.Store(true)
+	return s
 }
 
 // happens numbers an event.
@@ -115,13 +127,28 @@ func (s *controls) unsure() bool {
 	return !s.troubleAt.IsZero() && time.Since(s.troubleAt) < judgement
 }
 
+// flaps is told of a token that was active at the second try.
+func (s *controls) flaps() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.flapped = time.Now()
+}
+
+// flapping reports whether good tokens have failed of late and not failed when
+// they were asked about again: then failing twice proves nothing either.
+func (s *controls) flapping() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !s.flapped.IsZero() && time.Since(s.flapped) < judgement
+}
+
 // active is told of an active answer.
-func (s *controls) active(f *flight, sent evidence, exp time.Time) {
+func (s *controls) active(k *call, sent evidence, exp time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	found := false
 	for i, e := range s.well {
-		if e.as == sent.as {
+		if e.as == sent.as && e.endpoint == sent.endpoint {
 			s.well[i].at, found = max(e.at, sent.at), true
 		}
 	}
@@ -130,12 +157,43 @@ func (s *controls) active(f *flight, sent evidence, exp time.Time) {
 			s.well = s.well[1:]
 		}
 	}
-	s.drop(f.key)
-	s.known = append(s.known, control{f.key, f.endpoint, s.seal.Seal(nil, nil, []byte(f.token), f.key[:]), exp})
-	if len(s.known) > mostControls {
-		s.known = append(s.known[:0], s.known[1:]...)
-	}
+	s.add(k.flight.endpoint, k.flight.key, k.flight.token, k.source, exp)
 	s.change()
+}
+
+// offer is told of a token that was served from memory, and takes it where there
+// are hardly any others.
+func (s *controls) offer(endpoint string, key cacheKey, token, source string, exp time.Time) {
+	if s.few.Load() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.add(endpoint, key, token, source, exp)
+	}
+}
+
+// add takes a token in the place of the oldest of the source with most, so that no
+// one client's tokens are all that there is.
+func (s *controls) add(endpoint string, key cacheKey, token, source string, exp time.Time) {
+	s.drop(key)
+	s.known = append(s.known, control{key, endpoint, strings.Clone(source), s.seal.Seal(nil, nil, []byte(token), key[:]), exp})
+	if len(s.known) > mostControls {
+		of := make(map[string]int, len(s.known))
+		most := 0
+		for _, k := range s.known {
+			of[k.source]++
+			most = max(most, of[k.source])
+		}
+		oldest := slices.IndexFunc(s.known, func(k control) bool { return of[k.source] == most })
+		s.known = slices.Delete(s.known, oldest, oldest+1)
+	}
+	s.few.Store(len(s.known) < fewControls)
+}
+
+// sources reports whether the controls are of several sources.
+func (s *controls) severalSources() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.ContainsFunc(s.known, func(k control) bool { return k.source != s.known[0].source })
 }
 
 // forget gives a token up as a control.
@@ -148,7 +206,8 @@ func (s *controls) forget(key cacheKey) {
 func (s *controls) drop(key cacheKey) {
 	for i := range s.known {
 		if s.known[i].key == key {
-			s.known = append(s.known[:i], s.known[i+1:]...)
+			s.known = slices.Delete(s.known, i, i+1)
+			s.few.Store(len(s.known) < fewControls)
 			return
 		}
 	}
@@ -167,38 +226,38 @@ func (s *controls) wake() {
 }
 
 // atHand reports whether there is a control for a token that failed.
-func (s *controls) atHand(key cacheKey, now time.Time) bool {
+func (s *controls) atHand(k *call, now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.pick(key, now) != nil
+	return s.pick(k, now) != nil
 }
 
-// pick is the newest control that is another token than the one in question.
-func (s *controls) pick(key cacheKey, now time.Time) *control {
+// pick is the newest control that is another token than the one in question, of
+// another source if there is one.
+func (s *controls) pick(k *call, now time.Time) (found *control) {
 	for i := len(s.known) - 1; i >= 0; i-- {
-		k := &s.known[i]
-		if k.key != key && (k.exp.IsZero() || now.Before(k.exp)) {
-			return k
+		c := &s.known[i]
+		if c.key == k.flight.key || !c.exp.IsZero() && !now.Before(c.exp) {
+			continue
+		}
+		if c.source != k.source {
+			return c
+		}
+		if found == nil {
+			found = c
 		}
 	}
-	return nil
+	return found
 }
 
-// wellSince reports whether a control was active that was asked about as the
-// given credential after the event.
-func (s *controls) wellSince(as credential, event uint64) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.find(as, event) == wellAsSame || as == "" && s.find(as, event) == well
-}
-
-func (s *controls) find(as credential, event uint64) finding {
+// find is what is known of the endpoint for a credential, from after an event.
+func (s *controls) find(endpoint string, as credential, event uint64) finding {
 	found := unknown
 	if n := len(s.refused); n > 0 {
 		event = max(event, s.refused[n-1]) // what was well before then is not any more
 	}
 	for _, e := range s.well {
-		if e.at <= event {
+		if e.at <= event || e.endpoint != endpoint {
 			continue
 		}
 		found = well
@@ -207,112 +266,4 @@ func (s *controls) find(as credential, event uint64) finding {
 		}
 	}
 	return found
-}
-
-// consult waits for what controls say of k's failure, or for credentials that
-// rotate.
-func (c *Client) consult(ctx context.Context, k *call, f *failed) finding {
-	s := c.controls
-	enough := 2 // one control may have been revoked a moment ago
-	if k.lane == c.renewals {
-		enough = 1 // k's own token was active, too
-	}
-	late := time.NewTimer(judgement)
-	defer late.Stop()
-	rotation := c.awaitRotation(f)
-	var followed <-chan struct{}
-	if rotation != nil {
-		followed = rotation.done
-	}
-	for {
-		if rotation != nil && isDone(followed) {
-			if rotation.followed {
-				return rotated
-			}
-			rotation, followed = nil, nil
-		}
-		now := time.Now()
-		s.mu.Lock()
-		found := s.find(f.as, f.event)
-		refused := 0
-		for _, at := range s.refused {
-			if at > f.event {
-				refused++
-			}
-		}
-		next := s.pick(k.flight.key, c.cfg.Now())
-		if found == unknown && (refused >= enough || refused > 0 && next == nil && !s.asking) {
-			found = refusedToo
-		}
-		if found >= well || rotation == nil && (found != unknown || next == nil && !s.asking) {
-			s.mu.Unlock()
-			return found
-		}
-		wait := s.askedAt.Add(controlEvery).Sub(now)
-		if wait <= 0 && !s.asking && next != nil {
-			s.asking, s.askedAt = true, now
-			c.askControl(*next)
-		}
-		asking, changed := s.asking, s.changed
-		s.mu.Unlock()
-		var turn <-chan time.Time
-		if !asking && next != nil {
-			timer := time.NewTimer(wait)
-			defer timer.Stop() // a few at most, within judgement
-			turn = timer.C
-		}
-		select {
-		case <-changed:
-		case <-followed:
-		case <-turn:
-		case <-late.C:
-			return unknown
-		case <-ctx.Done():
-			return unknown
-		}
-		if _, shut := c.gate.enter(time.Now()); shut > 0 && rotation == nil {
-			return refusedToo
-		}
-		if !c.wanted(k) {
-			return unknown
-		}
-	}
-}
-
-// askControl asks about a control, for whoever waits for it. It is called with
-// the controls locked.
-func (c *Client) askControl(k control) {
-	ctx, end, err := c.calls.begin()
-	if err != nil {
-		c.controls.asking = false
-		return
-	}
-	go func() {
-		defer end()
-		token, err := c.controls.seal.Open(nil, nil, k.sealed, k.key[:])
-		if err == nil {
-			_, err = c.ask(ctx, k.endpoint, k.key, string(token), demand{fresh: true, now: true, control: true})
-		}
-		s := c.controls
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.asking = false
-		if e, ok := err.(*UnavailableError); ok && e.endpoint { // our own bounds say nothing
-			s.drop(k.key)
-			s.events++
-			if s.refused = append(s.refused, s.events); len(s.refused) > 2 {
-				s.refused = s.refused[1:]
-			}
-		}
-		s.change()
-	}()
-}
-
-func isDone(c <-chan struct{}) bool {
-	select {
-	case <-c:
-		return true
-	default:
-		return false
-	}
 }

@@ -89,8 +89,8 @@ func TestOddAnswersAreTheirTokensAlone(t *testing.T) {
 				if n := u.callsFor("another"); n != test.asked {
 					t.Errorf("asked %d times about the token, want %d", n, test.asked)
 				}
-				if n := u.calls() - before - test.asked; n != 1 {
-					t.Errorf("%d controls were asked about, want 1", n)
+				if n := u.calls() - before - test.asked; n != min(test.asked, 2) {
+					t.Errorf("%d controls were asked about, want one after each failure that is judged", n)
 				}
 			})
 		})

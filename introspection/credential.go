@@ -4,9 +4,12 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/m2mguard/m2mguard/internal/strictjson"
 )
 
 // credential tells the credentials of two requests apart: the same secret, the
@@ -16,17 +19,18 @@ type credential string
 
 func (c *Client) credentialOf(req *Request) credential {
 	var what, value string
-	switch auth := c.cfg.Auth.(type) {
+	switch c.cfg.Auth.(type) {
 	case *privateKeyJWT:
-		// The header names the key; each assertion is another one.
+		// Each assertion is another one, but its header names the key, if it has a kid.
 		what = "assertion"
 		value, _, _ = strings.Cut(req.Form.Get("client_assertion"), ".")
+		if !namesKey(value) {
+			return ""
+		}
 	case *bearerToken:
 		what, value = "bearer", req.Header.Get("Authorization")
-	case tlsClientAuth:
-		what, value = "tls", string(auth)
 	default:
-		if req.secretOf == nil {
+		if req.secretOf == nil { // a certificate, say, of which the request says nothing
 			return ""
 		}
 		what, value = "secret", req.secret
@@ -36,6 +40,20 @@ func (c *Client) credentialOf(req *Request) credential {
 	mac.Write([]byte{0})
 	mac.Write([]byte(value))
 	return credential(mac.Sum(nil))
+}
+
+// namesKey reports whether a JOSE header, encoded, has a kid.
+func namesKey(header string) bool {
+	text, err := base64.RawURLEncoding.DecodeString(header)
+	if err != nil {
+		return false
+	}
+	found := false
+	err = strictjson.Members(text, func(name string, _ strictjson.Value) error {
+		found = found || name == "kid"
+		return nil
+	})
+	return err == nil && found
 }
 
 // errStuck is for a ClientAuth whose calls do not return.

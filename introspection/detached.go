@@ -19,12 +19,13 @@ type detached struct {
 	running sync.WaitGroup
 }
 
-// begin returns the context of a new call and what ends it, or errClosed.
+// begin returns the context of a new call and what ends it, or that the client is
+// closed.
 func (d *detached) begin() (context.Context, func(), error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.closed {
-		return nil, nil, errClosed
+		return nil, nil, unavailable(errClosed, 0)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	if d.cancels == nil {

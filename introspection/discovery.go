@@ -63,11 +63,12 @@ func (c *Client) mayHaveMoved() {
 func (c *Client) discover() (any, error) {
 	ctx, end, err := c.calls.begin()
 	if err != nil {
-		return nil, unavailable(err, 0)
+		return nil, err
 	}
 	defer end()
-	round, wait := c.where.gate.enter(time.Now())
-	if wait > 0 {
+	round, shut := c.where.gate.enter(time.Now())
+	if shut != nil {
+		wait := shut.wait
 		return nil, unavailable(fmt.Errorf("the endpoint is not known, and its discovery failed before: next try in %v", wait), wait)
 	}
 	want := metadata.Introspection
@@ -80,7 +81,10 @@ func (c *Client) discover() (any, error) {
 		c.where.known.Store(&found)
 		return found, nil
 	}
-	failure := unavailable(err, c.where.gate.fail(round, time.Now()))
+	failure := unavailable(err, 0)
+	if shut := c.where.gate.fail(round, time.Now(), false); shut != nil {
+		failure.RetryAfter = max(failure.RetryAfter, shut.wait)
+	}
 	failure.endpoint = true
 	if ctx.Err() == nil {
 		c.report(&failed{UnavailableError: failure, kind: unreached}, true)

@@ -60,8 +60,8 @@
 //	             written; our own client authentication failed: no token's text can
 //	             cause it. It counts against the gate.
 //	slow down    429 or 503 with Retry-After. About a token never seen active it
-//	             slows those alone, to what the server grants and two a second for
-//	             each source at least. About one last seen active it halves how many
+//	             slows those alone, to what the server grants, and to no less than two
+//	             a second for each source that waits (64 for all together). About one last seen active it halves how many
 //	             of those are under way, and a second one about a different such
 //	             token within its time stops everybody, for 30 s at most.
 //	a refusal    a plain 401, 403, 404 or 410, or an error of invalid_token or

@@ -33,6 +33,7 @@ type UnavailableError struct {
 
 	throttled bool
 	endpoint  bool // it is the endpoint's trouble, not our own bounds
+	asked     bool // about a control, which it did not say is active
 }
 
 // Error implements error.

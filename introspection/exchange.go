@@ -39,12 +39,12 @@ func (c *Client) exchange(ctx context.Context, endpoint, token string) (heard, *
 	s := c.sendAuthenticated(bounded, req)
 	r, f := c.outcome(ctx, bounded, endpoint, s)
 	if f != nil {
-		f.sentAt, f.as = s.at, c.credentialOf(s.req)
+		f.sentAt, f.as, f.vault = s.at, c.credentialOf(s.req), s.vault
 		return heard{}, f
 	}
 	r.askedAt = s.at
 	c.setLifetime(r)
-	return heard{r, evidence{c.credentialOf(s.req), s.event}}, nil
+	return heard{r, evidence{endpoint, c.credentialOf(s.req), s.event}}, nil
 }
 
 // heard is an answer, and what it is evidence of if it is active.

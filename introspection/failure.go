@@ -38,6 +38,7 @@ type failed struct {
 	sentAt   time.Time
 	pause    time.Duration // that the server asked for, if slowDown
 	as       credential    // what we sent it as
+	vault    credential    // what Config.Auth had, if that is another
 	client   bool          // it may be a refusal of our credentials
 	word     bool          // it may be the endpoint's word on the token
 	inactive bool          // by Config.InactiveStatus, it means inactive
@@ -135,9 +136,9 @@ func sendFailure(ctx context.Context, err error) *failed {
 }
 
 // notAsked is for a call while the gate is shut.
-func notAsked(wait time.Duration) *UnavailableError {
-	e := unavailable(fmt.Errorf("not asked: the endpoint failed before, next try in %v", wait), wait)
-	e.endpoint = true
+func notAsked(s *shut) *UnavailableError {
+	e := unavailable(fmt.Errorf("not asked: the endpoint failed before, next try in %v", s.wait), s.wait)
+	e.endpoint = !s.doubt
 	return e
 }
 

@@ -50,6 +50,7 @@ type call struct {
 	sent    bool
 	sentAt  time.Time
 
+	taken  bool                    // perhaps before it was sent
 	cancel context.CancelCauseFunc // once it was sent
 
 	done   chan struct{}
@@ -77,21 +78,29 @@ var landed = func() chan struct{} {
 // errTaken is why a call ends whose turn somebody else needs more.
 var errTaken = errors.New("it took long, and its source has more under way than others")
 
+// errAbandoned is what a call comes to that nobody waits for any more.
+var errAbandoned = gaveUp(context.Canceled)
+
 // ask returns an answer that fits d. It waits no longer than ctx.
 func (c *Client) ask(ctx context.Context, endpoint string, key cacheKey, token string, d demand) (*Result, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, gaveUp(err)
-	}
-	mine, isNew := c.board(endpoint, key, token, d)
-	if isNew {
-		c.queue(mine)
-	}
-	select {
-	case <-mine.done:
-		return mine.result, mine.err
-	case <-ctx.Done():
-		c.leave(mine)
-		return nil, gaveUp(ctx.Err())
+	for {
+		if err := ctx.Err(); err != nil {
+			return nil, gaveUp(err)
+		}
+		mine, isNew := c.board(endpoint, key, token, d)
+		if isNew {
+			c.queue(mine)
+		}
+		select {
+		case <-mine.done:
+			if mine.err == error(errAbandoned) {
+				continue // this caller came when it was just being given up
+			}
+			return mine.result, mine.err
+		case <-ctx.Done():
+			c.leave(mine)
+			return nil, gaveUp(ctx.Err())
+		}
 	}
 }
 
@@ -123,9 +132,9 @@ func (c *Client) board(endpoint string, key cacheKey, token string, d demand) (*
 	}
 	made := &call{flight: f, lane: c.renewals, source: d.source, control: d.control, waiters: 1, until: time.Now().Add(c.cfg.MaxWait + judgement), done: make(chan struct{})}
 	made.Done = func(err error) { c.turn(made, err) }
-	if c.results.lastActive(key) == nil {
+	made.Taken = func() { c.take(made) }
+	if e := c.results.lastActive(key); (e == nil || e.doubted.Load()) && !d.control { // a control was active, also where no cache says so
 		made.lane = c.firstSights
-		made.Taken = func() { c.take(made) }
 	}
 	switch {
 	case !d.fresh:
@@ -141,8 +150,8 @@ func (c *Client) board(endpoint string, key cacheKey, token string, d demand) (*
 
 // queue has a call wait for its turn.
 func (c *Client) queue(k *call) {
-	if _, wait := c.gate.enter(time.Now()); wait > 0 {
-		c.land(k, nil, notAsked(wait))
+	if _, shut := c.gate.enter(time.Now()); shut != nil {
+		c.land(k, nil, notAsked(shut))
 		return
 	}
 	k.lane.room.Queue(k.source, &k.Ticket)
@@ -157,16 +166,19 @@ func (c *Client) turn(k *call, refused error) {
 	ctx, end, err := c.calls.begin()
 	if err == nil && !c.wanted(k) {
 		end()
-		err = context.Canceled
+		err = errAbandoned
 	}
 	if err != nil {
 		k.lane.room.Leave(&k.Ticket)
-		c.land(k, nil, unavailable(err, 0))
+		c.land(k, nil, err)
 		return
 	}
 	first, cancel := context.WithCancelCause(ctx)
 	c.flights.mu.Lock()
 	k.sent, k.sentAt, k.cancel = true, time.Now(), cancel
+	if k.taken {
+		cancel(errTaken)
+	}
 	c.flights.mu.Unlock()
 	go func() {
 		defer end()
@@ -180,7 +192,7 @@ func (c *Client) turn(k *call, refused error) {
 // many others wait is no trouble of this API's.
 func (c *Client) noTurn(k *call, refused error) *UnavailableError {
 	e := refusedTurn(refused)
-	if errors.Is(refused, turns.ErrTooLong) && k.lane == c.firstSights && c.controls.atHand(k.flight.key, c.cfg.Now()) {
+	if errors.Is(refused, turns.ErrTooLong) && k.lane == c.firstSights && c.controls.atHand(k, c.cfg.Now()) {
 		e.throttled = true
 	}
 	return e
@@ -190,6 +202,7 @@ func (c *Client) noTurn(k *call, refused error) *UnavailableError {
 func (c *Client) take(k *call) {
 	c.flights.mu.Lock()
 	cancel := k.cancel
+	k.taken = true
 	c.flights.mu.Unlock()
 	if cancel != nil {
 		cancel(errTaken)

@@ -26,16 +26,24 @@ type gate struct {
 	wait    time.Duration // how long it was shut last; 0: it is open
 	retryAt time.Time     // when the trial begins
 	round   uint64        // how often it moved
+	doubt   bool          // see shut
 }
 
-// enter returns what a request shows when it returns, or how long it must wait.
-func (g *gate) enter(now time.Time) (round uint64, wait time.Duration) {
+// shut is why nobody is asked about, and for how long.
+type shut struct {
+	wait time.Duration
+	// doubt: what shut the gate may have been the endpoint's word on some tokens.
+	doubt bool
+}
+
+// enter returns what a request shows when it returns, or why it must wait.
+func (g *gate) enter(now time.Time) (round uint64, s *shut) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.wait > 0 && now.Before(g.retryAt) {
-		return 0, g.retryAt.Sub(now)
+		return 0, &shut{g.retryAt.Sub(now), g.doubt}
 	}
-	return g.round, 0
+	return g.round, nil
 }
 
 // succeed takes back a request that was answered.
@@ -45,7 +53,7 @@ func (g *gate) succeed(round uint64) {
 	if round != g.round {
 		return
 	}
-	g.bad = 0
+	g.bad, g.doubt = 0, false
 	if g.wait > 0 {
 		g.wait = 0
 		g.round++
@@ -53,31 +61,33 @@ func (g *gate) succeed(round uint64) {
 }
 
 // fail takes back a request that failed, and says for how long the gate shuts for
-// that; 0 if it does not.
-func (g *gate) fail(round uint64, now time.Time) time.Duration {
+// that; nil if it does not. doubt: it may have been the endpoint's word on a token.
+func (g *gate) fail(round uint64, now time.Time, doubt bool) *shut {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if round != g.round {
-		return 0
+		return nil
 	}
 	g.bad++
+	g.doubt = g.doubt || doubt
 	if g.bad < gateFailures && g.wait == 0 {
-		return 0
+		return nil
 	}
 	g.wait = min(max(2*g.wait, gateFirst), gateLongest)
 	g.retryAt = now.Add(g.wait)
 	g.round++
-	return g.wait
+	return &shut{g.wait, g.doubt}
 }
 
-// shut keeps the gate shut until the given time at least.
-func (g *gate) shut(until time.Time) {
+// shutFor keeps the gate shut for so long at least.
+func (g *gate) shutFor(now time.Time, wait time.Duration) *shut {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if until.After(g.retryAt) {
+	if until := now.Add(wait); until.After(g.retryAt) {
 		g.retryAt = until
 	}
 	g.bad = gateFailures
 	g.wait = max(g.wait, gateFirst)
 	g.round++
+	return &shut{g.retryAt.Sub(now), false}
 }

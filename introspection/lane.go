@@ -23,8 +23,10 @@ type lane struct {
 	least int
 	most  int
 	fell  time.Time
-	usual time.Duration // about how long an answer takes
-	hold  time.Duration // at least; see turns.Room.SetHold. 0: none is taken away
+	usual time.Duration // about how long an answer about an active token takes
+	// How long a turn may last that others wait for (turns.Room.SetHold): at least,
+	// at most, and now.
+	leastHold, mostHold, hold time.Duration
 }
 
 // leastFirstSights is how many first sights may always be under way: what one
@@ -33,17 +35,22 @@ type lane struct {
 const leastFirstSights = 4
 
 func newFirstSights(cfg *Config) *lane {
-	l := &lane{pace: newPace(cfg.MaxPerSecond, cfg.MaxWait), most: cfg.MaxConcurrent, hold: cfg.MaxWait / 4}
-	l.least = min(leastFirstSights, l.most)
-	l.limit = l.most
-	l.room = turns.New(turns.Config{AtOnce: l.most, MaxWaiting: cfg.MaxWaiting, MaxWait: cfg.MaxWait, Pace: l.pace.take})
-	l.room.SetHold(l.hold)
-	return l
+	return newLane(cfg, leastFirstSights, newPace(cfg.MaxPerSecond, cfg.MaxWait))
 }
 
-func newRenewals(cfg *Config) *lane {
-	l := &lane{most: cfg.MaxConcurrent, least: 1, limit: cfg.MaxConcurrent}
-	l.room = turns.New(turns.Config{AtOnce: l.most, MaxWaiting: cfg.MaxWaiting, MaxWait: cfg.MaxWait})
+func newRenewals(cfg *Config) *lane { return newLane(cfg, 1, nil) }
+
+func newLane(cfg *Config, least int, p *pace) *lane {
+	l := &lane{
+		pace: p, most: cfg.MaxConcurrent, limit: cfg.MaxConcurrent, least: min(least, cfg.MaxConcurrent),
+		leastHold: cfg.MaxWait / 4, mostHold: cfg.MaxWait / 2, hold: cfg.MaxWait / 4,
+	}
+	room := turns.Config{AtOnce: cfg.MaxConcurrent, MaxWaiting: cfg.MaxWaiting, MaxWait: cfg.MaxWait}
+	if p != nil {
+		room.Pace = p.take
+	}
+	l.room = turns.New(room)
+	l.room.SetHold(l.hold)
 	return l
 }
 
@@ -66,24 +73,24 @@ func (l *lane) worst() {
 	l.set(l.least)
 }
 
-// better is told of a usable answer, and how long it took.
-func (l *lane) better(took time.Duration) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.limit < l.most {
-		l.set(l.limit + 1)
-	}
-	if l.hold == 0 {
+// better is told of a usable answer, and how long it took. What strangers' tokens
+// take says nothing about how long an answer usually does.
+func (l *lane) better(took time.Duration, active bool) {
+	l.raise()
+	if !active {
 		return
 	}
-	before := l.usual
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.usual += (took - l.usual) / 8
-	if l.usual > 2*before || 2*l.usual < before || before == 0 {
-		l.room.SetHold(max(l.hold, 4*l.usual))
+	if hold := min(max(4*l.usual, l.leastHold), l.mostHold); hold > l.hold*5/4 || hold < l.hold*4/5 {
+		l.hold = hold
+		l.room.SetHold(hold)
 	}
 }
 
-// raise is told that a failure was the token's own.
+// raise lets one more be under way: there was an answer, or a failure that was its
+// token's own.
 func (l *lane) raise() {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -221,6 +222,8 @@ func TestStaleIfErrorLimits(t *testing.T) {
 		{"not against the endpoint's word on the token", stale, func() string { return activeBody },
 			func(string) answer { return answer{status: 400} }, "unavailable"},
 		{"not against a revocation", stale, func() string { return activeBody }, always(`{"active":false}`), "inactive"},
+		{"not against an odd answer about the token", stale, func() string { return activeBody },
+			always(`{"active":true,"x":` + strings.Repeat("[", 11_000) + strings.Repeat("]", 11_000) + `}`), "unavailable"},
 		{"never for inactive answers", stale, func() string { return `{"active":false}` }, down, "unavailable"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

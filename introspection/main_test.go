@@ -76,6 +76,13 @@ func (u *upstream) calls() int {
 	return n
 }
 
+// mostAtOnce is how many requests were under way at one time.
+func (u *upstream) mostAtOnce() int {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.peak
+}
+
 func (u *upstream) callsFor(token string) int {
 	u.mu.Lock()
 	defer u.mu.Unlock()

@@ -18,8 +18,9 @@ import (
 //
 // Where the server asks for fewer (429 or 503 with Retry-After), the pace adapts
 // to what it grants: half of what it answered within the last second, rising with
-// each answer. It is never less than two a second for each source that waits,
-// since the text of one stranger's tokens may be all that the server minds.
+// each answer. It is never less than two a second for each source that waits, up
+// to 64 for all together, since the text of one stranger's tokens may be all that
+// the server minds.
 type pace struct {
 	each  float64       // a second for each source, at least
 	hard  *rate.Limiter // nil: none
@@ -32,11 +33,13 @@ type pace struct {
 	fell     time.Time
 	sources  int
 	answered [2]int // in this second, and in the one before
+	slowed   [2]int // and what the server would not answer
 	second   int64
 }
 
 const (
 	patience      = 1000
+	fewSlowed     = 8     // in two seconds, or less than is answered: no reason to slow all
 	mostAsked     = 490.0 // so that it is 500 a second with controls and what comes late
 	leastGranted  = 4.0
 	mostFloor     = 64.0
@@ -78,7 +81,7 @@ func (p *pace) take(now time.Time, sources int) time.Duration {
 	}
 	if p.granted > 0 {
 		if now.After(p.until) {
-			p.rise(0.05)
+			p.rise()
 		}
 		p.granted = max(p.granted, p.floor())
 		p.next = now.Add(time.Duration(float64(time.Second) / p.granted))
@@ -99,7 +102,7 @@ func (p *pace) answer(now time.Time) {
 	defer p.mu.Unlock()
 	p.roll(now)
 	p.answered[0]++
-	p.rise(0.05)
+	p.rise()
 }
 
 // refused is told that the server wants to be left alone for a while, by what it
@@ -110,11 +113,12 @@ func (p *pace) refused(sentAt, now time.Time, pause time.Duration) {
 	if until := now.Add(pause); until.After(p.until) {
 		p.until = until
 	}
-	if !sentAt.After(p.fell) {
-		return
+	p.roll(now)
+	p.slowed[0]++
+	if !sentAt.After(p.fell) || p.slowed[0]+p.slowed[1] < max(fewSlowed, p.answered[0]+p.answered[1]) {
+		return // seen already, or it minds a few tokens and serves the others
 	}
 	p.fell = now
-	p.roll(now)
 	served := float64(max(p.answered[0], p.answered[1]))
 	if p.granted > 0 {
 		served = min(served, p.granted)
@@ -123,11 +127,12 @@ func (p *pace) refused(sentAt, now time.Time, pause time.Duration) {
 	p.next = now.Add(time.Duration(float64(time.Second) / p.granted))
 }
 
-func (p *pace) rise(by float64) {
+// rise lets the pace grow by a twentieth.
+func (p *pace) rise() {
 	if p.granted == 0 {
 		return
 	}
-	if p.granted += p.granted * by; p.granted > grantedEnough {
+	if p.granted *= 1.05; p.granted > grantedEnough {
 		p.granted = 0
 	}
 }
@@ -142,9 +147,9 @@ func (p *pace) roll(now time.Time) {
 	case 0:
 		return
 	case 1:
-		p.answered = [2]int{0, p.answered[0]}
+		p.answered, p.slowed = [2]int{0, p.answered[0]}, [2]int{0, p.slowed[0]}
 	default:
-		p.answered = [2]int{}
+		p.answered, p.slowed = [2]int{}, [2]int{}
 	}
 	p.second = second
 }

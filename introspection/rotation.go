@@ -1,9 +1,11 @@
 package introspection
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"net/http"
+	"reflect"
 	"time"
 
 	"github.com/m2mguard/m2mguard/internal/fetch"
@@ -34,7 +36,8 @@ type acceptedSecret struct {
 type sent struct {
 	req   *Request
 	at    time.Time
-	event uint64 // of the controls, when it was sent
+	event uint64     // of the controls, when it was sent
+	vault credential // what Config.Auth had, if another one was tried last
 	res   fetch.Response
 	err   error
 }
@@ -47,19 +50,28 @@ func (c *Client) sendAuthenticated(ctx context.Context, req *Request) sent {
 		last := c.accepted.Load()
 		again, err := c.request(ctx, req.Endpoint, req.Form.Get("token"))
 		switch {
-		case err == nil && c.credentialOf(again) != c.credentialOf(req): // it rotated while the request was under way
+		case err == nil && c.differ(again, req): // it rotated while the request was under way
 			s = c.sendOnce(ctx, again)
 		case req.secretOf == nil || last == nil || last.secret == req.secret:
 		default: // the vault was first, and the one accepted last goes on serving
-			if old := c.sendOnce(ctx, withSecret(req, last.secret)); !old.refused() {
-				s = old
-			}
+			// Refused as well, its refusal is the one that a control can speak to.
+			vault := c.credentialOf(req)
+			s = c.sendOnce(ctx, withSecret(req, last.secret))
+			s.vault = vault
 		}
 	}
 	if s.err == nil && s.res.Status == http.StatusOK && s.req.secret != "" {
 		c.noteAccepted(s.req.secret, s.at)
 	}
 	return s
+}
+
+// differ reports whether two requests may have other credentials.
+func (c *Client) differ(a, b *Request) bool {
+	if as := c.credentialOf(a); as != "" || c.credentialOf(b) != "" {
+		return as != c.credentialOf(b)
+	}
+	return !reflect.DeepEqual(a.Form, b.Form) || !reflect.DeepEqual(a.Header, b.Header)
 }
 
 func (c *Client) sendOnce(ctx context.Context, req *Request) sent {
@@ -96,14 +108,15 @@ type rotation struct {
 // is nothing to wait for.
 func (c *Client) awaitRotation(f *failed) *rotation {
 	last := c.accepted.Load()
-	if !f.client || f.as == "" || last == nil {
+	had := cmp.Or(f.vault, f.as)
+	if !f.client || had == "" || last == nil {
 		return nil
 	}
 	r := c.rotating.Load()
-	if r != nil && r.awaited == f.as && r.since == last.sentAt {
+	if r != nil && r.awaited == had && r.since == last.sentAt {
 		return r
 	}
-	next := &rotation{awaited: f.as, since: last.sentAt, done: make(chan struct{})}
+	next := &rotation{awaited: had, since: last.sentAt, done: make(chan struct{})}
 	if !c.rotating.CompareAndSwap(r, next) {
 		return c.awaitRotation(f)
 	}
@@ -119,7 +132,7 @@ func (c *Client) awaitRotation(f *failed) *rotation {
 		defer cancel()
 		for {
 			req, err := c.request(ctx, "", "")
-			if err == nil && c.credentialOf(req) != f.as {
+			if err == nil && c.credentialOf(req) != had {
 				next.followed = true
 				return
 			}

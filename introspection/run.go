@@ -32,29 +32,29 @@ func (c *Client) run(ctx, first context.Context, k *call) (*Result, error) {
 	if f == nil {
 		return r, nil
 	}
-	switch f.kind {
-	case refusesToken, odd:
+	if f.kind == refusesToken || f.kind == odd {
 		return c.judge(ctx, k, f)
-	case slowDown:
-		if k.lane == c.firstSights && c.controls.atHand(k.flight.key, c.cfg.Now()) {
-			f.throttled = true // the endpoint serves others: whoever asks for less is served
-		}
 	}
-	return nil, f.UnavailableError
+	return nil, c.told(k, f)
+}
+
+// told is what callers are told of a failure that is no word on their token.
+func (c *Client) told(k *call, f *failed) *UnavailableError {
+	if f.kind == slowDown && k.lane == c.firstSights && c.controls.atHand(k, c.cfg.Now()) {
+		f.throttled = true // the endpoint serves others: whoever asks for less is served
+	}
+	return f.UnavailableError
 }
 
 // again asks once more, after another wait for a turn: within what is left of the
 // wait that its callers were to expect.
 func (c *Client) again(ctx context.Context, k *call) (*Result, *failed) {
 	if !c.wanted(k) {
-		return nil, &failed{UnavailableError: gaveUp(context.Canceled), kind: ended}
+		return nil, &failed{UnavailableError: errAbandoned, kind: ended}
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	ticket := new(turns.Ticket)
-	if k.lane == c.firstSights {
-		ticket.Taken = func() { cancel(errTaken) }
-	}
+	ticket := &turns.Ticket{Taken: func() { cancel(errTaken) }}
 	waiting, stop := context.WithDeadlineCause(ctx, k.until, turns.ErrTooLong)
 	defer stop()
 	if err := k.lane.room.Enter(waiting, k.source, ticket); err != nil {
@@ -66,12 +66,13 @@ func (c *Client) again(ctx context.Context, k *call) (*Result, *failed) {
 // try makes one request on k's turn, gives the turn back, and tells the gate and
 // the lane how it went.
 func (c *Client) try(ctx context.Context, k *call, turn *turns.Ticket) (*Result, *failed) {
-	defer k.lane.room.Leave(turn)
-	round, wait := c.gate.enter(time.Now())
-	if wait > 0 {
-		return nil, &failed{UnavailableError: notAsked(wait), kind: ended}
+	round, shut := c.gate.enter(time.Now())
+	if shut != nil {
+		k.lane.room.Leave(turn)
+		return nil, &failed{UnavailableError: notAsked(shut), kind: ended}
 	}
 	r, f := c.exchange(ctx, k.flight.endpoint, k.flight.token)
+	k.lane.room.Leave(turn) // whom we tell of it holds no turn
 	now := time.Now()
 	if f == nil {
 		c.answered(k, r, round, now)
@@ -95,7 +96,7 @@ func (c *Client) try(ctx context.Context, k *call, turn *turns.Ticket) (*Result,
 			k.lane.worse(f.sentAt)
 			c.report(f, false)
 		} else if c.isControl(k) {
-			f.endpoint = true
+			f.endpoint, f.asked = !f.word, true
 			c.fail(f)
 		}
 	}
@@ -105,7 +106,7 @@ func (c *Client) try(ctx context.Context, k *call, turn *turns.Ticket) (*Result,
 // answered takes an answer to the gate, the lane and the controls.
 func (c *Client) answered(k *call, r heard, round uint64, now time.Time) {
 	c.gate.succeed(round)
-	k.lane.better(now.Sub(r.askedAt))
+	k.lane.better(now.Sub(r.askedAt), r.active)
 	if k.lane == c.firstSights {
 		k.lane.pace.answer(now)
 		if r.active {
@@ -113,7 +114,7 @@ func (c *Client) answered(k *call, r heard, round uint64, now time.Time) {
 		}
 	}
 	if r.active {
-		c.controls.active(k.flight, r.evidence, r.exp)
+		c.controls.active(k, r.evidence, r.exp)
 	} else {
 		c.controls.forget(k.flight.key)
 	}
@@ -125,16 +126,15 @@ func (c *Client) judge(ctx context.Context, k *call, f *failed) (*Result, error)
 	if c.isControl(k) {
 		return nil, f.UnavailableError
 	}
-	if c.judging.Add(1) > int64(c.cfg.MaxWaiting) {
-		c.judging.Add(-1)
+	if !c.controls.mayJudge(k.source, c.cfg.MaxWaiting) {
 		return nil, refusedTurn(turns.ErrShare)
 	}
+	defer c.controls.hasJudged(k.source)
 	found := c.consult(ctx, k, f)
-	c.judging.Add(-1)
 	switch {
-	case found == wellAsSame && f.kind == refusesToken && k.lane == c.firstSights && !c.controls.unsure():
+	case found == wellAsSame && f.kind == refusesToken && k.lane == c.firstSights && !c.controls.unsure() && !c.controls.flapping():
 		return c.refuse(k, f)
-	case found == unknown || found == refusedToo:
+	case found < well:
 		return nil, c.unjudged(k, f, found)
 	}
 	r, later := c.again(ctx, k)
@@ -143,17 +143,26 @@ func (c *Client) judge(ctx context.Context, k *call, f *failed) (*Result, error)
 	}
 	switch {
 	case later == nil:
+		if r.active {
+			c.controls.flaps()
+		}
 		return r, nil
 	case later.kind != refusesToken && later.kind != odd:
-		return nil, later.UnavailableError
-	case later.suspect && k.lane == c.firstSights || !c.controls.wellSince(later.as, f.event):
-		return nil, c.unjudged(k, later, unknown)
+		return nil, c.told(k, later)
+	}
+	// Between the two there was a control, and after them there is one.
+	found = c.consult(ctx, k, later)
+	if found != wellAsSame && !(found == well && later.as == "") || k.lane == c.firstSights && (later.suspect || c.controls.flapping()) {
+		return nil, c.unjudged(k, later, min(found, refusedToo))
 	}
 	return c.refuse(k, later)
 }
 
 // refuse is what a token gets whose failure is its own.
 func (c *Client) refuse(k *call, f *failed) (*Result, error) {
+	if e := c.results.lastActive(k.flight.key); e != nil {
+		e.doubted.Store(true) // it waits among those never seen active, until it is active again
+	}
 	k.lane.raise() // the endpoint is well
 	if f.inactive {
 		r := &Result{claims: inactiveClaims, askedAt: f.sentAt}
@@ -171,8 +180,8 @@ func (c *Client) refuse(k *call, f *failed) (*Result, error) {
 // unjudged is a failure that is the endpoint's as far as anybody can tell. About a
 // token last seen active, it counts.
 func (c *Client) unjudged(k *call, f *failed, found finding) *UnavailableError {
-	f.endpoint = found == refusedToo || !f.word // else StaleIfError might revive what was revoked
-	if f.client {
+	f.endpoint = !f.word // else StaleIfError might revive what was revoked
+	if f.client && found == refusedToo {
 		c.accepted.Store(nil) // the next one is sent with what Config.Auth has, and once
 	}
 	if k.lane == c.renewals {
@@ -185,30 +194,33 @@ func (c *Client) unjudged(k *call, f *failed, found finding) *UnavailableError {
 
 // fail counts a failure of the endpoint, and shuts the way if it is time to.
 func (c *Client) fail(f *failed) {
-	wait := c.gate.fail(f.round, time.Now())
-	f.RetryAfter = max(f.RetryAfter, wait)
+	shut := c.gate.fail(f.round, time.Now(), f.word)
+	if shut != nil {
+		f.RetryAfter = max(f.RetryAfter, shut.wait)
+	}
 	c.report(f, true)
-	if wait > 0 {
-		c.shut(wait)
+	if shut != nil {
+		c.shut(shut)
 		c.mayHaveMoved()
 	}
 }
 
 // shut tells all who wait that the gate is shut.
-func (c *Client) shut(wait time.Duration) {
+func (c *Client) shut(s *shut) {
 	c.firstSights.worst()
 	c.renewals.worst()
-	c.firstSights.room.Flush(notAsked(wait))
-	c.renewals.room.Flush(notAsked(wait))
+	c.firstSights.room.Flush(notAsked(s))
+	c.renewals.room.Flush(notAsked(s))
 	c.controls.wake()
 }
 
 // slowed is the last token last seen active about which the server wanted to be
 // left alone.
 type slowed struct {
-	mu    sync.Mutex
-	key   cacheKey
-	until time.Time
+	mu     sync.Mutex
+	key    cacheKey
+	source string
+	until  time.Time
 }
 
 // slow obeys a Retry-After. About a token never seen active it slows those alone.
@@ -226,12 +238,14 @@ func (c *Client) slow(k *call, f *failed) {
 	k.lane.worse(f.sentAt)
 	c.slowed.mu.Lock()
 	second := c.slowed.key != k.flight.key && now.Before(c.slowed.until)
-	c.slowed.key, c.slowed.until = k.flight.key, now.Add(f.pause)
+	if second && c.slowed.source == k.source && c.controls.severalSources() {
+		second = false
+	}
+	c.slowed.key, c.slowed.source, c.slowed.until = k.flight.key, k.source, now.Add(f.pause)
 	c.slowed.mu.Unlock()
 	c.report(f, true)
 	if second {
-		c.gate.shut(now.Add(pause))
-		c.shut(pause)
+		c.shut(c.gate.shutFor(now, pause))
 	}
 }
 

@@ -10,8 +10,8 @@
 // comparisons, while time, key and scope are still checked on every request.
 //
 // HTTP is the adapters' work: httpauth, echoauth and ginauth read the header,
-// call Verify, hold the token's scopes against the route's rule, and write the
-// challenge.
+// call [Validator.VerifyRequest], hold the token's scopes against the route's rule,
+// and write the challenge.
 //
 //	v, err := validator.New(validator.Config{
 //		Issuers: []validator.Issuer{{
@@ -21,5 +21,6 @@
 //	})
 //
 // An outage of the issuer is never an answer about a token: it is
-// [ErrUnavailable], which adapters answer with 503.
+// [ErrUnavailable], which adapters answer with 503. A caller with more new tokens
+// waiting than its share gets [ErrThrottled], which is a 429.
 package validator

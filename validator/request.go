@@ -14,7 +14,7 @@ type Request struct {
 	// Source is who seems to call: the connection's peer, or what stands for it
 	// behind a proxy. Where tokens that were not seen before wait for their turn,
 	// turns are fair by source. It is a key for that, and decides nothing. Empty is
-	// a source, too. Of an IPv6 address the first 64 bits count.
+	// a source, too. Of an IPv6 address the first 56 bits count.
 	Source string
 }
 

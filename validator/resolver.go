@@ -114,22 +114,27 @@ func (r *resolved) find(ctx context.Context, url, source string) (*issuer, error
 	if url == "" || len(url) > maxIssuerURL || r.isUnknown(url) {
 		return nil, unknownIssuer(url)
 	}
-	l, isNew := r.join(url)
-	if l == nil {
-		return nil, errClosed
-	}
-	if isNew {
-		r.room.Queue(source, &l.Ticket)
-	}
-	select {
-	case <-l.done:
-		if p, ok := l.err.(*resolverPanic); ok {
-			panic(p.value)
+	for {
+		l, isNew := r.join(url)
+		if l == nil {
+			return nil, errClosed
 		}
-		return l.issuer, l.err
-	case <-ctx.Done():
-		r.leave(l)
-		return nil, gaveUp(ctx)
+		if isNew {
+			r.room.Queue(source, &l.Ticket)
+		}
+		select {
+		case <-l.done:
+			if p, ok := l.err.(*resolverPanic); ok {
+				panic(p.value)
+			}
+			if !isNew && errors.Is(l.err, ErrThrottled) {
+				continue // the share of the source that came first is not this one's
+			}
+			return l.issuer, l.err
+		case <-ctx.Done():
+			r.leave(l)
+			return nil, gaveUp(ctx)
+		}
 	}
 }
 

@@ -369,6 +369,29 @@ func TestLookUpsAreFair(t *testing.T) {
 	})
 }
 
+// TestAnothersShareOfLookUps: whoever waits for a look-up that a source with far
+// too many began, of an issuer that exists, is not refused together with it.
+func TestAnothersShareOfLookUps(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		real, stranger := issuertest.NewInMemory(t), issuertest.NewInMemory(t)
+		v := newResolving(t, newDirectory(keysOf(real)), func(c *validator.Config) { c.ResolvesPerSecond = 2 })
+		var flood sync.WaitGroup
+		for n := range 5001 {
+			url := fmt.Sprintf("https://%d.example.com", n)
+			if n == 5000 {
+				synctest.Wait() // the others wait already
+				url = real.URL()
+			}
+			bad := claiming(stranger, url)
+			flood.Go(func() { v.VerifyRequest(t.Context(), &validator.Request{Token: bad, Source: "stranger"}, nil) })
+		}
+		synctest.Wait()
+		a, err := v.VerifyRequest(t.Context(), &validator.Request{Token: real.Token(issuertest.Claims{}), Source: "client"}, nil)
+		wantOutcome(t, "ok")(a.Token, err)
+		flood.Wait()
+	})
+}
+
 // TestLookUpsOfACrowd: a thousand issuers that exist, all at once, with default
 // settings.
 func TestLookUpsOfACrowd(t *testing.T) {

@@ -13,8 +13,9 @@ import (
 
 // Verify proves raw, an access token without its scheme, and returns what it
 // says. The error is an *Error and matches exactly one of ErrMissingToken (raw
-// is empty), ErrInvalidRequest (raw is not a token's text), ErrInvalidToken and
-// ErrUnavailable.
+// is empty), ErrInvalidRequest (raw is not a token's text), ErrInvalidToken,
+// ErrThrottled and ErrUnavailable. All callers of Verify are one source to
+// ErrThrottled; VerifyRequest tells them apart.
 //
 // ctx bounds only this caller's waiting: a fetch or a verification that others
 // wait for goes on when it ends.

@@ -73,10 +73,13 @@ func New(base *http.Client, timeout time.Duration, maxBytes int64) *Client {
 		c.http = *base
 	} else {
 		c.own = true
+		// A connection that died in silence would else be used until TCP gives up.
+		health := max(timeout, time.Second)
 		c.http.Transport = &http.Transport{
 			Proxy:                  http.ProxyFromEnvironment,
 			DialContext:            (&net.Dialer{Timeout: timeout}).DialContext,
 			ForceAttemptHTTP2:      true,
+			HTTP2:                  &http.HTTP2Config{SendPingTimeout: health, PingTimeout: health},
 			TLSHandshakeTimeout:    timeout,
 			MaxIdleConns:           16,
 			MaxIdleConnsPerHost:    16,

@@ -10,14 +10,14 @@ import (
 
 // ReadsAsJOSE reports whether any reader, however sloppy, may take the first part
 // of a token, however many follow, for a JOSE header: a JSON object with a member
-// alg (RFC 7515 §4.1.1). Whoever takes a token elsewhere because this package
+// alg that is a string, or null (RFC 7515 §4.1.1). Whoever takes a token elsewhere because this package
 // cannot read it would hand a twin of a JWT to such a reader; so where there is a
 // doubt, it is one. The doubts are empty parts before it; base64 of either
 // alphabet with padding, stray bits or foreign characters in it; and JSON with a
 // byte order mark, comments, names in another case or twice, text after it, or in
 // UTF-16.
 //
-// What is a strict JSON object and has no alg is none, and neither is the random
+// What is a strict JSON object and has no such alg is none, and neither is the random
 // text of an opaque token.
 func ReadsAsJOSE(token string) bool {
 	part, _, _ := strings.Cut(strings.TrimLeft(token, "."), ".")
@@ -41,8 +41,8 @@ func readsAsHeader(part, token string, digits *alphabet) bool {
 		return false
 	}
 	named := false
-	err := headerLimits.Walk(text, func(name string, _ strictjson.Value) error {
-		named = named || strings.EqualFold(name, "alg")
+	err := headerLimits.Walk(text, func(name string, value strictjson.Value) error {
+		named = named || strings.EqualFold(name, "alg") && (value[0] == '"' || value.IsNull())
 		return nil
 	})
 	switch {

@@ -325,12 +325,15 @@ func (l *ring) remove(s *source) {
 	s.prev, s.next = nil, nil
 }
 
-// prefixOf is the /64 of an IPv6 address.
-func prefixOf(name string) (string, bool) {
+// networkOf is the /56 of an IPv6 address, or the IPv4 address in one.
+func networkOf(name string) (string, bool) {
 	ip, err := netip.ParseAddr(name)
-	if err != nil || !ip.Is6() || ip.Is4In6() {
+	if err != nil || !ip.Is6() {
 		return "", false
 	}
-	prefix, err := ip.WithZone("").Prefix(64)
+	if ip.Is4In6() {
+		return ip.Unmap().String(), true
+	}
+	prefix, err := ip.WithZone("").Prefix(56)
 	return prefix.String(), err == nil
 }

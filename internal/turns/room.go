@@ -13,7 +13,7 @@ import (
 var (
 	// ErrShare: the source asks for more than its share. It is the source's own
 	// doing.
-	ErrShare = errors.New("this source has more requests waiting than its share")
+	ErrShare = errors.New("this source has more requests than can be served at once, and more than others")
 	// ErrTooLong: no turn came within MaxWait, and the source had not asked for
 	// more than others.
 	ErrTooLong = errors.New("no turn came in time")
@@ -246,12 +246,12 @@ func (n *notices) send() {
 	}
 }
 
-// group is the name under which sources are counted: the 64 bits of an IPv6
-// address that one customer of a network has, and a bounded piece of any name.
+// group is the name under which sources are counted: the first 56 bits of an IPv6
+// address, which one customer of a network has, and a bounded piece of any name.
 func group(name string) string {
 	const longest = 128
 	if strings.Count(name, ":") > 1 {
-		if prefix, ok := prefixOf(name); ok {
+		if prefix, ok := networkOf(name); ok {
 			return prefix
 		}
 	}
