@@ -70,7 +70,6 @@ func TestWhatReadsAsJOSEIsNeverOpaque(t *testing.T) {
 		"a name twice in the header":        withHeader(object + `,"typ":"JWT"}`),
 		"alg twice":                         withHeader(object + `,"alg":"none"}`),
 		"alg null":                          withHeader(`{"alg":null}`),
-		"alg no string":                     withHeader(`{"alg":["EdDSA"]}`),
 		"ALG for alg":                       withHeader(`{"ALG":"EdDSA"}`),
 		"typ null":                          withHeader(`{"alg":"EdDSA","typ":null}`),
 		"crit null":                         withHeader(object + `,"crit":null}`),
