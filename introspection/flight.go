@@ -42,7 +42,8 @@ type call struct {
 	flight  *flight
 	lane    *lane
 	source  string
-	control bool // asks whether the endpoint is well; see controls
+	control bool            // asks whether the endpoint is well; see controls
+	cause   context.Context // whose request it is, for an Observer that asks; it never ends
 
 	// Guarded by flights.mu.
 	waiters int
@@ -64,6 +65,7 @@ type demand struct {
 	oldest  time.Time // if fresh
 	control bool
 	ahead   bool // renews what is remembered
+	cause   context.Context
 }
 
 // landed is what a call is done with that was never made.
@@ -80,6 +82,9 @@ var errTaken = errors.New("it took long, and its source has more under way than 
 func (c *Client) ask(ctx context.Context, endpoint string, key cacheKey, token string, d demand) (*Result, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, gaveUp(err)
+	}
+	if c.cfg.Observer.Start != nil {
+		d.cause = context.WithoutCancel(ctx)
 	}
 	mine, isNew := c.board(endpoint, key, token, d)
 	if isNew {
@@ -120,7 +125,7 @@ func (c *Client) board(endpoint string, key cacheKey, token string, d demand) (*
 			return &call{result: e.Result, done: landed}, false
 		}
 	}
-	made := &call{flight: f, lane: c.renewals, source: d.source, control: d.control, waiters: 1, done: make(chan struct{})}
+	made := &call{flight: f, lane: c.renewals, source: d.source, control: d.control, cause: d.cause, waiters: 1, done: make(chan struct{})}
 	made.Done = func(err error) { c.turn(made, err) }
 	if c.results.lastActive(key) == nil {
 		made.lane = c.firstSights

@@ -33,24 +33,11 @@ type proof struct {
 	stamp atomic.Uint32
 }
 
-// holds reports whether the proof is still good at now.
-func (p *proof) holds(now time.Time) bool {
-	if !p.notAfter.IsZero() && !now.Before(p.notAfter) || now.Before(p.notBefore) {
-		return false
-	}
-	if p.key != nil {
-		return p.issuer.keys.Usable(p.key)
-	}
-	return time.Now().Before(p.until) && !p.issuer.closed.Load()
-}
-
-// lands reports whether the proof, just made or found, may be relied on by whoever
-// waited for it.
-func (p *proof) lands(now time.Time) bool {
-	if p.key == nil { // the answer's own times were judged when it came
-		return !p.issuer.closed.Load()
-	}
-	return p.holds(now)
+// sighting is what is known of a token that has a proof.
+func (p *proof) sighting() *sighting {
+	s := p.said.sighting(p.issuer.url)
+	s.proven = true
+	return &s
 }
 
 // size is about how many bytes what the token says takes, and no less.

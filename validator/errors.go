@@ -105,11 +105,13 @@ type Error struct {
 	got        []string // values from the token, quoted and bounded when printed
 	want       []string // values from the configuration
 	needs      string   // scopes, in challenge form
+	sentence   string   // a constant, if the check's own says the wrong thing
 	retryAfter time.Duration
 	cause      error
 	gaveUp     bool      // the caller's context ended: it says nothing about the token or the issuer
 	hint       string    // where to mend it, if that is not what the check always says
 	token      *contents // the good token that lacks a scope
+	said       *sighting // what another token said, for the observer
 }
 
 // Check names the step that failed.
@@ -126,9 +128,14 @@ func (e *Error) Code() string {
 	return ""
 }
 
-// Description is one constant sentence for each check, fit for a client and
-// for the error_description of a challenge.
-func (e *Error) Description() string { return checks[e.check].sentence }
+// Description is one constant sentence for each check, and another for a route's
+// own demand, fit for a client and for the error_description of a challenge.
+func (e *Error) Description() string {
+	if e.sentence != "" {
+		return e.sentence
+	}
+	return checks[e.check].sentence
+}
 
 // Scope is what the route needs, in the form of a challenge's scope attribute;
 // empty unless the error is ErrInsufficientScope.

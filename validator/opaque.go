@@ -37,7 +37,8 @@ func (v *Validator) proveOpaque(ctx context.Context, raw string, id fingerprint,
 	if err != nil {
 		return nil, err
 	}
-	return v.proveByAsking(ctx, raw, &proof{id: id, issuer: i, chosen: v.opaqueIssuer != nil}, a)
+	p, err := v.proveByAsking(ctx, raw, &proof{id: id, issuer: i, chosen: v.opaqueIssuer != nil}, a)
+	return p, (&sighting{issuer: i.url}).on(err)
 }
 
 // choseThis reports whether a token from the cache still goes to the issuer
@@ -56,7 +57,9 @@ func (v *Validator) proveByAsking(ctx context.Context, raw string, p *proof, a a
 		return nil, err
 	}
 	if err := p.issuer.checkAnswer(&c, v.now(), v.skew); err != nil {
-		return nil, err
+		said := c.token.sighting(p.issuer.url)
+		said.proven = true // by the answer
+		return nil, said.on(err)
 	}
 	if p.until = result.ValidUntil(); !p.until.IsZero() {
 		p.until = p.until.Add(-p.issuer.refreshAhead) // the last uses go to introspection, which renews

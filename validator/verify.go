@@ -10,6 +10,7 @@ import (
 	"github.com/m2mguard/m2mguard/internal/jws"
 	"github.com/m2mguard/m2mguard/introspection"
 	"github.com/m2mguard/m2mguard/jwks"
+	"github.com/m2mguard/m2mguard/observe"
 )
 
 // Verify proves raw, an access token without its scheme, and returns what it
@@ -24,33 +25,36 @@ func (v *Validator) Verify(ctx context.Context, raw string) (*Token, error) {
 	return a.Token, err
 }
 
-// verify finds a proof that holds, or makes one.
-func (v *Validator) verify(ctx context.Context, raw string, a asked) (*proof, error) {
+// verify finds a proof that holds, or makes one, and says which.
+func (v *Validator) verify(ctx context.Context, raw string, a asked) (*proof, observe.Way, error) {
 	if !v.made() {
-		return nil, errNotMade
+		return nil, "", errNotMade
 	}
 	if len(raw) > v.maxToken {
-		return nil, &Error{check: CheckSize, text: fmt.Sprintf("%d bytes, wanted at most %d", len(raw), v.maxToken)}
+		return nil, "", &Error{check: CheckSize, text: fmt.Sprintf("%d bytes, wanted at most %d", len(raw), v.maxToken)}
 	}
 	if raw == "" {
-		return nil, refuse(CheckMissing, "")
+		return nil, "", refuse(CheckMissing, "")
 	}
 	if v.closed.Load() {
-		return nil, errClosed
+		return nil, "", errClosed
 	}
 	id := v.fingerprints.sum(raw)
 	p := v.recall(&id)
 	if p != nil && p.key == nil && (a.fresh() || !v.choseThis(ctx, raw, p)) {
 		p = nil // introspection's own cache knows how old its answer is
 	}
-	if p == nil || p.key != nil && a.fresh() {
-		var err error
-		if p, err = v.settle(ctx, raw, id, p, a); err != nil {
-			return nil, err
-		}
+	if p != nil && (p.key == nil || !a.fresh()) {
+		return p, observe.ByCache, nil
 	}
-	p.issuer.used()
-	return p, nil
+	p, err := v.settle(ctx, raw, id, p, a)
+	if err != nil {
+		return nil, "", err
+	}
+	if p.key != nil && !a.fresh() {
+		return p, observe.BySignature, nil
+	}
+	return p, observe.ByIntrospection, nil
 }
 
 // changes is how often the rules may change under a request before it is told
@@ -71,7 +75,7 @@ func (v *Validator) settle(ctx context.Context, raw string, id fingerprint, p *p
 		}
 		if p.key != nil && a.fresh() { // without a key, it was just proven by asking
 			if err := v.confirm(ctx, p, raw, a); err != nil {
-				return nil, err
+				return nil, p.sighting().on(err)
 			}
 		}
 		if !p.lands(v.now()) {
@@ -120,7 +124,8 @@ func (v *Validator) prove(ctx context.Context, raw string, id fingerprint, a ask
 		if !isB64Token(raw) {
 			return nil, errNotB64Token
 		}
-		return v.proveByAsking(ctx, raw, &proof{id: id, issuer: v.introspector}, a)
+		p, err := v.proveByAsking(ctx, raw, &proof{id: id, issuer: v.introspector}, a)
+		return p, (&sighting{issuer: v.introspector.url}).on(err)
 	}
 	t := jwt{raw: raw, id: id}
 	var three bool
@@ -143,7 +148,7 @@ func (v *Validator) prove(ctx context.Context, raw string, id fingerprint, a ask
 	if err != nil && !t.isB64Token() {
 		return nil, errNotB64Token
 	}
-	return p, err
+	return p, t.said.on(err)
 }
 
 // jwt is a token that has the shape of one.
@@ -154,6 +159,7 @@ type jwt struct {
 	header  header
 	text    []byte // the header, decoded, unless its meaning was known
 	decoded bool   // the payload was strict base64url, as the header was
+	said    sighting
 }
 
 func (t *jwt) isB64Token() bool {
@@ -182,10 +188,12 @@ func (v *Validator) proveJWT(ctx context.Context, t *jwt, a asked) (*proof, erro
 	if err := c.parse(payload); err != nil {
 		return nil, err
 	}
+	t.said = c.token.sighting("")
 	i, err := v.issuerOf(ctx, c.token.issuer, a.source)
 	if err != nil {
 		return nil, err
 	}
+	t.said.at(i)
 	if i.keys == nil {
 		if !t.isB64Token() { // what is no token's text is not sent to anybody
 			return nil, errNotB64Token
@@ -209,8 +217,9 @@ func (v *Validator) proveJWT(ctx context.Context, t *jwt, a asked) (*proof, erro
 		if err := v.verifySignature(ctx, i, t, key, a.source); err != nil {
 			return nil, err
 		}
+		t.said.proven = true
 		if err := i.checkProven(&c); err != nil {
-			return nil, err
+			return nil, t.said.on(err)
 		}
 		return v.remember(&proof{id: t.id, issuer: i, key: key}, &c), nil
 	})
@@ -262,11 +271,11 @@ func unavailableBecause(ctx context.Context, err error) *Error {
 }
 
 // refused reports a refusal to the observer and returns it.
-func (v *Validator) refused(err error) error {
+func (v *Validator) refused(ctx context.Context, r *Request, err error) error {
 	e, ok := err.(*Error)
 	if !ok {
 		e = unavailable(0, err)
 	}
-	v.ReportRefusal(e)
+	v.ReportRefusal(ctx, r, e)
 	return e
 }

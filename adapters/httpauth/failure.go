@@ -197,12 +197,12 @@ func (rt *Route) failure(e *validator.Error) *Failure {
 	return f
 }
 
-// answer is what e's check is answered with on every route. There are as many
-// answers as checks, and each is built when it is first needed.
+// answer is what e is answered with on every route. There are as many answers as
+// constant sentences, and each is built when it is first needed.
 func (m *Middleware) answer(e *validator.Error) *answer {
-	a, ok := m.answers.Load(e.Check())
+	a, ok := m.answers.Load(e.Description())
 	if !ok {
-		a, _ = m.answers.LoadOrStore(e.Check(), newAnswer(m.realm, e, ""))
+		a, _ = m.answers.LoadOrStore(e.Description(), newAnswer(m.realm, e, ""))
 	}
 	return a.(*answer)
 }
