@@ -115,14 +115,14 @@ func (s *sighting) fill(e *observe.Event) {
 // cut bounds what anybody can make up: in length, and in what it keeps alive.
 func cut(text string) string {
 	const longest = 200
-	if len(text) <= longest {
-		return strings.Clone(text)
+	if len(text) > longest {
+		end := longest
+		for end > 0 && !utf8.RuneStart(text[end]) {
+			end--
+		}
+		text = text[:end]
 	}
-	end := longest
-	for end > 0 && !utf8.RuneStart(text[end]) {
-		end--
-	}
-	return strings.Clone(text[:end])
+	return strings.Clone(text)
 }
 
 // watch is the observer of an issuer's key set or introspection: one that the user

@@ -131,6 +131,9 @@ func (v *Validator) confirm(ctx context.Context, p *proof, raw string, a asked) 
 	if err := i.checkClaims(&c, v.now(), v.skew); err != nil {
 		return err
 	}
+	if err := passAudience(c.token.audience, a.audience); err != nil {
+		return err
+	}
 	return i.profile.check(&c, i.profile.MatchAnswer, nil)
 }
 

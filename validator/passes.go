@@ -43,35 +43,37 @@ func (p *proof) lands(now time.Time) bool {
 
 // pass covers what the route asks of a token whose proof holds.
 func pass(p *proof, d *Demand) error {
-	if err := p.passAudience(d.Audience); err != nil {
+	if err := passAudience(p.said.audience, d.Audience); err != nil {
 		return p.sighting().on(err)
 	}
-	if err := p.passBinding(d.Bound); err != nil {
+	if err := passBinding(d.Bound); err != nil {
 		return p.sighting().on(err)
 	}
 	return nil
 }
 
-func (p *proof) passAudience(audience []string) error {
-	if audience == nil {
+// passAudience holds what a token or an answer about it names against the route's
+// own, which is nil where it has none.
+func passAudience(named, own []string) error {
+	if own == nil {
 		return nil
 	}
-	for _, a := range p.said.audience {
-		if slices.Contains(audience, a) {
+	for _, a := range named {
+		if slices.Contains(own, a) {
 			return nil
 		}
 	}
 	const fix = "the route's own audience (Demand.Audience, httpauth.Config.Audience), or the audience that the client asks for"
 	switch {
-	case len(audience) == 0:
+	case len(own) == 0:
 		return &Error{check: CheckAudience, text: "the route's own audience is an empty list, which nobody passes", hint: fix}
-	case len(p.said.audience) == 0:
-		return &Error{check: CheckAudience, text: "the token names none, and the route narrows them", want: audience, hint: fix}
+	case len(named) == 0:
+		return &Error{check: CheckAudience, text: "the token names none, and the route narrows them", want: own, hint: fix}
 	}
-	return &Error{check: CheckAudience, got: p.said.audience, want: audience, hint: fix}
+	return &Error{check: CheckAudience, got: named, want: own, hint: fix}
 }
 
-func (p *proof) passBinding(wanted bool) error {
+func passBinding(wanted bool) error {
 	if !wanted {
 		return nil
 	}

@@ -63,6 +63,8 @@ type Accepted struct {
 type asked struct {
 	source string
 	maxAge *time.Duration // nil: what introspection remembers will do
+	// audience is Demand.Audience, for an answer that has a newer word than the token.
+	audience []string
 }
 
 func (a asked) fresh() bool { return a.maxAge != nil }
@@ -78,7 +80,7 @@ func (v *Validator) VerifyRequest(ctx context.Context, r *Request, d *Demand) (A
 	if d == nil {
 		d = &Demand{}
 	}
-	p, way, err := v.verify(ctx, r.Token, asked{source: r.Source, maxAge: d.MaxAge})
+	p, way, err := v.verify(ctx, r.Token, asked{source: r.Source, maxAge: d.MaxAge, audience: d.Audience})
 	if err == nil {
 		err = pass(p, d)
 	}
