@@ -67,6 +67,7 @@ type cache struct {
 	inserts atomic.Uint64
 	tick    atomic.Uint32
 	stripes [64]sync.Mutex
+	held    atomic.Int64 // proofs
 }
 
 const maxWays = 8
@@ -141,7 +142,9 @@ func (c *cache) put(p *proof) {
 		}
 	}
 	set.tags[victim].Store(tag)
-	set.proofs[victim].Store(p)
+	if set.proofs[victim].Swap(p) == nil {
+		c.held.Add(1)
+	}
 }
 
 // drop removes p if it is still there.
@@ -150,6 +153,7 @@ func (c *cache) drop(p *proof) {
 	set := &c.sets[n]
 	for i := range c.ways {
 		if set.proofs[i].CompareAndSwap(p, nil) {
+			c.held.Add(-1)
 			return
 		}
 	}

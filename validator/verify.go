@@ -39,14 +39,16 @@ func (v *Validator) verify(ctx context.Context, raw string, a asked) (*proof, ob
 	if v.closed.Load() {
 		return nil, "", errClosed
 	}
-	id := v.fingerprints.sum(raw)
+	id, tally := v.fingerprints.of(raw)
 	p := v.recall(&id)
 	if p != nil && p.key == nil && (a.fresh() || !v.choseThis(ctx, raw, p)) {
 		p = nil // introspection's own cache knows how old its answer is
 	}
 	if p != nil && (p.key == nil || !a.fresh()) {
+		tally.hits.Add(1)
 		return p, observe.ByCache, nil
 	}
+	tally.misses.Add(1)
 	p, err := v.settle(ctx, raw, id, p, a)
 	if err != nil {
 		return nil, "", err
