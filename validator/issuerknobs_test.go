@@ -30,7 +30,7 @@ func TestKeysArePassedOn(t *testing.T) {
 		{name: "Set, another key", keys: &jwks.Config{Set: published(t, map[string]string{"k": "ed25519-a"})}, raw: good, want: "key"},
 		{name: "Algorithms, narrower than the issuer's", keys: &jwks.Config{URL: iss.JWKSURL(), Algorithms: []string{"ES256"}}, raw: good, want: "key", jwks: 1},
 		{name: "MaxResponseBytes", keys: &jwks.Config{URL: iss.JWKSURL(), MaxResponseBytes: 100}, raw: good, want: "unavailable", jwks: 1},
-		{name: "RequestTimeout", keys: &jwks.Config{URL: iss.JWKSURL(), RequestTimeout: time.Millisecond}, fault: issuertest.Slow(time.Hour), raw: good, want: "unavailable", jwks: 1},
+		{name: "RequestTimeout", keys: &jwks.Config{URL: iss.JWKSURL(), RequestTimeout: 100 * time.Millisecond}, fault: issuertest.Slow(time.Hour), raw: good, want: "unavailable", jwks: 1},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			iss.SetFault(issuertest.JWKS, tc.fault)

@@ -10,6 +10,7 @@ var otherMutants = []mutant{
 	{"answers", "a realm that could break out of the challenge panics", []edit{never("adapters/httpauth/httpauth.go", "!quotable(m.realm)")}, ofAdapters},
 	{"answers", "the handler does not run after a refusal", []edit{{"adapters/httpauth/httpauth.go", "			rt.Fail(w, r, failure)\n			return\n", "			rt.Fail(w, r, failure)\n"}}, ofAdapters},
 	{"answers", "values from a token are quoted and cut", []edit{{"internal/quote/quote.go", "	if quotedLen(v) <= longest {\n", "	if true {\n"}}, []suite{{folder: "internal/quote"}, {folder: "validator"}}},
+	{"claims", "a claim that is null or absent is no empty value", []edit{never("validator/claim.go", "value == nil || value.IsNull()")}, ofValidator},
 	{"observer", "what nobody has proven is marked", []edit{{"validator/observer.go", "return observe.Fact{Text: cut(text), Unproven: true}", "return observe.Fact{Text: cut(text)}"}}, ofValidator},
 	{"observer", "a claim is marked as proven after its signature alone", []edit{{"validator/verify.go", "		t.said.proven = true\n", ""}, {"validator/verify.go", "	t.said.at(i)\n", "	t.said.at(i)\n	t.said.proven = true\n"}}, ofValidator},
 	{"observer", "made-up text is cut", []edit{never("validator/observer.go", "len(text) > longest")}, ofValidator},
