@@ -3,7 +3,6 @@ package validator
 import (
 	"context"
 	"log/slog"
-	"strings"
 	"sync"
 	"unicode/utf8"
 
@@ -92,9 +91,12 @@ func (s *sighting) on(err error) error {
 	if !ok || e.said != nil || e.token != nil || e == errClosed {
 		return err
 	}
-	told, said := *e, *s
-	told.said = &said
-	return &told
+	told := &struct {
+		Error
+		said sighting
+	}{*e, *s}
+	told.Error.said = &told.said
+	return &told.Error
 }
 
 func (s *sighting) fill(e *observe.Event) {
@@ -112,7 +114,7 @@ func (s *sighting) fill(e *observe.Event) {
 	e.Client, e.Subject, e.TokenID = fact(s.client), fact(s.subject), fact(s.id)
 }
 
-// cut bounds what anybody can make up: in length, and in what it keeps alive.
+// cut bounds what anybody can make up.
 func cut(text string) string {
 	const longest = 200
 	if len(text) > longest {
@@ -122,7 +124,7 @@ func cut(text string) string {
 		}
 		text = text[:end]
 	}
-	return strings.Clone(text)
+	return text
 }
 
 // watch is the observer of an issuer's key set or introspection: one that the user
