@@ -3,6 +3,7 @@ package validator
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"sync"
 	"unicode/utf8"
 
@@ -20,9 +21,22 @@ func (v *Validator) tell(ctx context.Context, r *Request, fill func(*observe.Eve
 		e.Method, e.Route, e.Source = r.Method, r.Route, r.Source
 	}
 	fill(e)
+	if r != nil && r.Token != "" {
+		hide(r.Token, &e.Issuer.Text, &e.ForeignIssuer, &e.Client.Text, &e.Subject.Text, &e.TokenID.Text, &e.Scopes.Text)
+	}
 	v.observer.Tell(ctx, e)
 	*e = observe.Event{}
 	events.Put(e)
+}
+
+// hide empties texts that hold the token: an issuer's answer may repeat it as some
+// identifier.
+func hide(token string, texts ...*string) {
+	for _, text := range texts {
+		if strings.Contains(*text, token) {
+			*text = ""
+		}
+	}
 }
 
 // ReportRefusal tells Config.Observer of a refusal that was made outside

@@ -2,6 +2,7 @@ package validator_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -153,6 +154,32 @@ func TestWhoWasRefused(t *testing.T) {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
 	})
+}
+
+// TestEventsHoldNoToken: also where an issuer's answer repeats it in every member.
+func TestEventsHoldNoToken(t *testing.T) {
+	const raw = "an-opaque-token-0123456789"
+	for name, tc := range map[string]struct {
+		demand validator.Demand
+		kind   observe.Kind
+	}{
+		"accepted": {validator.Demand{}, observe.Accepted},
+		"refused":  {validator.Demand{Bound: true}, observe.Refused},
+	} {
+		t.Run(name, func(t *testing.T) {
+			iss := issuertest.New(t)
+			answering(iss, "application/json", `{"active":true,"aud":"`+issuertest.Audience+`","client_id":"`+raw+`","sub":"of `+raw+`","jti":"`+raw+`","scope":"`+raw+`"}`)
+			var seen events
+			v := newOpaque(t, iss, func(c *validator.Config) {
+				c.Observer = observe.Observer{Event: seen.observe, Accepted: true}
+			})
+			_, _ = v.VerifyRequest(t.Context(), &validator.Request{Token: raw}, &tc.demand)
+			told := seen.of(tc.kind)
+			if len(told) != 1 || strings.Contains(fmt.Sprintf("%+v", told[0]), raw) {
+				t.Errorf("told %+v", told)
+			}
+		})
+	}
 }
 
 // TestWhoWasLetIn: accepted requests are told to whoever asks, with the way in

@@ -15,6 +15,7 @@ var otherMutants = []mutant{
 	{"observer", "a claim is marked as proven after its signature alone", []edit{{"validator/verify.go", "		t.said.proven = true\n", ""}, {"validator/verify.go", "	t.said.at(i)\n", "	t.said.at(i)\n	t.said.proven = true\n"}}, ofValidator},
 	{"observer", "made-up text is cut", []edit{never("validator/observer.go", "len(text) > longest")}, ofValidator},
 	{"observer", "a made-up issuer is none of ours in the log", []edit{{"validator/observer.go", "		s.foreign = c.issuer\n", "		s.issuer = c.issuer\n"}}, ofValidator},
+	{"observer", "no event holds a token", []edit{never("validator/observer.go", "strings.Contains(*text, token)")}, ofValidator},
 	{"observer", "refusals do not fill the log", []edit{{"validator/log.go", "l.written[kind] || len(l.written) == refusalLines", "l.written[kind]"}}, ofValidator},
 	{"observer", "one kind of refusal is written once a minute", []edit{{"validator/log.go", "l.written[kind] || len(l.written) == refusalLines", "len(l.written) == refusalLines"}}, ofValidator},
 	{"configuration", "HMAC cannot be configured", []edit{{"validator/settle.go", "if !jws.Supported(canonical) {", "if false && !jws.Supported(canonical) {"}}, ofValidator},
