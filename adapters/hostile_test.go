@@ -3,6 +3,7 @@
 package adapters_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -26,6 +27,7 @@ import (
 	"github.com/m2mguard/m2mguard/internal/hostile"
 	"github.com/m2mguard/m2mguard/introspection"
 	"github.com/m2mguard/m2mguard/jwks"
+	"github.com/m2mguard/m2mguard/observe"
 	"github.com/m2mguard/m2mguard/scopes"
 	"github.com/m2mguard/m2mguard/validator"
 	"github.com/m2mguard/m2mguard/validator/issuertest"
@@ -91,7 +93,7 @@ func newValidator(t testing.TB, c *hostile.Catalogue, config hostile.Config) *va
 		ClockSkew:     hostile.ClockSkew,
 		MaxTokenBytes: hostile.MaxTokenBytes,
 		Now:           hostile.Now,
-		Observer:      func(validator.Event) {},
+		Observer:      observe.Observer{Event: func(context.Context, *observe.Event) {}},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -3,6 +3,7 @@
 package interop_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -20,6 +21,7 @@ import (
 	"github.com/m2mguard/m2mguard/adapters/echoauth"
 	"github.com/m2mguard/m2mguard/adapters/ginauth"
 	"github.com/m2mguard/m2mguard/adapters/httpauth"
+	"github.com/m2mguard/m2mguard/observe"
 	"github.com/m2mguard/m2mguard/scopes"
 	"github.com/m2mguard/m2mguard/validator"
 )
@@ -52,7 +54,7 @@ func newAPIs(t *testing.T, cfg validator.Config) []*api {
 		"net/http": netHTTP, "Echo": echoFramework, "Gin": ginFramework,
 	} {
 		cfg, journal := cfg, new(journal)
-		cfg.Observer = journal.add
+		cfg.Observer = observe.Observer{Event: journal.add}
 		v, err := validator.New(cfg)
 		if err != nil {
 			t.Fatal(err)
@@ -220,16 +222,10 @@ type journal struct {
 	secrets map[string]bool
 }
 
-func (j *journal) add(e validator.Event) {
+func (j *journal) add(_ context.Context, e *observe.Event) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	fmt.Fprintln(&j.text, e.Kind, e.Check, e.Err)
-	if e.Keys != nil {
-		fmt.Fprintf(&j.text, "%+v\n", *e.Keys)
-	}
-	if e.Introspection != nil {
-		fmt.Fprintf(&j.text, "%+v\n", *e.Introspection)
-	}
+	fmt.Fprintf(&j.text, "%+v\n", *e)
 }
 
 // sent notes an opaque token, or the signature of a JWT.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/m2mguard/m2mguard/introspection"
+	"github.com/m2mguard/m2mguard/observe"
 )
 
 // A client whose tokens were active, and that the endpoint then refuses in its own
@@ -60,7 +61,9 @@ func TestRevokedCredentialsWithoutACache(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			var seen events
 			u := newUpstream(always(activeBody))
-			c := newClient(t, u, func(cfg *introspection.Config) { cfg.OnEvent, cfg.CacheEntries = seen.add, entries })
+			c := newClient(t, u, func(cfg *introspection.Config) {
+				cfg.Observer, cfg.CacheEntries = observe.Observer{Event: seen.add}, entries
+			})
 			for i := range 20 {
 				expect(t, c, fmt.Sprint("known", i), "active")
 			}
@@ -69,7 +72,7 @@ func TestRevokedCredentialsWithoutACache(t *testing.T) {
 				expect(t, c, fmt.Sprint("new", i), "unavailable")
 			}
 			for _, e := range seen.all() {
-				if e.Kind == introspection.IntrospectionFailed && strings.Contains(e.Err.Error(), "Config.Auth") {
+				if e.Kind == observe.IntrospectionFailed && strings.Contains(e.Err.Error(), "Config.Auth") {
 					return
 				}
 			}

@@ -7,13 +7,17 @@ import (
 	"time"
 
 	"github.com/m2mguard/m2mguard/introspection"
+	"github.com/m2mguard/m2mguard/observe"
 )
 
 func TestCloseEndsRequestsUnderWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var seen events
 		u := newUpstream(func(string) answer { return answer{after: time.Hour} })
-		c := newClient(t, u, func(cfg *introspection.Config) { cfg.OnEvent = seen.add; cfg.MaxConcurrent = 2 })
+		c := newClient(t, u, func(cfg *introspection.Config) {
+			cfg.Observer = observe.Observer{Event: seen.add}
+			cfg.MaxConcurrent = 2
+		})
 		var asking sync.WaitGroup
 		for i := range 5 { // two ask, three wait for their turn
 			asking.Go(func() {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/m2mguard/m2mguard/internal/fetch"
 	"github.com/m2mguard/m2mguard/internal/metadata"
+	"github.com/m2mguard/m2mguard/observe"
 )
 
 // The defaults of [Config], and one upper bound.
@@ -114,10 +115,10 @@ type Config struct {
 	// certificates. Its redirect policy is ignored: redirects are never
 	// followed. Default: a client of our own.
 	HTTPClient *http.Client
-	// OnEvent is told of failures and recovery, at most twice per request to
-	// the endpoint, on that request's goroutine and with no lock held: it must
-	// be quick and must not call Close. Default: nobody.
-	OnEvent func(Event)
+	// Observer is told of failures and recovery, at most twice per request to the
+	// endpoint, on that request's goroutine, and of each request and discovery. It
+	// must not call Close. Default: nobody.
+	Observer observe.Observer
 	// Now is the clock that judges the answers' exp. Waiting and lifetimes use
 	// time.Now. Default time.Now.
 	Now func() time.Time

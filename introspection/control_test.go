@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/m2mguard/m2mguard/introspection"
+	"github.com/m2mguard/m2mguard/observe"
 )
 
 // errReset is a connection that ends after the request was sent.
@@ -129,7 +130,7 @@ func TestRevokedCredentials(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var seen events
 				u := newUpstream(always(activeBody))
-				c := newClient(t, u, func(cfg *introspection.Config) { cfg.OnEvent = seen.add })
+				c := newClient(t, u, func(cfg *introspection.Config) { cfg.Observer = observe.Observer{Event: seen.add} })
 				for i := range 20 {
 					expect(t, c, "known"+tokenNumber(i), "active")
 				}
@@ -150,7 +151,7 @@ func TestRevokedCredentials(t *testing.T) {
 				}
 				told := false
 				for _, e := range seen.all() {
-					told = told || e.Kind == introspection.IntrospectionFailed && strings.Contains(e.Err.Error(), "Config.Auth")
+					told = told || e.Kind == observe.IntrospectionFailed && strings.Contains(e.Err.Error(), "Config.Auth")
 				}
 				if !told {
 					t.Error("nobody was told of the credentials")

@@ -10,6 +10,7 @@ import (
 
 	"github.com/m2mguard/m2mguard/internal/fetch"
 	"github.com/m2mguard/m2mguard/internal/metadata"
+	"github.com/m2mguard/m2mguard/observe"
 )
 
 // maxMetadataBytes bounds the issuer's metadata document; large ones have 10 KB.
@@ -34,7 +35,7 @@ func (c *Client) endpoint(ctx context.Context) (string, error) {
 		if known := c.where.known.Load(); known != nil { // another discovery ended just now
 			return *known, nil
 		}
-		return c.discover()
+		return c.discover(ctx)
 	}))
 	if err != nil {
 		return "", err
@@ -45,7 +46,7 @@ func (c *Client) endpoint(ctx context.Context) (string, error) {
 // rediscover starts a discovery that is tied to no caller, or joins the one
 // that is under way.
 func (c *Client) rediscover() <-chan singleflight.Result {
-	return c.where.flight.DoChan("", func() (any, error) { return c.discover() })
+	return c.where.flight.DoChan("", func() (any, error) { return c.discover(nil) })
 }
 
 // mayHaveMoved has the endpoint discovered again, at most once a second. Nobody
@@ -60,7 +61,9 @@ func (c *Client) mayHaveMoved() {
 	}
 }
 
-func (c *Client) discover() (any, error) {
+// discover reads from the issuer's metadata where its endpoint is, for the caller
+// with context cause, nil for nobody.
+func (c *Client) discover(cause context.Context) (any, error) {
 	ctx, end, err := c.calls.begin()
 	if err != nil {
 		return nil, err
@@ -75,7 +78,9 @@ func (c *Client) discover() (any, error) {
 	if _, byCertificate := c.cfg.Auth.(tlsClientAuth); byCertificate {
 		want = metadata.MTLSIntrospection
 	}
+	ctx, ended := c.cfg.Observer.Begin(ctx, observe.Operation{Kind: observe.Discover, Issuer: c.cfg.Issuer, Cause: cause})
 	found, err := metadata.Discover(ctx, c.where.http, c.cfg.Issuer, want, c.cfg.DangerouslyAllowHTTP)
+	ended(err)
 	if err == nil {
 		c.where.gate.succeed(round)
 		c.where.known.Store(&found)
@@ -87,7 +92,7 @@ func (c *Client) discover() (any, error) {
 	}
 	failure.endpoint = true
 	if ctx.Err() == nil {
-		c.report(&failed{UnavailableError: failure, kind: unreached}, true)
+		c.report(ctx, &failed{UnavailableError: failure, kind: unreached}, true)
 	}
 	return nil, failure
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/m2mguard/m2mguard/introspection"
+	"github.com/m2mguard/m2mguard/observe"
 )
 
 const issuerURL = "https://id.example.com/realms/m2m"
@@ -81,7 +82,7 @@ func TestDiscoveryRecovers(t *testing.T) {
 		var seen events
 		i := new(issuer)
 		i.down.Store(true)
-		c := discovering(t, i, func(cfg *introspection.Config) { cfg.OnEvent = seen.add })
+		c := discovering(t, i, func(cfg *introspection.Config) { cfg.Observer = observe.Observer{Event: seen.add} })
 		for range 1000 {
 			_, err := c.Introspect(t.Context(), "token")
 			failure(t, err)
@@ -95,10 +96,10 @@ func TestDiscoveryRecovers(t *testing.T) {
 		expect(t, c, "token", "active")
 		all := seen.all()
 		first, last := all[0], all[len(all)-1]
-		if first.Kind != introspection.IntrospectionFailed || first.Issuer != issuerURL || !strings.Contains(first.Err.Error(), "/.well-known/") {
+		if first.Kind != observe.IntrospectionFailed || first.Issuer.Text != issuerURL || !strings.Contains(first.Err.Error(), "/.well-known/") {
 			t.Errorf("first event is %+v, want the discovery's failure", first)
 		}
-		if last.Kind != introspection.Recovered {
+		if last.Kind != observe.IntrospectionRecovered {
 			t.Errorf("last event is %+v, want Recovered", last)
 		}
 	})

@@ -47,6 +47,14 @@ type failed struct {
 	suspect  bool          // the last that was heard of a known token was a failure
 }
 
+// asError is f as an error, or nil.
+func (f *failed) asError() error {
+	if f == nil {
+		return nil
+	}
+	return f.UnavailableError
+}
+
 // statusFailure says what an answer that is not 200 is. By itself none says
 // anything about the token: real servers refuse credentials with 401 and JSON,
 // with 401 and text or nothing, with 403 and HTML, and with 400, and others

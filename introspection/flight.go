@@ -42,8 +42,9 @@ type call struct {
 	flight  *flight
 	lane    *lane
 	source  string
-	control bool      // asks whether the endpoint is well; see controls
-	until   time.Time // nobody waits for another turn after this
+	control bool            // asks whether the endpoint is well; see controls
+	cause   context.Context // whose request it is, for an Observer that asks; it never ends
+	until   time.Time       // nobody waits for another turn after this
 
 	// Guarded by flights.mu.
 	waiters int
@@ -66,6 +67,7 @@ type demand struct {
 	oldest  time.Time // if fresh
 	control bool
 	ahead   bool // renews what is remembered
+	cause   context.Context
 }
 
 // landed is what a call is done with that was never made.
@@ -83,6 +85,9 @@ var errAbandoned = gaveUp(context.Canceled)
 
 // ask returns an answer that fits d. It waits no longer than ctx.
 func (c *Client) ask(ctx context.Context, endpoint string, key cacheKey, token string, d demand) (*Result, error) {
+	if c.cfg.Observer.Start != nil {
+		d.cause = context.WithoutCancel(ctx)
+	}
 	for {
 		if err := ctx.Err(); err != nil {
 			return nil, gaveUp(err)
@@ -130,7 +135,10 @@ func (c *Client) board(endpoint string, key cacheKey, token string, d demand) (*
 			return &call{result: e.Result, done: landed}, false
 		}
 	}
-	made := &call{flight: f, lane: c.renewals, source: d.source, control: d.control, waiters: 1, until: time.Now().Add(c.cfg.MaxWait + judgement), done: make(chan struct{})}
+	made := &call{
+		flight: f, lane: c.renewals, source: d.source, control: d.control, cause: d.cause,
+		waiters: 1, until: time.Now().Add(c.cfg.MaxWait + judgement), done: make(chan struct{}),
+	}
 	made.Done = func(err error) { c.turn(made, err) }
 	made.Taken = func() { c.take(made) }
 	if e := c.results.lastActive(key); (e == nil || e.doubted.Load()) && !d.control { // a control was active, also where no cache says so

@@ -17,6 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/m2mguard/m2mguard/introspection"
+	"github.com/m2mguard/m2mguard/observe"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -192,16 +193,16 @@ func failure(t *testing.T, err error) *introspection.UnavailableError {
 // events collects a client's events.
 type events struct {
 	mu   sync.Mutex
-	list []introspection.Event
+	list []observe.Event
 }
 
-func (e *events) add(event introspection.Event) {
+func (e *events) add(_ context.Context, event *observe.Event) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.list = append(e.list, event)
+	e.list = append(e.list, *event)
 }
 
-func (e *events) all() []introspection.Event {
+func (e *events) all() []observe.Event {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return slices.Clone(e.list)

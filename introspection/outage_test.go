@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/m2mguard/m2mguard/introspection"
+	"github.com/m2mguard/m2mguard/observe"
 )
 
 // An outage of a minute, with a new token every 10 ms: after three failures the
@@ -299,7 +300,7 @@ func TestEvents(t *testing.T) {
 		u := newUpstream(always(activeBody))
 		c := newClient(t, u, func(cfg *introspection.Config) {
 			cfg.Endpoint = endpointURL + "?tenant=t-123"
-			cfg.OnEvent = seen.add
+			cfg.Observer = observe.Observer{Event: seen.add}
 		})
 		odd := func(string) answer { return answer{status: 400} }
 		u.become(odd)
@@ -328,10 +329,10 @@ func TestEvents(t *testing.T) {
 		expect(t, c, "d", "inactive")
 		var got []string
 		for _, e := range seen.all() {
-			if e.Endpoint != endpointURL {
-				t.Errorf("the event names endpoint %q, want it without its query", e.Endpoint)
+			if e.URL != endpointURL {
+				t.Errorf("the event names endpoint %q, want it without its query", e.URL)
 			}
-			if (e.Err == nil) != (e.Kind == introspection.Recovered) {
+			if (e.Err == nil) != (e.Kind == observe.IntrospectionRecovered) {
 				t.Errorf("event %v has error %v", e.Kind, e.Err)
 			}
 			if line := fmt.Sprint(e.Kind, " ", e.Status); len(got) == 0 || got[len(got)-1] != line {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/m2mguard/m2mguard/internal/fetch"
 	"github.com/m2mguard/m2mguard/internal/turns"
+	"github.com/m2mguard/m2mguard/observe"
 )
 
 // run asks about k's token, whose turn has come, and judges a failure: whether it
@@ -71,11 +72,15 @@ func (c *Client) try(ctx context.Context, k *call, turn *turns.Ticket) (*Result,
 		k.lane.room.Leave(turn)
 		return nil, &failed{UnavailableError: notAsked(shut), kind: ended}
 	}
+	ctx, end := c.cfg.Observer.Begin(ctx, observe.Operation{
+		Kind: observe.Introspect, Issuer: c.cfg.Issuer, URL: fetch.WithoutQuery(k.flight.endpoint), Cause: k.cause,
+	})
 	r, f := c.exchange(ctx, k.flight.endpoint, k.flight.token)
 	k.lane.room.Leave(turn) // whom we tell of it holds no turn
+	end(f.asError())
 	now := time.Now()
 	if f == nil {
-		c.answered(k, r, round, now)
+		c.answered(ctx, k, r, round, now)
 		return r.Result, nil
 	}
 	f.round = round
@@ -87,24 +92,24 @@ func (c *Client) try(ctx context.Context, k *call, turn *turns.Ticket) (*Result,
 	switch f.kind {
 	case unreached:
 		f.endpoint = true
-		c.fail(f)
+		c.fail(ctx, f)
 	case slowDown:
 		f.endpoint = true
-		c.slow(k, f)
+		c.slow(ctx, k, f)
 	case refusesToken, odd:
 		if first {
 			k.lane.worse(f.sentAt)
-			c.report(f, false)
+			c.report(ctx, f, false)
 		} else if c.isControl(k) {
 			f.endpoint, f.asked = !f.word, true
-			c.fail(f)
+			c.fail(ctx, f)
 		}
 	}
 	return nil, f
 }
 
 // answered takes an answer to the gate, the lane and the controls.
-func (c *Client) answered(k *call, r heard, round uint64, now time.Time) {
+func (c *Client) answered(ctx context.Context, k *call, r heard, round uint64, now time.Time) {
 	c.gate.succeed(round)
 	k.lane.better(now.Sub(r.askedAt), r.active)
 	if k.lane == c.firstSights {
@@ -118,7 +123,7 @@ func (c *Client) answered(k *call, r heard, round uint64, now time.Time) {
 	} else {
 		c.controls.forget(k.flight.key)
 	}
-	c.recovered(k.flight.endpoint)
+	c.recovered(ctx, k.flight.endpoint)
 }
 
 // judge finds out whose failure f is.
@@ -135,7 +140,7 @@ func (c *Client) judge(ctx context.Context, k *call, f *failed) (*Result, error)
 	case found == wellAsSame && f.kind == refusesToken && k.lane == c.firstSights && !c.controls.unsure() && !c.controls.flapping():
 		return c.refuse(k, f)
 	case found < well:
-		return nil, c.unjudged(k, f, found)
+		return nil, c.unjudged(ctx, k, f, found)
 	}
 	r, later := c.again(ctx, k)
 	if later != nil && later.kind == odd && (later.Status == 0 || later.Status >= 500) {
@@ -153,7 +158,7 @@ func (c *Client) judge(ctx context.Context, k *call, f *failed) (*Result, error)
 	// Between the two there was a control, and after them there is one.
 	found = c.consult(ctx, k, later)
 	if found != wellAsSame && !(found == well && later.as == "") || k.lane == c.firstSights && (later.suspect || c.controls.flapping()) {
-		return nil, c.unjudged(k, later, min(found, refusedToo))
+		return nil, c.unjudged(ctx, k, later, min(found, refusedToo))
 	}
 	return c.refuse(k, later)
 }
@@ -179,13 +184,13 @@ func (c *Client) refuse(k *call, f *failed) (*Result, error) {
 
 // unjudged is a failure that is the endpoint's as far as anybody can tell. About a
 // token last seen active, it counts.
-func (c *Client) unjudged(k *call, f *failed, found finding) *UnavailableError {
+func (c *Client) unjudged(ctx context.Context, k *call, f *failed, found finding) *UnavailableError {
 	f.endpoint = !f.word // else StaleIfError might revive what was revoked
 	if f.client && found == refusedToo {
 		c.accepted.Store(nil) // the next one is sent with what Config.Auth has, and once
 	}
 	if k.lane == c.renewals {
-		c.fail(f)
+		c.fail(ctx, f)
 	} else {
 		c.mayHaveMoved()
 	}
@@ -193,12 +198,12 @@ func (c *Client) unjudged(k *call, f *failed, found finding) *UnavailableError {
 }
 
 // fail counts a failure of the endpoint, and shuts the way if it is time to.
-func (c *Client) fail(f *failed) {
+func (c *Client) fail(ctx context.Context, f *failed) {
 	shut := c.gate.fail(f.round, time.Now(), f.word)
 	if shut != nil {
 		f.RetryAfter = max(f.RetryAfter, shut.wait)
 	}
-	c.report(f, true)
+	c.report(ctx, f, true)
 	if shut != nil {
 		c.shut(shut)
 		c.mayHaveMoved()
@@ -226,11 +231,11 @@ type slowed struct {
 // slow obeys a Retry-After. About a token never seen active it slows those alone.
 // About another it halves the pace of all such, and a second one about a different
 // token within its time stops everybody, for longestStopping at most.
-func (c *Client) slow(k *call, f *failed) {
+func (c *Client) slow(ctx context.Context, k *call, f *failed) {
 	now := time.Now()
 	if k.lane == c.firstSights {
 		k.lane.pace.refused(f.sentAt, now, f.pause)
-		c.report(f, false)
+		c.report(ctx, f, false)
 		return
 	}
 	pause := min(f.pause, longestStopping)
@@ -243,7 +248,7 @@ func (c *Client) slow(k *call, f *failed) {
 	}
 	c.slowed.key, c.slowed.source, c.slowed.until = k.flight.key, k.source, now.Add(f.pause)
 	c.slowed.mu.Unlock()
-	c.report(f, true)
+	c.report(ctx, f, true)
 	if second {
 		c.shut(c.gate.shutFor(now, pause))
 	}

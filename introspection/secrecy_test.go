@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/m2mguard/m2mguard/introspection"
+	"github.com/m2mguard/m2mguard/observe"
 )
 
 // Endpoints that throw the request back at us, in every place that an error
@@ -73,7 +74,7 @@ func TestNoTokenOrSecretInErrorsAndEvents(t *testing.T) {
 				var seen events
 				c := overSocket(t, test.handler, func(cfg *introspection.Config) {
 					cfg.Auth = auth
-					cfg.OnEvent = seen.add
+					cfg.Observer = observe.Observer{Event: seen.add}
 					cfg.RequestTimeout = time.Second
 				})
 				_, err := c.Introspect(t.Context(), token)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/m2mguard/m2mguard/introspection"
+	"github.com/m2mguard/m2mguard/observe"
 )
 
 func askAs(c *introspection.Client, source, token string) (*introspection.Result, error) {
@@ -202,13 +203,13 @@ func TestOneWarningBeforeTheFirstAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var seen events
 		u := newUpstream(func(string) answer { return answer{status: 400} })
-		c := newClient(t, u, func(cfg *introspection.Config) { cfg.OnEvent = seen.add })
+		c := newClient(t, u, func(cfg *introspection.Config) { cfg.Observer = observe.Observer{Event: seen.add} })
 		for i := range 1000 {
 			expect(t, c, tokenNumber(i), "unavailable")
 		}
 		warnings := 0
 		for _, e := range seen.all() {
-			if e.Kind == introspection.IntrospectionFailed {
+			if e.Kind == observe.IntrospectionFailed {
 				warnings++
 			}
 		}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/m2mguard/m2mguard/jwks"
+	"github.com/m2mguard/m2mguard/observe"
 )
 
 func TestIdleSetIsNotRefreshed(t *testing.T) {
@@ -66,7 +67,7 @@ func TestAgedSetServesWhenTheIssuerIsDown(t *testing.T) {
 		k, seen := ed("a"), &events{}
 		iss := &issuer{}
 		iss.keys(k)
-		s := open(t, iss, jwks.Config{OnEvent: seen.add})
+		s := open(t, iss, jwks.Config{Observer: observe.Observer{Event: seen.add}})
 		got := wantKey(t, s, k)
 		elapse(time.Hour)
 		iss.down()
@@ -74,19 +75,19 @@ func TestAgedSetServesWhenTheIssuerIsDown(t *testing.T) {
 			t.Error("the key got another pointer")
 		}
 		synctest.Wait()
-		stale := seen.of(jwks.StaleKeysInUse)
+		stale := seen.of(observe.StaleKeysInUse)
 		if len(stale) != 1 || !errors.Is(stale[0].Err, errNoConnection) {
 			t.Errorf("got events %v, wanted one StaleKeysInUse with its cause", stale)
 		}
 		keepUsing(s, got, 2*time.Hour, time.Second)
-		if n := len(seen.of(jwks.StaleKeysInUse)); n != 1 {
+		if n := len(seen.of(observe.StaleKeysInUse)); n != 1 {
 			t.Errorf("%d StaleKeysInUse in one outage", n)
 		}
 		iss.keys(k)
 		keepUsing(s, got, 5*time.Minute, time.Second)
 		iss.down()
 		keepUsing(s, got, time.Hour, time.Second)
-		if n := len(seen.of(jwks.StaleKeysInUse)); n != 2 {
+		if n := len(seen.of(observe.StaleKeysInUse)); n != 2 {
 			t.Errorf("%d StaleKeysInUse after the second outage, wanted 2", n)
 		}
 	})
@@ -118,7 +119,7 @@ func TestAgedSetServesWhileTheIssuerHangs(t *testing.T) {
 					answer(set(k))(w, r)
 				}
 				iss.serve(works)
-				c.config.OnEvent = seen.add
+				c.config.Observer = observe.Observer{Event: seen.add}
 				s := open(t, iss, c.config)
 				got := wantKey(t, s, k)
 				const idle = 23 * time.Hour // within MaxStale
@@ -155,7 +156,7 @@ func TestAgedSetServesWhileTheIssuerHangs(t *testing.T) {
 				waits(0)
 				wantCount(t, iss, before+1)
 				synctest.Wait()
-				if stale := seen.of(jwks.StaleKeysInUse); len(stale) != 1 || stale[0].Err == nil {
+				if stale := seen.of(observe.StaleKeysInUse); len(stale) != 1 || stale[0].Err == nil {
 					t.Errorf("got %v, wanted one StaleKeysInUse with its cause", stale)
 				}
 
@@ -171,7 +172,7 @@ func TestAgedSetServesWhileTheIssuerHangs(t *testing.T) {
 				if k, err := s.Lookup(gone, "a", true, "EdDSA"); !errors.Is(err, jwks.ErrUnavailable) {
 					t.Errorf("past MaxStale: %v, %v", k, err)
 				}
-				if n := len(seen.of(jwks.StaleKeysInUse)); n != 1 {
+				if n := len(seen.of(observe.StaleKeysInUse)); n != 1 {
 					t.Errorf("%d StaleKeysInUse in one outage", n)
 				}
 				iss.serve(works)

@@ -1,6 +1,7 @@
 package jwks_test
 
 import (
+	"context"
 	"errors"
 	"sync/atomic"
 	"testing"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"github.com/m2mguard/m2mguard/jwks"
+	"github.com/m2mguard/m2mguard/observe"
 )
 
 func wantClosed(t *testing.T, s *jwks.KeySet, k key, got *jwks.Key) {
@@ -55,7 +57,7 @@ func TestCloseEndsAFetch(t *testing.T) {
 		k, seen := ed("a"), &events{}
 		iss := &issuer{}
 		iss.serve(slowly(4*time.Second, answer(set(k))))
-		s := open(t, iss, jwks.Config{OnEvent: seen.add})
+		s := open(t, iss, jwks.Config{Observer: observe.Observer{Event: seen.add}})
 		errs := make(chan error, 10)
 		for range cap(errs) {
 			go func() {
@@ -82,16 +84,16 @@ func TestCloseEndsAFetch(t *testing.T) {
 }
 
 // Close waits for what runs on the set's behalf, the observer included.
-func TestCloseWaitsForOnEvent(t *testing.T) {
+func TestCloseWaitsForObserver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := ed("a")
 		iss := &issuer{}
 		iss.keys(k)
 		var done atomic.Bool
-		s := open(t, iss, jwks.Config{OnEvent: func(jwks.Event) {
+		s := open(t, iss, jwks.Config{Observer: observe.Observer{Event: func(context.Context, *observe.Event) {
 			elapse(time.Second)
 			done.Store(true)
-		}})
+		}}})
 		wantKey(t, s, k) // does not wait for the observer
 		if done.Load() {
 			t.Error("a request waited for the observer")

@@ -11,6 +11,7 @@ import (
 	"github.com/m2mguard/m2mguard/internal/fetch"
 	"github.com/m2mguard/m2mguard/internal/jws"
 	"github.com/m2mguard/m2mguard/internal/metadata"
+	"github.com/m2mguard/m2mguard/observe"
 )
 
 // The defaults, and the bounds of what Cache-Control may ask for.
@@ -90,10 +91,10 @@ type Config struct {
 	// Default: a client of our own, which honours the proxy environment.
 	HTTPClient *http.Client
 
-	// OnEvent is told what an operator wants to know. It is called without
-	// locks held, perhaps from several goroutines at once; it must not call
-	// Close, which waits for it. Default: nobody is told.
-	OnEvent func(Event)
+	// Observer is told what an operator wants to know of the key set, and of each
+	// fetch and discovery. It must not call Close, which waits for it. Default:
+	// nobody is told.
+	Observer observe.Observer
 
 	// DangerouslyAllowHTTP allows http for hosts that are not loopback. Whoever
 	// sits on the way can then replace the keys and sign any token.

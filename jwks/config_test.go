@@ -6,8 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/m2mguard/m2mguard/jwks"
 )
 
@@ -104,16 +102,5 @@ func TestOwnClientIsCopied(t *testing.T) {
 	defer s.Close()
 	if own.CheckRedirect != nil || own.Timeout != 0 {
 		t.Error("the caller's client was changed")
-	}
-}
-
-func TestEventKindNames(t *testing.T) {
-	var got []string
-	for k := range jwks.KeysExpired + 2 {
-		got = append(got, k.String())
-	}
-	want := []string{"unknown", "key set changed", "key skipped", "refresh failed", "discovery failed", "stale keys in use", "keys expired", "unknown"}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/m2mguard/m2mguard/jwks"
+	"github.com/m2mguard/m2mguard/observe"
 )
 
 const (
@@ -100,14 +101,14 @@ func TestDiscovery(t *testing.T) {
 			}
 			iss, seen := &issuer{}, &events{}
 			iss.serve(site(c.paths))
-			s := open(t, iss, jwks.Config{Issuer: c.issuer, OnEvent: seen.add})
+			s := open(t, iss, jwks.Config{Issuer: c.issuer, Observer: observe.Observer{Event: seen.add}})
 			if c.faults == nil {
 				wantKey(t, s, k)
 			} else {
 				err := wantUnavailable(t, s, k)
-				s.Close() // waits for OnEvent
-				failed := seen.of(jwks.RefreshFailed)
-				if len(failed) != 1 || failed[0].Issuer != c.issuer {
+				s.Close() // waits for the Observer
+				failed := seen.of(observe.RefreshFailed)
+				if len(failed) != 1 || failed[0].Issuer.Text != c.issuer {
 					t.Fatalf("got events %v", failed)
 				}
 				for _, want := range c.faults {
@@ -133,7 +134,7 @@ func TestRediscovery(t *testing.T) {
 		k, fresh, seen := ed("a"), ed("fresh"), &events{}
 		iss := &issuer{}
 		iss.serve(site(map[string]http.HandlerFunc{oidcPath: document(id, id+"/old"), "/old": answer(set(k))}))
-		s := open(t, iss, jwks.Config{Issuer: id, OnEvent: seen.add})
+		s := open(t, iss, jwks.Config{Issuer: id, Observer: observe.Observer{Event: seen.add}})
 		got := wantKey(t, s, k)
 		discovered := func() (n int) {
 			for _, p := range paths(iss.requests()) {
@@ -162,7 +163,7 @@ func TestRediscovery(t *testing.T) {
 		if _, not := keepUsing(s, got, 49*time.Hour, time.Second); not != 0 {
 			t.Errorf("not usable %d times", not)
 		}
-		failed := seen.of(jwks.DiscoveryFailed)
+		failed := seen.of(observe.DiscoveryFailed)
 		if len(failed) == 0 || !strings.Contains(failed[0].Err.Error(), "status 404") || failed[0].URL != id+"/new" {
 			t.Errorf("got DiscoveryFailed %v", failed)
 		}
@@ -170,7 +171,7 @@ func TestRediscovery(t *testing.T) {
 		// Both are broken: the error names both.
 		iss.serve(site(nil))
 		keepUsing(s, got, time.Hour, time.Second)
-		refresh := seen.of(jwks.RefreshFailed)
+		refresh := seen.of(observe.RefreshFailed)
 		last := refresh[len(refresh)-1].Err.Error()
 		for _, want := range []string{"key set at " + id + "/new: status 404", "discovery at " + id + oidcPath} {
 			if !strings.Contains(last, want) {

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/m2mguard/m2mguard/jwks"
+	"github.com/m2mguard/m2mguard/observe"
 )
 
 // TestUnderFIPS140Only runs itself in a process in which Go refuses what FIPS 140
@@ -44,7 +45,7 @@ func TestUnderFIPS140Only(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			seen := &events{}
-			s, err := jwks.New(jwks.Config{Set: set(c.key, ed("good")), OnEvent: seen.add})
+			s, err := jwks.New(jwks.Config{Set: set(c.key, ed("good")), Observer: observe.Observer{Event: seen.add}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -55,7 +56,7 @@ func TestUnderFIPS140Only(t *testing.T) {
 				return
 			}
 			wantNotFound(t, s, c.key)
-			if skipped := seen.of(jwks.KeySkipped); len(skipped) != 1 || !strings.Contains(skipped[0].Err.Error(), c.want) {
+			if skipped := seen.of(observe.KeySkipped); len(skipped) != 1 || !strings.Contains(skipped[0].Err.Error(), c.want) {
 				t.Errorf("skipped %v, wanted one with %q", skipped, c.want)
 			}
 			if _, err := jwks.New(jwks.Config{Set: set(c.key)}); err == nil || !strings.Contains(err.Error(), c.want) {

@@ -20,6 +20,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/m2mguard/m2mguard/jwks"
+	"github.com/m2mguard/m2mguard/observe"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -164,22 +165,22 @@ func slowly(d time.Duration, h http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-// events collects what OnEvent is told.
+// events collects what the Observer is told.
 type events struct {
 	mu  sync.Mutex
-	all []jwks.Event
+	all []observe.Event
 }
 
-func (e *events) add(event jwks.Event) {
+func (e *events) add(_ context.Context, event *observe.Event) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.all = append(e.all, event)
+	e.all = append(e.all, *event)
 }
 
-func (e *events) of(kind jwks.EventKind) []jwks.Event {
+func (e *events) of(kind observe.Kind) []observe.Event {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	var out []jwks.Event
+	var out []observe.Event
 	for _, event := range e.all {
 		if event.Kind == kind {
 			out = append(out, event)

@@ -36,7 +36,7 @@ type KeySet struct {
 // I/O and starts nothing: the first Lookup or Ready fetches. The error joins
 // every fault of config; of a fixed Set it says if that is not a JSON Web Key
 // Set or holds no key that can be used. Keys of it that are skipped are told to
-// OnEvent.
+// Observer.
 func New(config Config) (*KeySet, error) {
 	config, err := config.compile()
 	var fixed *snapshot
@@ -53,7 +53,7 @@ func New(config Config) (*KeySet, error) {
 	if fixed != nil {
 		s.config.Set = nil // parsed; the caller's memory is the caller's again
 		s.serving.Store(fixed)
-		s.emit(s.skipEvents(fixed.skipped))
+		s.emit(context.Background(), s.skipEvents(fixed.skipped))
 		return s, nil
 	}
 	s.limiter = rate.NewLimiter(rate.Every(config.MinFetchInterval), 2)
@@ -155,7 +155,7 @@ func (s *KeySet) current(ctx context.Context) (set *snapshot, newest bool, err e
 	if set := s.inUse(); set != nil {
 		return set, false, nil
 	}
-	f, newest, err := s.join()
+	f, newest, err := s.join(ctx)
 	if err != nil {
 		return nil, false, err
 	}
@@ -166,7 +166,7 @@ func (s *KeySet) current(ctx context.Context) (set *snapshot, newest bool, err e
 
 // join returns the fetch under way, or starts one, unless the last one failed
 // so short a time ago that the issuer is left alone.
-func (s *KeySet) join() (f *flight, started bool, err error) {
+func (s *KeySet) join(cause context.Context) (f *flight, started bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
@@ -180,7 +180,7 @@ func (s *KeySet) join() (f *flight, started bool, err error) {
 	case s.failure != nil && now.Before(s.notBefore):
 		return nil, false, unavailable(s.notBefore.Sub(now), s.failure)
 	}
-	return s.start(), true, nil
+	return s.start(cause), true, nil
 }
 
 // newer returns a set that may hold a key which seen lacks: one that was just
@@ -188,7 +188,7 @@ func (s *KeySet) join() (f *flight, started bool, err error) {
 // newer one is to be had if newest is true. The error says that the issuer could
 // not be asked.
 func (s *KeySet) newer(ctx context.Context, seen *snapshot) (next *snapshot, newest bool, err error) {
-	f, newest, err := s.joinForUnknown(seen)
+	f, newest, err := s.joinForUnknown(ctx, seen)
 	if err != nil {
 		return nil, false, err
 	}
@@ -200,7 +200,7 @@ func (s *KeySet) newer(ctx context.Context, seen *snapshot) (next *snapshot, new
 // kid up must not be able to make us fetch at will; nor, by using up what may
 // be fetched, keep us from a key that the issuer has just published: what is
 // fetched for a made-up kid brings that key, too.
-func (s *KeySet) joinForUnknown(seen *snapshot) (f *flight, newest bool, err error) {
+func (s *KeySet) joinForUnknown(cause context.Context, seen *snapshot) (f *flight, newest bool, err error) {
 	if s.source == nil {
 		return landed(seen), true, nil // a fixed set has nobody to ask
 	}
@@ -214,7 +214,7 @@ func (s *KeySet) joinForUnknown(seen *snapshot) (f *flight, newest bool, err err
 	case s.flight != nil:
 		return s.flight, false, nil // joining costs the issuer nothing
 	case s.limiter.Allow():
-		return s.start(), true, nil
+		return s.start(cause), true, nil
 	case s.failure != nil:
 		return nil, false, unavailable(s.config.MinFetchInterval, s.failure)
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/m2mguard/m2mguard/jwks"
+	"github.com/m2mguard/m2mguard/observe"
 )
 
 func TestLookupChoosesTheKey(t *testing.T) {
@@ -167,7 +168,7 @@ func TestStartWhileTheIssuerIsDown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k, seen := ed("a"), &events{}
 		iss := &issuer{}
-		s := open(t, iss, jwks.Config{OnEvent: seen.add})
+		s := open(t, iss, jwks.Config{Observer: observe.Observer{Event: seen.add}})
 		// Requests come ten times a second; the issuer is asked once per back-off.
 		for range 600 {
 			u := wantUnavailable(t, s, k)
@@ -186,10 +187,10 @@ func TestStartWhileTheIssuerIsDown(t *testing.T) {
 			want = min(2*want, 5*time.Second)
 		}
 		synctest.Wait()
-		if got, want := len(seen.of(jwks.RefreshFailed)), len(times); got != want {
+		if got, want := len(seen.of(observe.RefreshFailed)), len(times); got != want {
 			t.Errorf("%d RefreshFailed for %d tries", got, want)
 		}
-		if got := seen.of(jwks.StaleKeysInUse); len(got) != 0 {
+		if got := seen.of(observe.StaleKeysInUse); len(got) != 0 {
 			t.Errorf("got %v without any keys", got)
 		}
 		elapse(time.Hour) // nobody asks, so nobody is asked

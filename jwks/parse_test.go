@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/m2mguard/m2mguard/jwks"
+	"github.com/m2mguard/m2mguard/observe"
 )
 
 func TestKeyHygiene(t *testing.T) {
@@ -130,13 +131,13 @@ func TestKeyHygiene(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			good, seen := ed("good"), &events{}
 			text := must(json.Marshal(map[string]any{"keys": []any{c.key, good}}))
-			s, err := jwks.New(jwks.Config{Set: text, OnEvent: seen.add})
+			s, err := jwks.New(jwks.Config{Set: text, Observer: observe.Observer{Event: seen.add}})
 			if err != nil {
 				t.Fatal(err) // one bad key never breaks a set
 			}
 			defer s.Close()
 			wantKey(t, s, good)
-			skipped := seen.of(jwks.KeySkipped)
+			skipped := seen.of(observe.KeySkipped)
 			if c.want == "" {
 				if len(skipped) != 0 {
 					t.Fatalf("skipped: %v", skipped)
@@ -204,7 +205,7 @@ func TestDuplicateKIDs(t *testing.T) {
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			seen := &events{}
-			s, err := jwks.New(jwks.Config{Set: set(c.keys...), OnEvent: seen.add})
+			s, err := jwks.New(jwks.Config{Set: set(c.keys...), Observer: observe.Observer{Event: seen.add}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -217,7 +218,7 @@ func TestDuplicateKIDs(t *testing.T) {
 					t.Errorf("%s (-want +got):\n%s", alg, diff)
 				}
 			}
-			if got := seen.of(jwks.KeySkipped); len(got) != c.skipped {
+			if got := seen.of(observe.KeySkipped); len(got) != c.skipped {
 				t.Errorf("skipped %v, wanted %d", got, c.skipped)
 			}
 		})
@@ -280,13 +281,13 @@ func TestThumbprint(t *testing.T) {
 func TestAlgorithmsBoundTheKeys(t *testing.T) {
 	rsa1, ec1, ps := rsaKey("rsa"), ec("ec", elliptic.P256()), rsaKey("ps").with("alg", "PS256")
 	seen := &events{}
-	s, err := jwks.New(jwks.Config{Set: set(rsa1, ec1, ps, ed("ed")), Algorithms: []string{"RS256", "Ed25519"}, OnEvent: seen.add})
+	s, err := jwks.New(jwks.Config{Set: set(rsa1, ec1, ps, ed("ed")), Algorithms: []string{"RS256", "Ed25519"}, Observer: observe.Observer{Event: seen.add}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer s.Close()
 	var skipped []string
-	for _, e := range seen.of(jwks.KeySkipped) {
+	for _, e := range seen.of(observe.KeySkipped) {
 		skipped = append(skipped, e.KeyID)
 	}
 	if diff := cmp.Diff([]string{"ec", "ps"}, skipped); diff != "" {
@@ -307,20 +308,20 @@ func TestSkippedKeysAreReportedOnce(t *testing.T) {
 		good, bad, seen := ed("good"), rsaKey("bad").with("use", "enc"), &events{}
 		iss := &issuer{}
 		iss.keys(good, bad, bad)
-		s := open(t, iss, jwks.Config{OnEvent: seen.add, Issuer: "https://id.example.com", URL: "https://id.example.com/keys?appid=1"})
+		s := open(t, iss, jwks.Config{Observer: observe.Observer{Event: seen.add}, Issuer: "https://id.example.com", URL: "https://id.example.com/keys?appid=1"})
 		got := wantKey(t, s, good)
 		keepUsing(s, got, 2*time.Hour, time.Second)
-		skipped := seen.of(jwks.KeySkipped)
+		skipped := seen.of(observe.KeySkipped)
 		if len(skipped) != 1 {
 			t.Fatalf("%d KeySkipped, wanted 1", len(skipped))
 		}
 		e := skipped[0]
-		if e.KeyID != "bad" || e.Issuer != "https://id.example.com" || e.URL != "https://id.example.com/keys" || e.Err == nil {
+		if e.KeyID != "bad" || e.Issuer.Text != "https://id.example.com" || e.URL != "https://id.example.com/keys" || e.Err == nil {
 			t.Errorf("got %+v", e)
 		}
 		iss.keys(good, bad.with("use", "sig", "alg", "HS256"))
 		keepUsing(s, got, time.Hour, time.Second)
-		if n := len(seen.of(jwks.KeySkipped)); n != 2 {
+		if n := len(seen.of(observe.KeySkipped)); n != 2 {
 			t.Errorf("%d KeySkipped after the reason changed, wanted 2", n)
 		}
 	})

@@ -2,9 +2,12 @@ package jwks
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"time"
+
+	"github.com/m2mguard/m2mguard/observe"
 )
 
 // A refresh comes early by chance, between these parts of the set's age, so
@@ -44,9 +47,9 @@ type flight struct {
 	err       error     // after done: why the fetch failed
 }
 
-// start begins a fetch. The caller holds mu, no fetch is under way, and the set
-// is not closed.
-func (s *KeySet) start() *flight {
+// start begins a fetch for the caller with context cause, nil for nobody. The
+// caller holds mu, no fetch is under way, and the set is not closed.
+func (s *KeySet) start(cause context.Context) *flight {
 	ctx, cancel := context.WithCancel(context.Background())
 	f := &flight{cancel: cancel, impatient: make(chan struct{}), done: make(chan struct{})}
 	s.flight = f
@@ -56,16 +59,19 @@ func (s *KeySet) start() *flight {
 	}
 	s.running.Add(1)
 	last := s.last
+	op := observe.Operation{Kind: observe.FetchKeys, Issuer: s.config.Issuer, URL: s.address, Cause: cause}
 	go func() {
 		defer s.running.Done()
 		defer cancel()
+		ctx, ended := s.config.Observer.Begin(ctx, op)
 		got, err := s.source.fetch(ctx, last)
+		ended(err)
 		s.mu.Lock()
 		s.flight = nil
 		events := s.land(f, got, err, time.Now())
 		s.mu.Unlock()
 		close(f.done)
-		s.emit(events)
+		s.emit(ctx, events)
 	}()
 	return f
 }
@@ -111,7 +117,7 @@ func (s *KeySet) waitAged(ctx context.Context, f *flight) (set *snapshot, landed
 }
 
 // land takes in the result of a fetch, under mu, and returns what to report.
-func (s *KeySet) land(f *flight, got fetched, err error, now time.Time) []Event {
+func (s *KeySet) land(f *flight, got fetched, err error, now time.Time) []*observe.Event {
 	s.stop(&s.patience)
 	s.address = got.address
 	if s.closed {
@@ -130,15 +136,16 @@ func (s *KeySet) land(f *flight, got fetched, err error, now time.Time) []Event 
 }
 
 // adopt makes the fetched set the one in use.
-func (s *KeySet) adopt(got fetched, now time.Time) []Event {
-	var events []Event
+func (s *KeySet) adopt(got fetched, now time.Time) []*observe.Event {
+	var events []*observe.Event
 	if got.discovery != nil {
-		events = append(events, s.event(DiscoveryFailed, got.discovery))
+		events = append(events, s.event(observe.DiscoveryFailed, got.discovery))
 	}
 	events = append(events, s.skipEvents(s.last.newlySkipped(got.set))...)
 	set, added, removed := s.last.succeed(got.set)
 	if len(added)+len(removed) > 0 {
-		e := s.event(KeySetChanged, nil)
+		e := s.event(observe.KeySetChanged, nil)
+		e.Routine = s.last == nil && s.failure == nil
 		e.Added, e.Removed = names(added), names(removed)
 		events = append(events, e)
 	}
@@ -172,7 +179,7 @@ func (s *KeySet) ageLimit(got fetched) time.Duration {
 // fail notes a failed fetch. The last good keys go on serving within MaxStale,
 // and only then is there a timer for the next try: without keys, the next
 // request tries.
-func (s *KeySet) fail(err error, now time.Time) []Event {
+func (s *KeySet) fail(err error, now time.Time) []*observe.Event {
 	s.failure = err
 	s.failures++
 	set := s.lastGood(now)
@@ -181,7 +188,7 @@ func (s *KeySet) fail(err error, now time.Time) []Event {
 		limit = s.lifetime / 4
 	}
 	s.notBefore = now.Add(backoff(s.config.MinFetchInterval/5, limit, s.failures))
-	events := []Event{s.event(RefreshFailed, err)}
+	events := []*observe.Event{s.event(observe.RefreshFailed, err)}
 	if set != nil {
 		events = append(events, s.serveStale(set, now)...)
 	}
@@ -190,7 +197,7 @@ func (s *KeySet) fail(err error, now time.Time) []Event {
 
 // serveStale lets the last good set serve, reopening it if it had aged unused,
 // and arms the next try.
-func (s *KeySet) serveStale(set *snapshot, now time.Time) []Event {
+func (s *KeySet) serveStale(set *snapshot, now time.Time) []*observe.Event {
 	reopened := s.serving.Load() == nil
 	if reopened {
 		s.serving.Store(set)
@@ -200,7 +207,7 @@ func (s *KeySet) serveStale(set *snapshot, now time.Time) []Event {
 		return nil
 	}
 	s.stale = true
-	return []Event{s.event(StaleKeysInUse, s.failure)}
+	return []*observe.Event{s.event(observe.StaleKeysInUse, s.failure)}
 }
 
 // lastGood returns the last good set if it is within MaxStale.
@@ -213,7 +220,7 @@ func (s *KeySet) lastGood(now time.Time) *snapshot {
 
 // onRefresh runs when a refresh is due. A set that nobody uses is put aside
 // instead: the next one to ask waits for a fetch.
-func (s *KeySet) onRefresh(now time.Time) []Event {
+func (s *KeySet) onRefresh(now time.Time) []*observe.Event {
 	if s.used.Swap(false) {
 		s.lastUsed = now
 	}
@@ -222,14 +229,14 @@ func (s *KeySet) onRefresh(now time.Time) []Event {
 		return nil
 	}
 	if s.flight == nil {
-		s.start()
+		s.start(nil)
 	}
 	return nil
 }
 
 // onPatience runs RefreshWait after the fetch of an aged set began: the last good
 // set serves while that goes on.
-func (s *KeySet) onPatience(now time.Time) []Event {
+func (s *KeySet) onPatience(now time.Time) []*observe.Event {
 	set := s.lastGood(now)
 	if set == nil {
 		return nil
@@ -240,12 +247,12 @@ func (s *KeySet) onPatience(now time.Time) []Event {
 		return nil
 	}
 	s.stale = true
-	return []Event{s.event(StaleKeysInUse, fmt.Errorf("no answer within %v (Config.RefreshWait)", s.config.RefreshWait))}
+	return []*observe.Event{s.event(observe.StaleKeysInUse, fmt.Errorf("no answer within %v (Config.RefreshWait)", s.config.RefreshWait))}
 }
 
 // onExpiry runs MaxStale after the last good fetch. It keeps last, so that keys
 // which the issuer still has are the same keys when it comes back.
-func (s *KeySet) onExpiry(now time.Time) []Event {
+func (s *KeySet) onExpiry(now time.Time) []*observe.Event {
 	s.serving.Store(nil)
 	s.stop(&s.refresh)
 	if s.failure == nil {
@@ -254,24 +261,24 @@ func (s *KeySet) onExpiry(now time.Time) []Event {
 	if limit := now.Add(s.config.MinFetchInterval); s.notBefore.After(limit) {
 		s.notBefore = limit
 	}
-	return []Event{s.event(KeysExpired, s.failure)}
+	return []*observe.Event{s.event(observe.KeysExpired, s.failure)}
 }
 
 // set arms t to call f under mu after d, in place of what it was armed for.
-func (s *KeySet) set(t **time.Timer, d time.Duration, f func(now time.Time) []Event) {
+func (s *KeySet) set(t **time.Timer, d time.Duration, f func(now time.Time) []*observe.Event) {
 	s.stop(t)
 	s.running.Add(1)
 	var armed *time.Timer
 	armed = time.AfterFunc(d, func() {
 		defer s.running.Done()
 		s.mu.Lock()
-		var events []Event
+		var events []*observe.Event
 		if *t == armed { // else it was stopped or armed anew while it fired
 			*t = nil
 			events = f(time.Now())
 		}
 		s.mu.Unlock()
-		s.emit(events)
+		s.emit(context.Background(), events)
 	})
 	*t = armed
 }
@@ -285,18 +292,15 @@ func (s *KeySet) stop(t **time.Timer) {
 }
 
 // emit reports events, with no lock held.
-func (s *KeySet) emit(events []Event) {
-	if s.config.OnEvent == nil {
-		return
-	}
+func (s *KeySet) emit(ctx context.Context, events []*observe.Event) {
 	for _, e := range events {
-		s.config.OnEvent(e)
+		s.config.Observer.Tell(ctx, e)
 	}
 }
 
 // event makes an event. The caller holds mu.
-func (s *KeySet) event(kind EventKind, cause error) Event {
-	return Event{Kind: kind, Issuer: s.config.Issuer, URL: s.address, Err: cause}
+func (s *KeySet) event(kind observe.Kind, cause error) *observe.Event {
+	return &observe.Event{Kind: kind, Issuer: observe.Fact{Text: s.config.Issuer}, URL: s.address, Err: cause}
 }
 
 // backoff returns the wait after so many failures in a row: first, then twice
@@ -320,11 +324,11 @@ func between(d time.Duration, low, high float64) time.Duration {
 func part(d time.Duration, p float64) time.Duration { return time.Duration(float64(d) * p) }
 
 // skipEvents reports keys that are skipped.
-func (s *KeySet) skipEvents(skipped []skip) []Event {
-	var events []Event
+func (s *KeySet) skipEvents(skipped []skip) []*observe.Event {
+	var events []*observe.Event
 	for _, k := range skipped {
-		e := s.event(KeySkipped, k.reason)
-		e.KeyID = k.id
+		e := s.event(observe.KeySkipped, k.reason)
+		e.KeyID, e.Routine = k.id, errors.Is(k.reason, ErrNotForUs)
 		events = append(events, e)
 	}
 	return events

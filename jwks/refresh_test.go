@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/m2mguard/m2mguard/jwks"
+	"github.com/m2mguard/m2mguard/observe"
 )
 
 // keepUsing calls Usable each step for d, as a cache of verified tokens does.
@@ -97,7 +98,7 @@ func TestBackOff(t *testing.T) {
 		k, seen := ed("a"), &events{}
 		iss := &issuer{}
 		iss.keys(k)
-		s := open(t, iss, jwks.Config{RefreshInterval: 10 * time.Minute, OnEvent: seen.add})
+		s := open(t, iss, jwks.Config{RefreshInterval: 10 * time.Minute, Observer: observe.Observer{Event: seen.add}})
 		got := wantKey(t, s, k)
 		iss.down()
 		if _, not := keepUsing(s, got, time.Hour, time.Second); not != 0 {
@@ -115,7 +116,7 @@ func TestBackOff(t *testing.T) {
 		if len(times) < 20 {
 			t.Errorf("only %d requests in an hour", len(times))
 		}
-		if got, want := len(seen.of(jwks.RefreshFailed)), len(times)-1; got != want {
+		if got, want := len(seen.of(observe.RefreshFailed)), len(times)-1; got != want {
 			t.Errorf("%d RefreshFailed, wanted %d", got, want)
 		}
 
@@ -168,7 +169,7 @@ func TestMaxStale(t *testing.T) {
 				k, seen := ed("a"), &events{}
 				iss := &issuer{}
 				iss.keys(k)
-				c.config.OnEvent = seen.add
+				c.config.Observer = observe.Observer{Event: seen.add}
 				s := open(t, iss, c.config)
 				got := wantKey(t, s, k)
 				iss.down()
@@ -187,7 +188,7 @@ func TestMaxStale(t *testing.T) {
 					t.Errorf("Ready: %v", err)
 				}
 				elapse(time.Hour)
-				if n := len(seen.of(jwks.KeysExpired)); n != 1 {
+				if n := len(seen.of(observe.KeysExpired)); n != 1 {
 					t.Errorf("%d KeysExpired, wanted 1", n)
 				}
 				before := iss.count()
@@ -211,10 +212,10 @@ func TestExpiryOfAnIdleSetIsNoEvent(t *testing.T) {
 		k, seen := ed("a"), &events{}
 		iss := &issuer{}
 		iss.keys(k)
-		s := open(t, iss, jwks.Config{OnEvent: seen.add})
+		s := open(t, iss, jwks.Config{Observer: observe.Observer{Event: seen.add}})
 		wantKey(t, s, k)
 		elapse(48 * time.Hour)
-		if got := seen.of(jwks.KeysExpired); len(got) != 0 {
+		if got := seen.of(observe.KeysExpired); len(got) != 0 {
 			t.Errorf("got %v for a set that nobody used", got)
 		}
 		iss.down()
@@ -228,7 +229,7 @@ func TestRemovedAndChangedKeysRetire(t *testing.T) {
 		seen := &events{}
 		iss := &issuer{}
 		iss.keys(stays, leaves, changes, rebinds, nameless)
-		s := open(t, iss, jwks.Config{OnEvent: seen.add})
+		s := open(t, iss, jwks.Config{Observer: observe.Observer{Event: seen.add}})
 		var before []*jwks.Key
 		for _, k := range []key{stays, leaves, changes, rebinds} {
 			before = append(before, wantKey(t, s, k))
@@ -243,7 +244,7 @@ func TestRemovedAndChangedKeysRetire(t *testing.T) {
 		if diff := cmp.Diff([]bool{true, false, false, false}, usable); diff != "" {
 			t.Errorf("usable after the refresh (-want +got):\n%s", diff)
 		}
-		changed := seen.of(jwks.KeySetChanged)
+		changed := seen.of(observe.KeySetChanged)
 		if len(changed) != 2 {
 			t.Fatalf("%d KeySetChanged, wanted 2", len(changed))
 		}
@@ -268,12 +269,12 @@ func TestUnchangedSetIsNoEvent(t *testing.T) {
 		seen := &events{}
 		iss := &issuer{}
 		iss.keys(a, nameless, nameless, rs, ps)
-		s := open(t, iss, jwks.Config{OnEvent: seen.add})
+		s := open(t, iss, jwks.Config{Observer: observe.Observer{Event: seen.add}})
 		got := wantKey(t, s, a)
 		keepUsing(s, got, time.Hour, time.Second)
 		iss.keys(ps, rs, nameless, a, a)
 		keepUsing(s, got, time.Hour, time.Second)
-		if changed := seen.of(jwks.KeySetChanged); len(changed) != 1 || len(changed[0].Added) != 3 {
+		if changed := seen.of(observe.KeySetChanged); len(changed) != 1 || len(changed[0].Added) != 3 {
 			t.Errorf("got %v, wanted one KeySetChanged with three keys", changed)
 		}
 		if !s.Usable(got) {

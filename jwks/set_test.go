@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/m2mguard/m2mguard/jwks"
+	"github.com/m2mguard/m2mguard/observe"
 )
 
 // badSets are answers that must never replace a good set.
@@ -86,13 +87,13 @@ func TestBadSetNeverReplacesAGoodOne(t *testing.T) {
 				good, seen := ed("good"), &events{}
 				iss := &issuer{}
 				iss.keys(good)
-				s := open(t, iss, jwks.Config{OnEvent: seen.add})
+				s := open(t, iss, jwks.Config{Observer: observe.Observer{Event: seen.add}})
 				got := wantKey(t, s, good)
 				iss.serve(answer(c.text, "Content-Type", "text/html", "ETag", `"bad"`))
 				if _, not := keepUsing(s, got, time.Hour, time.Second); not != 0 {
 					t.Errorf("not usable %d times", not)
 				}
-				failed := seen.of(jwks.RefreshFailed)
+				failed := seen.of(observe.RefreshFailed)
 				if len(failed) == 0 {
 					t.Fatal("no RefreshFailed")
 				}
@@ -184,7 +185,7 @@ func TestOneBadKeyVoidsNoSet(t *testing.T) {
 				c.text + ", " + string(must(json.Marshal(last))) + "\n] , \"b\":\"]}\"}\n")
 			skipped := func(seen *events) {
 				t.Helper()
-				got := seen.of(jwks.KeySkipped)
+				got := seen.of(observe.KeySkipped)
 				if len(got) != 1 || got[0].KeyID != c.kid || !strings.Contains(got[0].Err.Error(), c.want) {
 					t.Errorf("skipped %+v, wanted kid %q with %q", got, c.kid, c.want)
 				}
@@ -196,7 +197,7 @@ func TestOneBadKeyVoidsNoSet(t *testing.T) {
 				wantNotFound(t, s, key{"kid": "bad", "crv": "Ed25519"})
 			}
 			seen := &events{}
-			s, err := jwks.New(jwks.Config{Set: text, OnEvent: seen.add})
+			s, err := jwks.New(jwks.Config{Set: text, Observer: observe.Observer{Event: seen.add}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -206,7 +207,7 @@ func TestOneBadKeyVoidsNoSet(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				iss, seen := &issuer{}, &events{}
 				iss.serve(answer(text))
-				s := open(t, iss, jwks.Config{OnEvent: seen.add})
+				s := open(t, iss, jwks.Config{Observer: observe.Observer{Event: seen.add}})
 				served(s)
 				elapse(time.Hour) // and once more
 				served(s)

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/m2mguard/m2mguard/jwks"
+	"github.com/m2mguard/m2mguard/observe"
 )
 
 // until calls f again and again until it returns true, for at most ten seconds.
@@ -120,7 +121,7 @@ func TestFaultsOnASocket(t *testing.T) {
 				MinFetchInterval: 5 * time.Millisecond,
 				MaxStale:         time.Minute,
 				RequestTimeout:   500 * time.Millisecond,
-				OnEvent:          seen.add,
+				Observer:         observe.Observer{Event: seen.add},
 			}
 
 			serve(answer(set(old)))
@@ -135,9 +136,9 @@ func TestFaultsOnASocket(t *testing.T) {
 				if _, err := find(s, old); err != nil {
 					t.Fatalf("the good key is gone: %v", err)
 				}
-				return len(seen.of(jwks.RefreshFailed)) > 0
+				return len(seen.of(observe.RefreshFailed)) > 0
 			})
-			if got := seen.of(jwks.RefreshFailed)[0].Err.Error(); !strings.Contains(got, fault.want) || !strings.Contains(got, server.URL+"/keys") {
+			if got := seen.of(observe.RefreshFailed)[0].Err.Error(); !strings.Contains(got, fault.want) || !strings.Contains(got, server.URL+"/keys") {
 				t.Errorf("the event says %q, wanted %q and the URL", got, fault.want)
 			}
 			if k, err := find(s, fresh); k != nil || !errors.Is(err, jwks.ErrUnavailable) && !errors.Is(err, jwks.ErrKeyNotFound) {
@@ -148,7 +149,7 @@ func TestFaultsOnASocket(t *testing.T) {
 			}
 
 			// The same fault at the first fetch.
-			config.OnEvent = nil
+			config.Observer = observe.Observer{}
 			first, err := jwks.New(config)
 			if err != nil {
 				t.Fatal(err)
@@ -275,7 +276,7 @@ func TestOneBadKeyAmongGoodOnesOnASocket(t *testing.T) {
 	}))
 	defer server.Close()
 	seen := &events{}
-	s, err := jwks.New(jwks.Config{Issuer: server.URL, OnEvent: seen.add})
+	s, err := jwks.New(jwks.Config{Issuer: server.URL, Observer: observe.Observer{Event: seen.add}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -284,7 +285,7 @@ func TestOneBadKeyAmongGoodOnesOnASocket(t *testing.T) {
 	wantKey(t, s, rsa)
 	wantNotFound(t, s, key{"kid": "bad", "crv": "Ed25519"})
 	s.Close()
-	if got := seen.of(jwks.KeySkipped); len(got) != 2 {
+	if got := seen.of(observe.KeySkipped); len(got) != 2 {
 		t.Errorf("skipped %v, wanted two", got)
 	}
 }

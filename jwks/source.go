@@ -12,6 +12,7 @@ import (
 	"github.com/m2mguard/m2mguard/internal/fetch"
 	"github.com/m2mguard/m2mguard/internal/metadata"
 	"github.com/m2mguard/m2mguard/internal/quote"
+	"github.com/m2mguard/m2mguard/observe"
 )
 
 // rediscoverAfter is the age at which the issuer's metadata is read again.
@@ -24,6 +25,7 @@ type source struct {
 	issuer     string
 	allowHTTP  bool
 	algorithms []string
+	observer   observe.Observer
 
 	discovers bool
 	url       string    // of the key set, empty before discovery
@@ -51,6 +53,7 @@ func newSource(c Config) *source {
 		issuer:     c.Issuer,
 		allowHTTP:  c.DangerouslyAllowHTTP,
 		algorithms: c.Algorithms,
+		observer:   c.Observer,
 		discovers:  c.URL == "",
 		url:        c.URL,
 	}
@@ -61,7 +64,7 @@ func newSource(c Config) *source {
 func (s *source) fetch(ctx context.Context, last *snapshot) (got fetched, err error) {
 	defer func() { s.failed = err != nil }()
 	if s.discovers && (s.url == "" || s.failed || time.Since(s.readAt) >= rediscoverAfter) {
-		found, err := metadata.Discover(ctx, s.client, s.issuer, metadata.JWKS, s.allowHTTP)
+		found, err := s.discover(ctx)
 		switch {
 		case err == nil:
 			s.url, s.readAt = found, time.Now()
@@ -80,6 +83,14 @@ func (s *source) fetch(ctx context.Context, last *snapshot) (got fetched, err er
 		return got, err
 	}
 	return got, nil
+}
+
+// discover reads from the issuer's metadata where its key set is.
+func (s *source) discover(ctx context.Context) (string, error) {
+	ctx, ended := s.observer.Begin(ctx, observe.Operation{Kind: observe.Discover, Issuer: s.issuer})
+	found, err := metadata.Discover(ctx, s.client, s.issuer, metadata.JWKS, s.allowHTTP)
+	ended(err)
+	return found, err
 }
 
 // get asks for the key set at s.url.

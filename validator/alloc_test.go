@@ -6,11 +6,14 @@
 package validator_test
 
 import (
+	"context"
 	"fmt"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/m2mguard/m2mguard/observe"
 	"github.com/m2mguard/m2mguard/validator"
 	"github.com/m2mguard/m2mguard/validator/issuertest"
 )
@@ -18,23 +21,44 @@ import (
 func TestHitAllocatesNothing(t *testing.T) {
 	iss := issuertest.New(t)
 	jwt, opaque := newJWT(t, iss), newOpaque(t, iss)
+	var told int
+	asks := func(c *validator.Config) {
+		c.Observer = observe.Observer{Accepted: true, Event: func(_ context.Context, e *observe.Event) {
+			if e.Kind == observe.Accepted && e.Client.Text == issuertest.ClientID {
+				told++
+			}
+		}}
+	}
+	watchedJWT, watchedOpaque := newJWT(t, iss, asks), newOpaque(t, iss, asks)
 	for name, tc := range map[string]struct {
 		v   *validator.Validator
 		raw string
 	}{
 		"JWT":    {jwt, iss.Token(issuertest.Claims{Scope: "a b"})},
 		"opaque": {opaque, iss.Opaque(issuertest.Claims{Scope: "a b"})},
+
+		"JWT, with an observer that asks":    {watchedJWT, iss.Token(issuertest.Claims{Scope: "a b"})},
+		"opaque, with an observer that asks": {watchedOpaque, iss.Opaque(issuertest.Claims{Scope: "a b"})},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ctx := t.Context()
+			request := validator.Request{Scheme: "Bearer", Token: tc.raw, Method: "GET", URL: "https://api.example.com/orders", Route: "GET /orders", Source: "192.0.2.1"}
+			demand := validator.Demand{Audience: []string{issuertest.Audience}}
+			told = 0
 			verify := func() {
 				if _, err := tc.v.Verify(ctx, tc.raw); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := tc.v.VerifyRequest(ctx, &request, &demand); err != nil {
 					t.Fatal(err)
 				}
 			}
 			verify()
 			if n := testing.AllocsPerRun(1000, verify); n != 0 {
 				t.Errorf("a hit allocates %v times", n)
+			}
+			if wanted := strings.Contains(name, "asks"); (told == 2004) != wanted || (told > 0) != wanted {
+				t.Errorf("told of %d accepted requests", told)
 			}
 		})
 	}
@@ -43,7 +67,9 @@ func TestHitAllocatesNothing(t *testing.T) {
 // TestForgedTokensAllocateLittle: nothing for each member, element or audience.
 func TestForgedTokensAllocateLittle(t *testing.T) {
 	iss := issuertest.NewInMemory(t)
-	v := newValidator(t, keysOf(iss), func(c *validator.Config) { c.Observer = func(validator.Event) {} })
+	v := newValidator(t, keysOf(iss), func(c *validator.Config) {
+		c.Observer = observe.Observer{Event: func(context.Context, *observe.Event) {}}
+	})
 	wantOutcome(t, "ok")(v.Verify(t.Context(), iss.Token(issuertest.Claims{})))
 	for name, tc := range hostilePayloads(iss) {
 		raw, ctx := forged(iss, tc.payload), t.Context()

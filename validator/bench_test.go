@@ -1,8 +1,10 @@
 package validator_test
 
 import (
+	"context"
 	"testing"
 
+	"github.com/m2mguard/m2mguard/observe"
 	"github.com/m2mguard/m2mguard/validator"
 	"github.com/m2mguard/m2mguard/validator/issuertest"
 )
@@ -13,6 +15,14 @@ import (
 func BenchmarkSeen(b *testing.B) {
 	iss := issuertest.New(b)
 	benchmarkVerify(b, newJWT(b, iss), iss.Token(benchClaims), true)
+}
+
+func BenchmarkSeenObserved(b *testing.B) {
+	iss := issuertest.New(b)
+	accepted := 0
+	benchmarkVerify(b, newJWT(b, iss, func(c *validator.Config) {
+		c.Observer = observe.Observer{Accepted: true, Event: func(context.Context, *observe.Event) { accepted++ }}
+	}), iss.Token(benchClaims), true)
 }
 
 func BenchmarkFirst(b *testing.B) {

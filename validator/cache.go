@@ -43,24 +43,11 @@ type proof struct {
 	stamp atomic.Uint32
 }
 
-// holds reports whether the proof is still good at now.
-func (p *proof) holds(now time.Time) bool {
-	if !p.notAfter.IsZero() && !now.Before(p.notAfter) || now.Before(p.notBefore) {
-		return false
-	}
-	if p.key != nil {
-		return p.issuer.keys.Usable(p.key)
-	}
-	return time.Now().Before(p.until) && !p.issuer.closed.Load()
-}
-
-// lands reports whether the proof, just made or found, may be relied on by whoever
-// waited for it.
-func (p *proof) lands(now time.Time) bool {
-	if p.key == nil { // the answer's own times were judged when it came
-		return !p.issuer.closed.Load()
-	}
-	return p.holds(now)
+// sighting is what is known of a token that has a proof.
+func (p *proof) sighting() *sighting {
+	s := p.said.sighting(p.issuer.url)
+	s.proven = true
+	return &s
 }
 
 // size is about how many bytes what the token says takes, and no less.
@@ -95,10 +82,11 @@ type cache struct {
 	tick    atomic.Uint32
 	stripes [64]sync.Mutex
 
-	usual int64        // bytes of a proof that needs no room of others; 0: no bound
-	room  int64        // bytes of all
-	held  atomic.Int64 // bytes now
-	large large        // the proofs above the usual size
+	usual   int64        // bytes of a proof that needs no room of others; 0: no bound
+	room    int64        // bytes of all
+	held    atomic.Int64 // bytes now
+	entries atomic.Int64 // proofs now
+	large   large        // the proofs above the usual size
 }
 
 const maxWays = 8
@@ -177,6 +165,8 @@ func (c *cache) put(p *proof) {
 	set.tags[victim].Store(tag)
 	if old := set.proofs[victim].Swap(p); old != nil {
 		c.left(old)
+	} else {
+		c.entries.Add(1)
 	}
 	if p.bytes > c.usual {
 		c.large.add(p)
@@ -193,6 +183,7 @@ func (c *cache) drop(p *proof) {
 	for i := range c.ways {
 		if set.proofs[i].CompareAndSwap(p, nil) {
 			c.left(p)
+			c.entries.Add(-1)
 			return
 		}
 	}

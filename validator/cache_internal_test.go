@@ -206,3 +206,9 @@ func TestCacheSpreads(t *testing.T) {
 		}
 	}
 }
+
+// sum is the fingerprint alone.
+func (f *fingerprinter) sum(token string) fingerprint {
+	id, _ := f.of(token)
+	return id
+}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/m2mguard/m2mguard/introspection"
 	"github.com/m2mguard/m2mguard/jwks"
+	"github.com/m2mguard/m2mguard/observe"
 )
 
 // Defaults of Config.
@@ -100,11 +101,13 @@ type Config struct {
 	// waiting and refreshing go by the process's clock.
 	Now func() time.Time
 
-	// Observer is told what an operator may want to know. It is called on the
-	// request's goroutine or a background one, must not block, nor call Close or
-	// ForgetIssuer, which wait for it, and never gets token material. Default:
-	// LogEvents(slog.Default()).
-	Observer func(Event)
+	// Observer is told what an operator may want to know: refused requests, what
+	// concerns issuers, and, if it asks, accepted requests and each call that touches
+	// a network. It is called on the request's goroutine or a background one, must
+	// not block, nor call Close or ForgetIssuer, which wait for it, and never gets
+	// token material. Default: LogEvents(slog.Default()), also in the place of an
+	// Observer whose Event is nil.
+	Observer observe.Observer
 }
 
 // Issuer is one authorization server, and how its tokens are proven: by Keys
@@ -198,7 +201,7 @@ type settings struct {
 	verifySlots int
 	verifyWait  time.Duration
 	now         func() time.Time
-	observe     func(Event)
+	observer    observe.Observer
 }
 
 // settle fills in defaults and reports every fault outside Issuers.
@@ -214,7 +217,7 @@ func (c *Config) settle() (settings, []error) {
 		verifySlots: c.VerifySlots,
 		verifyWait:  orDefault(c.VerifyWait, defaultVerifyWait),
 		now:         c.Now,
-		observe:     c.Observer,
+		observer:    c.Observer,
 	}
 	if s.skew > maxClockSkew {
 		fault("ClockSkew is %v, wanted at most %v", c.ClockSkew, maxClockSkew)
@@ -243,8 +246,8 @@ func (c *Config) settle() (settings, []error) {
 	if s.now == nil {
 		s.now = time.Now
 	}
-	if s.observe == nil {
-		s.observe = LogEvents(nil)
+	if s.observer.Event == nil {
+		s.observer.Event = LogEvents(nil).Event
 	}
 	return s, faults
 }

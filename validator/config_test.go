@@ -17,6 +17,7 @@ import (
 
 	"github.com/m2mguard/m2mguard/introspection"
 	"github.com/m2mguard/m2mguard/jwks"
+	"github.com/m2mguard/m2mguard/observe"
 	"github.com/m2mguard/m2mguard/validator"
 	"github.com/m2mguard/m2mguard/validator/issuertest"
 )
@@ -220,7 +221,7 @@ func TestNewDoesNoIO(t *testing.T) {
 			t.Error("New asks what time it is")
 			return time.Now()
 		},
-		Observer: func(e validator.Event) { t.Errorf("New tells of %+v", e) },
+		Observer: observe.Observer{Event: func(_ context.Context, e *observe.Event) { t.Errorf("New tells of %+v", e) }},
 	})
 	if err != nil {
 		t.Fatal(err)

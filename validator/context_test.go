@@ -20,11 +20,11 @@ func TestContext(t *testing.T) {
 	if token := validator.FromContext(t.Context()); token != nil {
 		t.Errorf("an empty context holds %v", token)
 	}
-	first, err := validator.DangerouslyUnverified([]byte(`{"sub":"first"}`))
+	first, err := validator.DangerouslyUnverified([]byte(`{"sub":"first"}`), validator.Profile{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	second, err := validator.DangerouslyUnverified([]byte(`{"sub":"second"}`))
+	second, err := validator.DangerouslyUnverified([]byte(`{"sub":"second"}`), validator.Profile{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +38,7 @@ func TestContext(t *testing.T) {
 
 func TestDangerouslyUnverified(t *testing.T) {
 	claims := []byte(`{"iss":"https://id.example.com","scope":"a b","scp":["c"],"client_id":"svc"}`)
-	token, err := validator.DangerouslyUnverified(claims)
+	token, err := validator.DangerouslyUnverified(claims, validator.Profile{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +50,7 @@ func TestDangerouslyUnverified(t *testing.T) {
 		t.Errorf("claims that are not there: %#v", token)
 	}
 	for _, wrong := range []string{``, `[]`, `null`, `{"iss":"a","iss":"b"}`, `{"exp":"tomorrow"}`, `{"aud":1}`, `{"scope":7}`, `{} {}`} {
-		if token, err := validator.DangerouslyUnverified([]byte(wrong)); err == nil {
+		if token, err := validator.DangerouslyUnverified([]byte(wrong), validator.Profile{}); err == nil {
 			t.Errorf("%s makes %v", wrong, token)
 		} else {
 			wantCheck(t, err, validator.ErrInvalidToken, err.(*validator.Error).Check())
@@ -152,7 +152,7 @@ func TestClientID(t *testing.T) {
 		`{"client_id":"a","azp":7,"cid":{}}`:                "a",
 		`{"CLIENT_ID":"a","sub":"s"}`:                       "",
 	} {
-		token, err := validator.DangerouslyUnverified([]byte(claims))
+		token, err := validator.DangerouslyUnverified([]byte(claims), validator.Profile{})
 		if err != nil || token.ClientID() != want {
 			t.Errorf("%s: %v, %v, wanted client %q", claims, token, err, want)
 		}
@@ -161,7 +161,7 @@ func TestClientID(t *testing.T) {
 
 func TestClientIDThatIsNone(t *testing.T) {
 	for _, claims := range []string{`{"client_id":7}`, `{"client_id":null,"azp":7}`, `{"client_id":"","azp":["b"]}`, `{"cid":7}`} {
-		if token, err := validator.DangerouslyUnverified([]byte(claims)); err == nil {
+		if token, err := validator.DangerouslyUnverified([]byte(claims), validator.Profile{}); err == nil {
 			t.Errorf("%s: %v, wanted an error", claims, token)
 		}
 	}
@@ -189,7 +189,7 @@ func TestScopeClaims(t *testing.T) {
 		`{"scope":"\u00a0"}`:              "",
 		`{"scope":null,"scp":["a"]}`:      "a",
 	} {
-		token, err := validator.DangerouslyUnverified([]byte(claims))
+		token, err := validator.DangerouslyUnverified([]byte(claims), validator.Profile{})
 		if err != nil || token.Scopes().String() != want {
 			t.Errorf("%s: %v, %v, wanted scopes %q", claims, token, err, want)
 		}
@@ -197,13 +197,13 @@ func TestScopeClaims(t *testing.T) {
 	for _, claims := range []string{
 		`{"scope":1}`, `{"scope":{"a":true}}`, `{"scope":["a",1]}`, `{"scope":["a",null]}`, `{"scope":["a",["b"]]}`, `{"scope":"a","scp":1}`,
 	} {
-		_, err := validator.DangerouslyUnverified([]byte(claims))
+		_, err := validator.DangerouslyUnverified([]byte(claims), validator.Profile{})
 		wantCheck(t, err, validator.ErrInvalidToken, validator.CheckClaims)
 	}
 }
 
 func TestTokenCheck(t *testing.T) {
-	token, err := validator.DangerouslyUnverified([]byte(`{"scope":"orders:read reports"}`))
+	token, err := validator.DangerouslyUnverified([]byte(`{"scope":"orders:read reports"}`), validator.Profile{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -226,7 +226,7 @@ func TestTokenCheck(t *testing.T) {
 }
 
 func TestTokenString(t *testing.T) {
-	token, err := validator.DangerouslyUnverified([]byte(`{"iss":"https://id.example.com","client_id":"s\u202ev\nc","sub":"private","jti":"private"}`))
+	token, err := validator.DangerouslyUnverified([]byte(`{"iss":"https://id.example.com","client_id":"s\u202ev\nc","sub":"private","jti":"private"}`), validator.Profile{})
 	if err != nil {
 		t.Fatal(err)
 	}

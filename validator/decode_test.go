@@ -16,7 +16,7 @@ import (
 
 func unverified(t *testing.T, claims string) *validator.Token {
 	t.Helper()
-	token, err := validator.DangerouslyUnverified([]byte(claims))
+	token, err := validator.DangerouslyUnverified([]byte(claims), validator.Profile{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -111,6 +111,7 @@ type Error struct {
 	gaveUp     bool      // the caller's context ended: it says nothing about the token or the issuer
 	hint       string    // where to mend it, if that is not what the check always says
 	token      *contents // the good token that lacks a scope
+	said       *sighting // what another token said, for the observer
 }
 
 // Check names the step that failed.

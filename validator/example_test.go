@@ -114,7 +114,7 @@ func greet(w http.ResponseWriter, r *http.Request) {
 
 // A unit test of a handler puts a token into the context by itself.
 func ExampleFromContext() {
-	token, err := validator.DangerouslyUnverified([]byte(`{"client_id": "billing", "scope": "orders:write"}`))
+	token, err := validator.DangerouslyUnverified([]byte(`{"client_id": "billing", "scope": "orders:write"}`), validator.Profile{})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -127,7 +127,7 @@ func ExampleFromContext() {
 }
 
 func ExampleToken_Claims() {
-	token, err := validator.DangerouslyUnverified([]byte(`{"client_id": "billing", "plan": "gold"}`))
+	token, err := validator.DangerouslyUnverified([]byte(`{"client_id": "billing", "plan": "gold"}`), validator.Profile{})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -139,4 +139,20 @@ func ExampleToken_Claims() {
 	}
 	fmt.Println(own.Plan)
 	// Output: gold
+}
+
+func ExampleToken_Claim() {
+	token, err := validator.DangerouslyUnverified([]byte(`{"client_id": "billing", "tenant": {"plan": "gold"}}`), validator.Profile{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	var plan string
+	if err := token.Claim("/tenant/plan", &plan); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(plan)
+	fmt.Println(errors.Is(token.Claim("/tenant/owner", &plan), validator.ErrNoClaim))
+	// Output:
+	// gold
+	// true
 }

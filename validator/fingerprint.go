@@ -39,12 +39,14 @@ type fingerprinter struct {
 	gcm    cipher.AEAD // nil in FIPS 140 mode
 	macKey [sha256.Size]byte
 	pool   sync.Pool // of *fingerprintBuffer
+	tallies
 }
 
 type fingerprintBuffer struct {
 	nonce [12]byte
 	tag   [sha256.Size]byte
 	mac   hash.Hash
+	tally *tally
 }
 
 func newFingerprinter() *fingerprinter {
@@ -62,7 +64,7 @@ func newFingerprinter() *fingerprinter {
 		}
 	}
 	f.pool.New = func() any {
-		b := &fingerprintBuffer{mac: hmac.New(sha256.New, f.macKey[:])}
+		b := &fingerprintBuffer{mac: hmac.New(sha256.New, f.macKey[:]), tally: f.one()}
 		b.mac.Reset() // so that the next one overwrites what was hashed
 		return b
 	}
@@ -73,7 +75,8 @@ func newFingerprinter() *fingerprinter {
 // supported algorithm makes: 64 bytes, by ES256 and EdDSA.
 const minSignatureChars = 86
 
-func (f *fingerprinter) sum(token string) fingerprint {
+// of returns the fingerprint of token, and where to count what is found by it.
+func (f *fingerprinter) of(token string) (fingerprint, *tally) {
 	b := f.pool.Get().(*fingerprintBuffer)
 	defer f.pool.Put(b)
 	text := unsafe.Slice(unsafe.StringData(token), len(token))
@@ -84,7 +87,7 @@ func (f *fingerprinter) sum(token string) fingerprint {
 		b.mac.Sum(b.tag[:0])
 		b.mac.Reset() // the end of the token is in its buffer
 	}
-	return fingerprint(b.tag[:len(fingerprint{})])
+	return fingerprint(b.tag[:len(fingerprint{})]), b.tally
 }
 
 // looksSigned reports whether token has two dots as a JWT has, and after them

@@ -36,6 +36,7 @@ var finer = map[flawOf]facts{
 	{CheckSignature, absent}:    {ErrInvalidToken, "The access token is not signed.", "let the authorization server sign its tokens"},
 	{CheckClaims, different}:    {ErrInvalidToken, "A claim of the access token has another value than this API needs.", "Issuer.Profile"},
 	{CheckClaims, malformed}:    {ErrInvalidToken, "A claim of the access token is malformed.", "the authorization server does not follow RFC 7519 §4.1 or RFC 8693 §4; Issuer.Profile names the claims that grant scopes"},
+	{CheckBinding, absent}:      {ErrInvalidToken, "This request needs an access token that is bound to its sender.", "the route accepts bound tokens alone"},
 	{CheckClient, absent}:       {ErrInvalidToken, "The access token does not name the client that it was issued to.", "let the authorization server set client_id (RFC 9068 §2.2); Issuer.Clients"},
 	{CheckActive, another}:      {ErrInvalidToken, "The authorization server did not confirm this access token.", "introspection answered about another token than it was asked about; Issuer.DangerouslyAcceptAnswerID"},
 }

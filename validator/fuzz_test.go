@@ -1,6 +1,7 @@
 package validator_test
 
 import (
+	"context"
 	"crypto/ed25519"
 	"encoding/base64"
 	"errors"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/m2mguard/m2mguard/internal/hostile"
 	"github.com/m2mguard/m2mguard/jwks"
+	"github.com/m2mguard/m2mguard/observe"
 	"github.com/m2mguard/m2mguard/testdata"
 	"github.com/m2mguard/m2mguard/validator"
 	"github.com/m2mguard/m2mguard/validator/issuertest"
@@ -47,7 +49,7 @@ func fuzzPair(f *testing.F) (*validator.Validator, *oracle) {
 		CacheEntries: 64,
 		ClockSkew:    o.skew,
 		Now:          func() time.Time { return o.now },
-		Observer:     func(validator.Event) {},
+		Observer:     observe.Observer{Event: func(context.Context, *observe.Event) {}},
 	})
 	if err != nil {
 		f.Fatal(err)

@@ -1,12 +1,14 @@
 package validator
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/m2mguard/m2mguard/internal/jws"
 	"github.com/m2mguard/m2mguard/jwks"
+	"github.com/m2mguard/m2mguard/observe"
 	"github.com/m2mguard/m2mguard/validator/issuertest"
 )
 
@@ -15,7 +17,7 @@ func newOf(t *testing.T, iss *issuertest.Issuer) *Validator {
 	t.Helper()
 	v, err := New(Config{
 		CacheEntries: -1,
-		Observer:     func(Event) {},
+		Observer:     observe.Observer{Event: func(context.Context, *observe.Event) {}},
 		Issuers:      []Issuer{{URL: iss.URL(), Audience: []string{issuertest.Audience}, Keys: &jwks.Config{HTTPClient: iss.Client()}}},
 	})
 	if err != nil {

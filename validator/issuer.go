@@ -121,7 +121,7 @@ func (v *Validator) newKeys(c Issuer, from string, algorithms []string) (*jwks.K
 		cfg.Algorithms = algorithms
 	}
 	cfg.DangerouslyAllowHTTP = cfg.DangerouslyAllowHTTP || c.DangerouslyAllowHTTP
-	cfg.OnEvent = v.onKeys(c.URL, cfg.OnEvent)
+	cfg.Observer = v.watch(c.URL, cfg.Observer)
 	return jwks.New(cfg)
 }
 
@@ -147,6 +147,6 @@ func (v *Validator) newIntrospection(c Issuer, from string, i *issuer) (*introsp
 		cfg.Now = v.now
 	}
 	cfg.DangerouslyAllowHTTP = cfg.DangerouslyAllowHTTP || c.DangerouslyAllowHTTP
-	cfg.OnEvent = v.onIntrospection(c.URL, cfg.OnEvent)
+	cfg.Observer = v.watch(c.URL, cfg.Observer)
 	return introspection.New(cfg)
 }

@@ -2,6 +2,7 @@ package validator_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/m2mguard/m2mguard/introspection"
 	"github.com/m2mguard/m2mguard/jwks"
+	"github.com/m2mguard/m2mguard/observe"
 	"github.com/m2mguard/m2mguard/scopes"
 	"github.com/m2mguard/m2mguard/testdata"
 	"github.com/m2mguard/m2mguard/validator"
@@ -61,14 +63,8 @@ func (l *ledger) print(values ...any) {
 }
 
 // observe prints an event with its details.
-func (l *ledger) observe(e validator.Event) {
-	l.print(e, &e, e.Err)
-	if e.Keys != nil {
-		l.print(*e.Keys, e.Keys.Err)
-	}
-	if e.Introspection != nil {
-		l.print(*e.Introspection, e.Introspection.Err)
-	}
+func (l *ledger) observe(_ context.Context, e *observe.Event) {
+	l.print(*e, e, e.Err)
 }
 
 func (l *ledger) check(t *testing.T) {
@@ -95,11 +91,11 @@ func watched(t *testing.T) (*ledger, func(*validator.Config)) {
 	var text, structured bytes.Buffer
 	var mu sync.Mutex
 	debug := &slog.HandlerOptions{Level: slog.LevelDebug}
-	observers := []func(validator.Event){
-		l.observe,
+	all := observe.Join(
+		observe.Observer{Event: l.observe, Accepted: true},
 		validator.LogEvents(slog.New(slog.NewTextHandler(&text, debug))),
 		validator.LogEvents(slog.New(slog.NewJSONHandler(&structured, debug))),
-	}
+	)
 	t.Cleanup(func() {
 		mu.Lock()
 		defer mu.Unlock()
@@ -110,13 +106,11 @@ func watched(t *testing.T) (*ledger, func(*validator.Config)) {
 		l.check(t)
 	})
 	return l, func(c *validator.Config) {
-		c.Observer = func(e validator.Event) {
+		c.Observer = observe.Observer{Accepted: true, Event: func(ctx context.Context, e *observe.Event) {
 			mu.Lock()
 			defer mu.Unlock()
-			for _, observe := range observers {
-				observe(e)
-			}
-		}
+			all.Event(ctx, e)
+		}}
 	}
 }
 

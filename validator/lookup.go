@@ -1,6 +1,7 @@
 package validator
 
 import (
+	"context"
 	"errors"
 	"strings"
 
@@ -11,8 +12,9 @@ import (
 // it waits for its turn it ends with the last of them.
 type lookup struct {
 	turns.Ticket
-	url  string
-	done chan struct{}
+	url   string
+	done  chan struct{}
+	cause context.Context // whose request began it, for an Observer that asks; it never ends
 
 	// Guarded by resolved.mu.
 	waiters   int
@@ -25,7 +27,7 @@ type lookup struct {
 
 // join finds or makes the look-up of an issuer, and reports whether it is new and
 // must be queued. It returns nil once the Validator is closed.
-func (r *resolved) join(url string) (*lookup, bool) {
+func (r *resolved) join(ctx context.Context, url string) (*lookup, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
@@ -37,6 +39,9 @@ func (r *resolved) join(url string) (*lookup, bool) {
 	}
 	l := &lookup{url: strings.Clone(url), waiters: 1, done: make(chan struct{})} // it is a piece of a token, which is not to be kept
 	l.Done = func(err error) { r.turn(l, err) }
+	if r.observer.Start != nil {
+		l.cause = context.WithoutCancel(ctx)
+	}
 	r.lookups[l.url] = l
 	r.pending.Add(1)
 	return l, true
@@ -66,7 +71,7 @@ func (r *resolved) turn(l *lookup, refused error) {
 	l.started = true
 	r.mu.Unlock()
 	go func() {
-		i, err := r.resolve(l.url)
+		i, err := r.resolve(l.url, l.cause)
 		r.room.Leave(&l.Ticket)
 		r.finish(l, i, err)
 	}()

@@ -2,157 +2,158 @@ package validator
 
 import (
 	"context"
-	"errors"
 	"log/slog"
-	"sync/atomic"
+	"strings"
+	"sync"
+	"unicode/utf8"
 
-	"github.com/m2mguard/m2mguard/introspection"
-	"github.com/m2mguard/m2mguard/jwks"
+	"github.com/m2mguard/m2mguard/observe"
 )
 
-// Event is one thing that an operator may want to know. It holds no token, no
-// secret and no key material.
-type Event struct {
-	Kind EventKind
-	// Issuer is the configured issuer that it concerns; empty for a refusal,
-	// whose token may be nobody's.
-	Issuer string
-	// Check is the step at which a token was refused.
-	Check Check
-	// Err says what was wrong, what was wanted and where to mend it.
-	Err error
-	// Keys is the detail of an event of a key set.
-	Keys *jwks.Event
-	// Introspection is the detail of an event of introspection.
-	Introspection *introspection.Event
+// events are for requests, which come in numbers: whoever is told has given the
+// event back when his function returns.
+var events = sync.Pool{New: func() any { return new(observe.Event) }}
 
-	routine bool // of a key set: nothing went wrong, and nothing changed
+// tell tells the observer of a request. One whose function panics keeps the event.
+func (v *Validator) tell(ctx context.Context, r *Request, fill func(*observe.Event)) {
+	e := events.Get().(*observe.Event)
+	if r != nil {
+		e.Method, e.Route, e.Source = r.Method, r.Route, r.Source
+	}
+	fill(e)
+	if r != nil && r.Token != "" {
+		hide(r.Token, &e.Issuer.Text, &e.ForeignIssuer, &e.Client.Text, &e.Subject.Text, &e.TokenID.Text, &e.Scopes.Text)
+	}
+	v.observer.Tell(ctx, e)
+	*e = observe.Event{}
+	events.Put(e)
 }
 
-// EventKind says what an Event is about.
-type EventKind string
+// hide empties texts that hold the token: an issuer's answer may repeat it as some
+// identifier.
+func hide(token string, texts ...*string) {
+	for _, text := range texts {
+		if strings.Contains(*text, token) {
+			*text = ""
+		}
+	}
+}
 
-// The kinds of events.
-const (
-	// TokenRefused: Verify refused a token, or an adapter a request: no token,
-	// malformed credentials, or a missing scope. Check and Err say why.
-	TokenRefused EventKind = "token refused"
-	// KeySetEvent: a key set changed, could not be refreshed, or serves stale.
-	KeySetEvent EventKind = "key set"
-	// IntrospectionEvent: introspection fails, for all or for one token, or works
-	// again.
-	IntrospectionEvent EventKind = "introspection"
-)
-
-// ReportRefusal tells Config.Observer of a refusal that was made outside Verify,
-// which tells of its own: an adapter calls it for credentials that it does not
-// take to Verify, and for a rule that Token.Check found unmet.
-func (v *Validator) ReportRefusal(e *Error) {
+// ReportRefusal tells Config.Observer of a refusal that was made outside
+// VerifyRequest, which tells of its own: an adapter calls it for credentials that
+// it does not take there, and for a rule or a policy that was not met. r is what is
+// known of the request.
+func (v *Validator) ReportRefusal(ctx context.Context, r *Request, e *Error) {
 	if !v.made() {
 		slog.Default().Error("m2mguard: " + errNotMade.text) // there is no observer, and this concerns everybody
 		return
 	}
-	v.observe(Event{Kind: TokenRefused, Check: e.check, Err: e})
-}
-
-// LogEvents returns an observer that writes events to l, or to slog.Default if
-// l is nil: what is about one token at level Debug, because anybody can cause it,
-// and what concerns an issuer at Info or Warn. A key set that is there for the
-// first time, and keys of it that are not for here, are no news: Debug.
-func LogEvents(l *slog.Logger) func(Event) {
-	return func(e Event) {
-		log := l
-		if log == nil {
-			log = slog.Default()
-		}
-		ctx := context.Background()
+	v.tell(ctx, r, func(event *observe.Event) {
+		event.Kind, event.Check, event.Err, event.Wanted = observe.Refused, string(e.check), e, e.needs
 		switch {
-		case e.Kind == TokenRefused:
-			if log.Enabled(ctx, slog.LevelDebug) {
-				log.LogAttrs(ctx, slog.LevelDebug, "m2mguard: token refused", slog.String("check", string(e.Check)), slog.String("error", e.Err.Error()))
-			}
-		case e.Keys != nil:
-			logKeys(ctx, log, e)
-		case e.Introspection != nil:
-			logIntrospection(ctx, log, e)
+		case e.token != nil:
+			s := e.token.sighting(e.token.issuer)
+			s.proven = true
+			s.fill(event)
+			event.Scopes.Text = e.token.scopes.String()
+		case e.said != nil:
+			e.said.fill(event)
+		}
+	})
+}
+
+// ReportAccepted tells an observer that asks for it of an accepted request, as
+// VerifyRequest does by itself unless Demand.More is set: an adapter calls it when
+// the request has passed the route's rule and policy, too.
+func (v *Validator) ReportAccepted(ctx context.Context, r *Request, a Accepted) {
+	if v.made() && v.observer.Accepted && !a.Token.none() {
+		v.accepted(ctx, r, a)
+	}
+}
+
+func (v *Validator) accepted(ctx context.Context, r *Request, a Accepted) {
+	v.tell(ctx, r, func(event *observe.Event) {
+		event.Kind, event.Way = observe.Accepted, a.Way
+		t := a.Token.there()
+		event.Issuer.Text, event.Client.Text, event.Subject.Text, event.TokenID.Text = t.issuer, t.clientID, t.subject, t.id
+	})
+}
+
+// sighting is what a refused token says of itself, for the observer alone.
+type sighting struct {
+	issuer              string // as it is known here
+	foreign             string // where it is not
+	client, subject, id string
+	proven              bool
+}
+
+// sighting is what c says; issuer is empty while the token's own is not known.
+func (c *contents) sighting(issuer string) sighting {
+	s := sighting{issuer: issuer, client: c.clientID, subject: c.subject, id: c.id}
+	if issuer == "" {
+		s.foreign = c.issuer
+	}
+	return s
+}
+
+// at notes that the token names an issuer that is known here.
+func (s *sighting) at(i *issuer) { s.issuer, s.foreign = i.url, "" }
+
+// on returns a copy of err, which others may share, with what was seen.
+func (s *sighting) on(err error) error {
+	e, ok := err.(*Error)
+	if !ok || e.said != nil || e.token != nil || e == errClosed {
+		return err
+	}
+	told := &struct {
+		Error
+		said sighting
+	}{*e, *s}
+	told.Error.said = &told.said
+	return &told.Error
+}
+
+func (s *sighting) fill(e *observe.Event) {
+	fact := func(text string) observe.Fact {
+		if s.proven || text == "" {
+			return observe.Fact{Text: text}
+		}
+		return observe.Fact{Text: cut(text), Unproven: true}
+	}
+	e.Issuer = fact(s.issuer)
+	if !s.proven {
+		e.Issuer.Text = s.issuer // it is ours
+	}
+	e.ForeignIssuer = cut(s.foreign)
+	e.Client, e.Subject, e.TokenID = fact(s.client), fact(s.subject), fact(s.id)
+}
+
+// cut bounds what anybody can make up.
+func cut(text string) string {
+	const longest = 200
+	if len(text) > longest {
+		end := longest
+		for end > 0 && !utf8.RuneStart(text[end]) {
+			end--
+		}
+		text = text[:end]
+	}
+	return text
+}
+
+// watch is the observer of an issuer's key set or introspection: one that the user
+// gave it is told first, and the validator's by the URL that the user knows.
+func (v *Validator) watch(url string, own observe.Observer) observe.Observer {
+	ours := observe.Observer{Event: func(ctx context.Context, e *observe.Event) {
+		told := *e
+		told.Issuer.Text = url
+		v.observer.Tell(ctx, &told)
+	}}
+	if v.observer.Start != nil {
+		ours.Start = func(ctx context.Context, op observe.Operation) (context.Context, func(error)) {
+			op.Issuer = url
+			return v.observer.Begin(ctx, op)
 		}
 	}
-}
-
-func logKeys(ctx context.Context, log *slog.Logger, e Event) {
-	level := slog.LevelWarn
-	switch {
-	case e.routine:
-		level = slog.LevelDebug
-	case e.Keys.Kind == jwks.KeySetChanged || e.Keys.Kind == jwks.KeySkipped:
-		level = slog.LevelInfo
-	}
-	attrs := []slog.Attr{slog.String("issuer", e.Issuer)}
-	if e.Keys.URL != "" {
-		attrs = append(attrs, slog.String("url", e.Keys.URL))
-	}
-	if e.Keys.KeyID != "" {
-		attrs = append(attrs, slog.String("kid", e.Keys.KeyID))
-	}
-	if len(e.Keys.Added)+len(e.Keys.Removed) > 0 {
-		attrs = append(attrs, slog.Any("added", e.Keys.Added), slog.Any("removed", e.Keys.Removed))
-	}
-	fix := ""
-	if e.Keys.Kind != jwks.KeySkipped {
-		fix = fetchFix(e.Err, "Keys", "Keys.URL")
-	}
-	log.LogAttrs(ctx, level, "m2mguard: "+e.Keys.Kind.String(), withError(attrs, e.Err, fix)...)
-}
-
-func logIntrospection(ctx context.Context, log *slog.Logger, e Event) {
-	level := slog.LevelWarn
-	switch e.Introspection.Kind {
-	case introspection.Recovered:
-		level = slog.LevelInfo
-	case introspection.TokenNotJudged:
-		level = slog.LevelDebug
-	}
-	attrs := []slog.Attr{slog.String("issuer", e.Issuer), slog.String("endpoint", e.Introspection.Endpoint)}
-	if e.Introspection.Status != 0 {
-		attrs = append(attrs, slog.Int("status", e.Introspection.Status))
-	}
-	log.LogAttrs(ctx, level, "m2mguard: "+e.Introspection.Kind.String(), withError(attrs, e.Err, unavailableFix(e.Err))...)
-}
-
-// withError adds what happened, and where to mend it.
-func withError(attrs []slog.Attr, err error, fix string) []slog.Attr {
-	if err == nil {
-		return attrs
-	}
-	text := err.Error()
-	if fix != "" {
-		text += " (" + fix + ")"
-	}
-	return append(attrs, slog.String("error", text))
-}
-
-// onKeys passes the events of an issuer's key set on, first to a function of
-// the user's own.
-func (v *Validator) onKeys(url string, own func(jwks.Event)) func(jwks.Event) {
-	var begun atomic.Bool // a set was there, or could not be had
-	return func(e jwks.Event) {
-		if own != nil {
-			own(e)
-		}
-		routine := errors.Is(e.Err, jwks.ErrNotForUs)
-		if e.Kind != jwks.KeySkipped {
-			routine = !begun.Swap(true) && e.Kind == jwks.KeySetChanged
-		}
-		v.observe(Event{Kind: KeySetEvent, Issuer: url, Err: e.Err, Keys: &e, routine: routine})
-	}
-}
-
-// onIntrospection does the same for introspection.
-func (v *Validator) onIntrospection(url string, own func(introspection.Event)) func(introspection.Event) {
-	return func(e introspection.Event) {
-		if own != nil {
-			own(e)
-		}
-		v.observe(Event{Kind: IntrospectionEvent, Issuer: url, Err: e.Err, Introspection: &e})
-	}
+	return observe.Join(own, ours)
 }

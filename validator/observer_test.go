@@ -1,57 +1,53 @@
 package validator_test
 
 import (
-	"bytes"
-	"log/slog"
+	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"github.com/m2mguard/m2mguard/introspection"
-	"github.com/m2mguard/m2mguard/jwks"
+	"github.com/m2mguard/m2mguard/observe"
+	"github.com/m2mguard/m2mguard/scopes"
 	"github.com/m2mguard/m2mguard/validator"
 	"github.com/m2mguard/m2mguard/validator/issuertest"
 )
 
 func TestObserver(t *testing.T) {
 	iss := issuertest.New(t)
-	var seen events
-	var keys []jwks.Event
+	var seen, own events
 	v := newJWT(t, iss, func(c *validator.Config) {
-		c.Observer = seen.observe
+		c.Observer = observe.Observer{Event: seen.observe}
 		c.Issuers[0].Keys.MinFetchInterval = time.Millisecond
-		c.Issuers[0].Keys.OnEvent = func(e jwks.Event) { keys = append(keys, e) } // told first
+		c.Issuers[0].Keys.Observer = observe.Observer{Event: own.observe} // told first
 	})
 	iss.SetFault(issuertest.JWKS, issuertest.Garbage())
 	_, err := v.Verify(t.Context(), iss.Token(issuertest.Claims{}))
 	wantCheck(t, err, validator.ErrUnavailable, validator.CheckUnavailable)
 	v.Close() // and so every event was told
 
-	refused := seen.of(validator.TokenRefused)
-	if len(refused) != 1 || refused[0].Check != validator.CheckUnavailable || refused[0].Err != err {
+	refused := seen.of(observe.Refused)
+	if len(refused) != 1 || refused[0].Check != string(validator.CheckUnavailable) || refused[0].Err != err {
 		t.Errorf("refused tokens %+v, wanted one with the error of Verify", refused)
 	}
-	failed := seen.of(validator.KeySetEvent)
-	if len(failed) != 1 || len(keys) != 1 {
-		t.Fatalf("key set events %+v, own events %+v, wanted one of each", failed, keys)
+	failed := seen.of(observe.RefreshFailed)
+	if len(failed) != 1 || len(own.of(observe.RefreshFailed)) != 1 {
+		t.Fatalf("key set events %+v, own events %+v, wanted one of each", failed, own.all)
 	}
-	if e := failed[0]; e.Issuer != iss.URL() || e.Keys == nil || e.Keys.Kind != jwks.RefreshFailed || e.Keys.URL != iss.JWKSURL() || e.Err == nil {
+	if e := failed[0]; e.Issuer.Text != iss.URL() || e.Issuer.Unproven || e.URL != iss.JWKSURL() || e.Err == nil {
 		t.Errorf("event %+v", e)
-	}
-	if diff := cmp.Diff(keys[0].Kind, failed[0].Keys.Kind); diff != "" {
-		t.Error(diff)
 	}
 }
 
 func TestObserverOfIntrospection(t *testing.T) {
 	iss := issuertest.New(t)
-	var seen events
-	var own []introspection.Event
+	var seen, own events
 	v := newOpaque(t, iss, func(c *validator.Config) {
-		c.Observer = seen.observe
-		c.Issuers[0].Introspection.OnEvent = func(e introspection.Event) { own = append(own, e) }
+		c.Observer = observe.Observer{Event: seen.observe}
+		c.Issuers[0].Introspection.Observer = observe.Observer{Event: own.observe}
 	})
 	raw := iss.Opaque(issuertest.Claims{})
 	iss.SetFault(issuertest.Introspection, issuertest.Unauthorized())
@@ -60,49 +56,178 @@ func TestObserverOfIntrospection(t *testing.T) {
 	wantOutcome(t, "ok")(v.Verify(t.Context(), raw))
 	v.Close()
 
-	var kinds []introspection.EventKind
-	for _, e := range seen.of(validator.IntrospectionEvent) {
-		if e.Issuer != iss.URL() || e.Introspection.Endpoint != iss.IntrospectionURL() {
+	var kinds []observe.Kind
+	for _, e := range seen.all {
+		if e.Kind == observe.Refused {
+			continue
+		}
+		if e.Issuer.Text != iss.URL() || e.URL != iss.IntrospectionURL() {
 			t.Errorf("event %+v", e)
 		}
-		kinds = append(kinds, e.Introspection.Kind)
+		kinds = append(kinds, e.Kind)
 	}
-	if diff := cmp.Diff([]introspection.EventKind{introspection.IntrospectionFailed, introspection.Recovered}, kinds); diff != "" {
+	if diff := cmp.Diff([]observe.Kind{observe.IntrospectionFailed, observe.IntrospectionRecovered}, kinds); diff != "" {
 		t.Error(diff)
 	}
-	if len(own) != 2 {
-		t.Errorf("own OnEvent was told %d times, wanted 2", len(own))
+	if len(own.all) != 2 {
+		t.Errorf("own Observer was told %d times, wanted 2", len(own.all))
 	}
 }
 
-// TestDefaultObserver logs with slog's default logger: what anybody can cause at
-// Debug, what concerns the issuer at Warn.
-func TestDefaultObserver(t *testing.T) {
-	before := slog.Default()
-	defer slog.SetDefault(before)
-	for level, want := range map[slog.Level][]string{
-		slog.LevelDebug: {"level=DEBUG msg=\"m2mguard: token refused\" check=shape", "level=WARN msg=\"m2mguard: refresh failed\"", "level=INFO msg=\"m2mguard: key set changed\""},
-		slog.LevelInfo:  {"level=WARN msg=\"m2mguard: refresh failed\"", "level=INFO msg=\"m2mguard: key set changed\""},
+// TestWhoWasRefused: a refusal names what is known of whoever sent it, and says
+// what nobody has proven.
+func TestWhoWasRefused(t *testing.T) {
+	iss, stranger := issuertest.New(t), issuertest.New(t)
+	claims := issuertest.Claims{ClientID: "orders-client", Subject: "subject-1", Scope: "orders:read", Extra: map[string]any{"jti": "token-1"}}
+	with := func(change func(*issuertest.Claims)) issuertest.Claims {
+		c := claims
+		change(&c)
+		return c
+	}
+	said := func(text string) observe.Fact { return observe.Fact{Text: text, Unproven: true} }
+	proven := func(text string) observe.Fact { return observe.Fact{Text: text} }
+	unproven := observe.Event{Issuer: said(iss.URL()), Client: said("orders-client"), Subject: said("subject-1"), TokenID: said("token-1")}
+	known := observe.Event{Issuer: proven(iss.URL()), Client: proven("orders-client"), Subject: proven("subject-1"), TokenID: proven("token-1")}
+	request := validator.Request{Method: "GET", Route: "GET /orders", Source: "192.0.2.1", URL: "https://api.example.com/orders?secret=1", Scheme: "Bearer"}
+	good := iss.Token(claims)
+	forged := good[:len(good)-8] + "AAAAAAAA"
+
+	for name, tc := range map[string]struct {
+		raw    string
+		opaque bool
+		demand validator.Demand
+		check  validator.Check
+		want   observe.Event
+	}{
+		"no token":      {check: validator.CheckMissing},
+		"garbage":       {raw: "a.b", check: validator.CheckShape},
+		"a foreign one": {raw: stranger.Token(claims), check: validator.CheckIssuer, want: observe.Event{ForeignIssuer: stranger.URL(), Client: said("orders-client"), Subject: said("subject-1"), TokenID: said("token-1")}},
+		"another API's": {raw: iss.Token(with(func(c *issuertest.Claims) { c.Audience = []string{"https://other.example.com"} })), check: validator.CheckAudience, want: unproven},
+		"expired":       {raw: iss.Token(with(func(c *issuertest.Claims) { c.ExpiresIn = -time.Hour })), check: validator.CheckExpiry, want: unproven},
+		"forged":        {raw: forged, check: validator.CheckSignature, want: unproven},
+		"long names": {raw: iss.Token(with(func(c *issuertest.Claims) {
+			c.ClientID, c.Audience = strings.Repeat("c", 199)+"é", []string{"https://other.example.com"}
+		})), check: validator.CheckAudience, want: observe.Event{Issuer: unproven.Issuer, Client: said(strings.Repeat("c", 199)), Subject: unproven.Subject, TokenID: unproven.TokenID}},
+		"narrowed":          {raw: good, demand: validator.Demand{Audience: []string{"https://narrow.example.com"}}, check: validator.CheckAudience, want: known},
+		"wrong client":      {raw: iss.Token(with(func(c *issuertest.Claims) { c.ClientID = "blocked" })), check: validator.CheckClient, want: observe.Event{Issuer: known.Issuer, Client: proven("blocked"), Subject: known.Subject, TokenID: known.TokenID}},
+		"opaque, inactive":  {raw: "unknown-token-unknown-token", opaque: true, check: validator.CheckActive, want: observe.Event{Issuer: said(iss.URL())}},
+		"opaque, for other": {raw: iss.Opaque(with(func(c *issuertest.Claims) { c.Audience = []string{"https://other.example.com"} })), opaque: true, check: validator.CheckAudience, want: known},
 	} {
-		t.Run(level.String(), func(t *testing.T) {
-			var log bytes.Buffer
-			slog.SetDefault(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: level})))
-			iss := issuertest.New(t)
-			v := newJWT(t, iss, func(c *validator.Config) { c.Issuers[0].Keys.MinFetchInterval = time.Millisecond })
-			wantOutcome(t, "shape")(v.Verify(t.Context(), "opaque"))
-			iss.SetFault(issuertest.JWKS, issuertest.ServerError())
-			wantOutcome(t, "unavailable")(v.Verify(t.Context(), iss.Token(issuertest.Claims{})))
-			iss.ClearFaults()
-			eventually(t, "the keys are there", func() bool { return v.Ready(t.Context()) == nil })
-			v.Close()
-			for _, line := range want {
-				if !strings.Contains(log.String(), line) {
-					t.Errorf("no %s in\n%s", line, log.String())
-				}
+		t.Run(name, func(t *testing.T) {
+			var seen events
+			change := func(c *validator.Config) {
+				c.Observer = observe.Observer{Event: seen.observe}
+				c.Issuers[0].Clients = []string{"orders-client", strings.Repeat("c", 199) + "é"}
 			}
-			if level > slog.LevelDebug && strings.Contains(log.String(), "token refused") {
-				t.Errorf("a refused token above Debug:\n%s", log.String())
+			v := newJWT(t, iss, change)
+			if tc.opaque {
+				v = newOpaque(t, iss, change)
+			}
+			r := request
+			r.Token = tc.raw
+			ctx := context.WithValue(t.Context(), requestID{}, name)
+			_, err := v.VerifyRequest(ctx, &r, &tc.demand)
+			want := tc.want
+			want.Kind, want.Check, want.Err = observe.Refused, string(tc.check), err
+			want.Method, want.Route, want.Source = "GET", "GET /orders", "192.0.2.1"
+			if diff := cmp.Diff([]observe.Event{want}, seen.of(observe.Refused), cmpopts.EquateErrors(), cmpopts.IgnoreUnexported(observe.Event{})); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff([]string{name}, seen.requests); diff != "" {
+				t.Errorf("not told in the request's context: %s", diff)
+			}
+		})
+	}
+
+	t.Run("a scope is missing", func(t *testing.T) {
+		var seen events
+		v := newJWT(t, iss, func(c *validator.Config) { c.Observer = observe.Observer{Event: seen.observe} })
+		token, err := v.Verify(t.Context(), good)
+		wantOutcome(t, "ok")(token, err)
+		err = token.Check(scopes.All("orders:write"))
+		v.ReportRefusal(t.Context(), &request, err.(*validator.Error))
+		want := known
+		want.Kind, want.Check, want.Err = observe.Refused, "scope", err
+		want.Scopes, want.Wanted = proven("orders:read"), "orders:write"
+		want.Method, want.Route, want.Source = "GET", "GET /orders", "192.0.2.1"
+		if diff := cmp.Diff([]observe.Event{want}, seen.of(observe.Refused), cmpopts.EquateErrors(), cmpopts.IgnoreUnexported(observe.Event{})); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	})
+}
+
+// TestEventsHoldNoToken: also where an issuer's answer repeats it in every member.
+func TestEventsHoldNoToken(t *testing.T) {
+	const raw = "an-opaque-token-0123456789"
+	for name, tc := range map[string]struct {
+		demand validator.Demand
+		kind   observe.Kind
+	}{
+		"accepted": {validator.Demand{}, observe.Accepted},
+		"refused":  {validator.Demand{Bound: true}, observe.Refused},
+	} {
+		t.Run(name, func(t *testing.T) {
+			iss := issuertest.New(t)
+			answering(iss, "application/json", `{"active":true,"aud":"`+issuertest.Audience+`","client_id":"`+raw+`","sub":"of `+raw+`","jti":"`+raw+`","scope":"`+raw+`"}`)
+			var seen events
+			v := newOpaque(t, iss, func(c *validator.Config) {
+				c.Observer = observe.Observer{Event: seen.observe, Accepted: true}
+			})
+			_, _ = v.VerifyRequest(t.Context(), &validator.Request{Token: raw}, &tc.demand)
+			told := seen.of(tc.kind)
+			if len(told) != 1 || strings.Contains(fmt.Sprintf("%+v", told[0]), raw) {
+				t.Errorf("told %+v", told)
 			}
 		})
 	}
 }
+
+// TestWhoWasLetIn: accepted requests are told to whoever asks, with the way in
+// which they were proven.
+func TestWhoWasLetIn(t *testing.T) {
+	iss := issuertest.New(t)
+	for name, asks := range map[string]bool{"an observer that asks": true, "one that does not": false} {
+		t.Run(name, func(t *testing.T) {
+			var seen events
+			change := func(c *validator.Config) { c.Observer = observe.Observer{Event: seen.observe, Accepted: asks} }
+			byKeys, byAsking := newJWT(t, iss, change), newOpaque(t, iss, change)
+			both := newJWT(t, iss, change, func(c *validator.Config) { c.Issuers[0].Introspection = introspectionAt(iss) })
+			jwt, opaque := iss.Token(issuertest.Claims{ClientID: "a"}), iss.Opaque(issuertest.Claims{ClientID: "a"})
+			var got, want []observe.Way
+			try := func(v *validator.Validator, raw string, d *validator.Demand, way observe.Way) {
+				t.Helper()
+				a, err := v.VerifyRequest(t.Context(), &validator.Request{Token: raw, Route: "r"}, d)
+				if err != nil || a.Way != way {
+					t.Errorf("way %q, wanted %q, error %v", a.Way, way, err)
+				}
+				if d == nil || !d.More {
+					want = append(want, way)
+				}
+			}
+			now := time.Duration(0)
+			try(byKeys, jwt, nil, observe.BySignature)
+			try(byKeys, jwt, nil, observe.ByCache)
+			try(byKeys, jwt, &validator.Demand{More: true}, observe.ByCache) // told by whoever asks for more
+			try(byAsking, opaque, nil, observe.ByIntrospection)
+			try(byAsking, opaque, nil, observe.ByCache)
+			try(byAsking, opaque, &validator.Demand{MaxAge: &now}, observe.ByIntrospection)
+			try(both, jwt, nil, observe.BySignature)
+			try(both, jwt, &validator.Demand{MaxAge: &now}, observe.ByIntrospection)
+			if !asks {
+				want = nil
+			}
+			for _, e := range seen.of(observe.Accepted) {
+				got = append(got, e.Way)
+				if e.Issuer.Text != iss.URL() || e.Client.Text != "a" || e.Client.Unproven || e.Route != "r" || e.Err != nil {
+					t.Errorf("event %+v", e)
+				}
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// requestID is what a middleware of the user's puts into a request's context.
+type requestID struct{}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 	"weak"
 
@@ -43,7 +44,8 @@ func (v *Validator) proveOpaque(ctx context.Context, raw string, id fingerprint,
 	if err != nil {
 		return nil, err
 	}
-	return v.proveByAsking(ctx, raw, &proof{id: id, issuer: i, chosen: v.opaqueIssuer != nil}, a)
+	p, err := v.proveByAsking(ctx, raw, &proof{id: id, issuer: i, chosen: v.opaqueIssuer != nil}, a)
+	return p, (&sighting{issuer: i.url}).on(err)
 }
 
 // choseThis reports whether a token from the cache still goes to the issuer
@@ -72,7 +74,9 @@ func (v *Validator) proveByAsking(ctx context.Context, raw string, p *proof, a a
 	}
 	c.bound = c.bound || p.bound
 	if err := p.issuer.checkAnswer(&c, v.now(), v.skew); err != nil {
-		return nil, err
+		said := c.token.sighting(p.issuer.url)
+		said.proven = true // by the answer
+		return nil, said.on(err)
 	}
 	if p.until = result.ValidUntil(); !p.until.IsZero() {
 		p.until = p.until.Add(-p.issuer.refreshAhead) // the last uses go to introspection, which renews
@@ -139,7 +143,7 @@ func (v *Validator) confirm(ctx context.Context, p *proof, raw string, a asked) 
 		return err
 	}
 	answer := weak.Make(result)
-	if known := p.confirmed.Load(); known != nil && known.answer == answer {
+	if known := p.confirmed.Load(); known != nil && known.answer == answer && (a.audience == nil || !known.differs) {
 		return known.times.checkTimes(v.now(), v.skew)
 	}
 	c, err := readAnswer(result)
@@ -149,8 +153,16 @@ func (v *Validator) confirm(ctx context.Context, p *proof, raw string, a asked) 
 	if err := i.checkConfirmation(&c, &p.said, v.now(), v.skew); err != nil {
 		return err
 	}
+	audience, err := c.audience.Strings(nil)
+	if err != nil || len(audience) == 0 { // it was well formed before, if it is there
+		audience = p.said.audience
+	}
+	if err := passAudience(audience, a.audience); err != nil {
+		return err
+	}
 	c.token = contents{expiry: c.token.expiry, notBefore: c.token.notBefore}
-	p.confirmed.Store(&confirmation{answer, claims{token: c.token, hasExpiry: c.hasExpiry, hasNBF: c.hasNBF}})
+	times := claims{token: c.token, hasExpiry: c.hasExpiry, hasNBF: c.hasNBF}
+	p.confirmed.Store(&confirmation{answer, times, !slices.Equal(audience, p.said.audience)})
 	return nil
 }
 
@@ -159,6 +171,9 @@ func (v *Validator) confirm(ctx context.Context, p *proof, raw string, a asked) 
 type confirmation struct {
 	answer weak.Pointer[introspection.Result]
 	times  claims
+	// differs: its aud is another than the JWT's, which is what a route that narrows
+	// them is held against later; it is read again there.
+	differs bool
 }
 
 // CanVerifyFresh returns nil if VerifyFresh can be asked of every configured

@@ -59,7 +59,7 @@ func TestPrintingShowsNoClaim(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer v.Close()
-	token, err := validator.DangerouslyUnverified([]byte(`{"iss":"https://id.example.com","client_id":"reports","name":"` + private + `","sub":"` + private + `","aud":"` + private + `","roles":["` + private + `"],"jti":"` + private + `"}`))
+	token, err := validator.DangerouslyUnverified([]byte(`{"iss":"https://id.example.com","client_id":"reports","name":"`+private+`","sub":"`+private+`","aud":"`+private+`","roles":["`+private+`"],"jti":"`+private+`"}`), validator.Profile{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +89,7 @@ func TestPrintingShowsNoClaim(t *testing.T) {
 
 // TestTokenInLogs: what log/slog writes of a token is what an operator looks for.
 func TestTokenInLogs(t *testing.T) {
-	token, err := validator.DangerouslyUnverified([]byte(`{"iss":"https://id.example.com","client_id":"reports","scope":"orders:write orders:read","exp":1772366400,"name":"` + private + `"}`))
+	token, err := validator.DangerouslyUnverified([]byte(`{"iss":"https://id.example.com","client_id":"reports","scope":"orders:write orders:read","exp":1772366400,"name":"`+private+`"}`), validator.Profile{})
 	if err != nil {
 		t.Fatal(err)
 	}

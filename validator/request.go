@@ -3,18 +3,28 @@ package validator
 import (
 	"context"
 	"time"
+
+	"github.com/m2mguard/m2mguard/observe"
 )
 
-// Request is what one request shows. Adapters fill it in.
+// Request is what one request shows. Adapters fill in what their protocol has.
 type Request struct {
 	_ [0]func()
 
+	// Scheme is the authentication scheme as it was sent, such as "Bearer"; empty
+	// for no credentials.
+	Scheme string
 	// Token is the access token, without its scheme; empty if none was sent.
 	Token string
+	// Method and URL are the public request's, as its client sent it. They decide
+	// nothing for a bearer token.
+	Method, URL string
+	// Route is the pattern or the full name of what was called. It is for events.
+	Route string
 	// Source is who seems to call: the connection's peer, or what stands for it
 	// behind a proxy. Where tokens that were not seen before wait for their turn,
-	// turns are fair by source. It is a key for that, and decides nothing. Empty is
-	// a source, too. Of an IPv6 address the first 56 bits count.
+	// turns are fair by source. It is a key for that and for events, and decides
+	// nothing. Empty is a source, too. Of an IPv6 address the first 56 bits count.
 	Source string
 }
 
@@ -26,18 +36,35 @@ type Demand struct {
 	// MaxAge, if set, is how long ago the issuer may have called the token active
 	// (RFC 7662); zero asks it now, and a negative one is zero.
 	MaxAge *time.Duration
+
+	// Audience, if not nil, narrows Issuer.Audience: one of it must be in the
+	// token's aud, too. A token without aud never passes it, whatever its issuer's
+	// configuration says, and nobody passes an empty list.
+	Audience []string
+
+	// Bound accepts sender-bound tokens alone. No binding is checked here yet, so
+	// it refuses all.
+	Bound bool
+
+	// More says that the caller asks for more afterwards, such as a rule or a
+	// policy, and tells of acceptance itself, with ReportAccepted.
+	More bool
 }
 
 // Accepted is a request that may go on.
 type Accepted struct {
 	// Token is what the request's token says.
 	Token *Token
+	// Way is how it was proven.
+	Way observe.Way
 }
 
 // asked is what a proof is made for.
 type asked struct {
 	source string
 	maxAge *time.Duration // nil: what introspection remembers will do
+	// audience is Demand.Audience, for an answer that has a newer word than the token.
+	audience []string
 }
 
 func (a asked) fresh() bool { return a.maxAge != nil }
@@ -50,13 +77,20 @@ func (a asked) fresh() bool { return a.maxAge != nil }
 // ctx bounds only this caller's waiting: a fetch or a verification that others
 // wait for goes on when it ends.
 func (v *Validator) VerifyRequest(ctx context.Context, r *Request, d *Demand) (Accepted, error) {
-	a := asked{source: r.Source}
-	if d != nil {
-		a.maxAge = d.MaxAge
+	if d == nil {
+		d = &Demand{}
 	}
-	p, err := v.verify(ctx, r.Token, a)
+	p, way, err := v.verify(ctx, r.Token, asked{source: r.Source, maxAge: d.MaxAge, audience: d.Audience})
+	if err == nil {
+		err = pass(p, d)
+	}
 	if err != nil {
-		return Accepted{}, v.refused(err)
+		return Accepted{}, v.refused(ctx, r, err)
 	}
-	return Accepted{Token: &p.token}, nil
+	p.issuer.used()
+	a := Accepted{Token: &p.token, Way: way}
+	if v.observer.Accepted && !d.More {
+		v.accepted(ctx, r, a)
+	}
+	return a, nil
 }

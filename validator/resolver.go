@@ -10,6 +10,7 @@ import (
 
 	"github.com/m2mguard/m2mguard/internal/quote"
 	"github.com/m2mguard/m2mguard/internal/turns"
+	"github.com/m2mguard/m2mguard/observe"
 )
 
 // Resolver finds issuers that are known only at run time, such as the
@@ -61,6 +62,7 @@ type resolved struct {
 	resolver Resolver
 	compile  func(Issuer) (*issuer, error)
 	limit    int
+	observer observe.Observer
 	room     *turns.Room
 	pace     turns.Pace
 	stuck    atomic.Int64
@@ -115,7 +117,7 @@ func (r *resolved) find(ctx context.Context, url, source string) (*issuer, error
 		return nil, unknownIssuer(url)
 	}
 	for {
-		l, isNew := r.join(url)
+		l, isNew := r.join(ctx, url)
 		if l == nil {
 			return nil, errClosed
 		}
@@ -160,14 +162,16 @@ func (r *resolved) isUnknown(url string) bool {
 	return ok && time.Now().Before(until)
 }
 
-// resolve asks the Resolver.
-func (r *resolved) resolve(url string) (*issuer, error) {
+// resolve asks the Resolver, for the request with context cause.
+func (r *resolved) resolve(url string, cause context.Context) (*issuer, error) {
 	if i := r.remembered(url); i != nil {
 		return i, nil
 	}
 	ctx, cancel := context.WithTimeout(r.ended, resolveTimeout)
 	defer cancel()
+	ctx, ended := r.observer.Begin(ctx, observe.Operation{Kind: observe.Resolve, Issuer: url, Cause: cause})
 	found, err := r.call(ctx, url)
+	ended(err)
 	switch {
 	case errors.Is(err, ErrUnknownIssuer):
 		r.rememberUnknown(url)

@@ -31,7 +31,7 @@ func (v *Validator) prove(ctx context.Context, raw string, id fingerprint, a ask
 			if err != nil && !t.isB64Token() {
 				return nil, notB64Token(raw)
 			}
-			return p, err
+			return p, t.said.on(err)
 		}
 	}
 	if !isB64Token(raw) {
@@ -75,6 +75,7 @@ type jwt struct {
 	text           []byte // the header, decoded, unless its meaning was known
 	headerIsObject bool   // strict JSON, whatever is in it
 	decoded        bool   // the payload was strict base64url, as the header was
+	said           sighting
 }
 
 // readHeader decodes the header, into room that is enough for the payload, too.

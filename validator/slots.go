@@ -94,6 +94,14 @@ func (p *slotPool) release(turn *turns.Ticket) {
 	p.room.Leave(turn)
 }
 
+// working is how many hold a slot.
+func (s slots) working() int { return s.usual.working() + s.costly.working() }
+
+// waiting is how many wait for one.
+func (s slots) waiting() int { return s.usual.room.Waiting() + s.costly.room.Waiting() }
+
+func (p *slotPool) working() int { return int(p.counted.Load()) + p.room.Working() }
+
 var errBusy = &Error{
 	check: CheckUnavailable, retryAfter: time.Second,
 	text: "too many first-time verifications are under way (Config.VerifySlots, Config.VerifyWait)",

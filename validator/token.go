@@ -143,15 +143,16 @@ func FromContext(ctx context.Context) *Token {
 }
 
 // DangerouslyUnverified makes a Token of a JSON object of claims that nobody
-// proved. It exists for unit tests of handlers, together with [NewContext]: a
-// token that came from outside and through here was checked for nothing.
-func DangerouslyUnverified(object []byte) (*Token, error) {
+// proved, read as p says; the zero Profile is the plain one. It exists for unit
+// tests of handlers, together with [NewContext]: a token that came from outside and
+// through here was checked for nothing.
+func DangerouslyUnverified(object []byte, p Profile) (*Token, error) {
 	var c claims
 	if err := c.parse(slices.Clone(object), strictjson.Unlimited); err != nil {
 		return nil, err
 	}
-	plain := Profile{}.settled()
-	if err := c.grant(&plain); err != nil {
+	p = p.settled()
+	if err := c.grant(&p); err != nil {
 		return nil, err
 	}
 	return new(stated).state(c.token), nil

@@ -140,6 +140,7 @@ func (v *Validator) newResolved(cfg *Config) *resolved {
 	ended, end := context.WithCancel(context.Background())
 	r := &resolved{
 		resolver: cfg.Resolver,
+		observer: v.observer,
 		compile: func(c Issuer) (*issuer, error) {
 			i, faults := v.newIssuer(c)
 			if len(faults) > 0 {

@@ -1,6 +1,7 @@
 package validator_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/m2mguard/m2mguard/introspection"
 	"github.com/m2mguard/m2mguard/jwks"
+	"github.com/m2mguard/m2mguard/observe"
 	"github.com/m2mguard/m2mguard/validator"
 	"github.com/m2mguard/m2mguard/validator/issuertest"
 )
@@ -134,19 +136,24 @@ func (c *clock) Now() time.Time    { return *c.now.Load() }
 // events collects what an observer is told.
 type events struct {
 	mu  sync.Mutex
-	all []validator.Event
+	all []observe.Event
+	// requests are those in whose context it was told, for who gives them an id.
+	requests []string
 }
 
-func (e *events) observe(event validator.Event) {
+func (e *events) observe(ctx context.Context, event *observe.Event) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.all = append(e.all, event)
+	e.all = append(e.all, *event)
+	if id, known := ctx.Value(requestID{}).(string); known {
+		e.requests = append(e.requests, id)
+	}
 }
 
-func (e *events) of(kind validator.EventKind) []validator.Event {
+func (e *events) of(kind observe.Kind) []observe.Event {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return slices.DeleteFunc(slices.Clone(e.all), func(event validator.Event) bool { return event.Kind != kind })
+	return slices.DeleteFunc(slices.Clone(e.all), func(event observe.Event) bool { return event.Kind != kind })
 }
 
 // object is a JSON object; nil values are left out.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/m2mguard/m2mguard/introspection"
 	"github.com/m2mguard/m2mguard/jwks"
+	"github.com/m2mguard/m2mguard/observe"
 )
 
 // Verify proves raw, an access token without its scheme, and returns what it
@@ -24,33 +25,38 @@ func (v *Validator) Verify(ctx context.Context, raw string) (*Token, error) {
 	return a.Token, err
 }
 
-// verify finds a proof that holds, or makes one.
-func (v *Validator) verify(ctx context.Context, raw string, a asked) (*proof, error) {
+// verify finds a proof that holds, or makes one, and says which.
+func (v *Validator) verify(ctx context.Context, raw string, a asked) (*proof, observe.Way, error) {
 	if !v.made() {
-		return nil, errNotMade
+		return nil, "", errNotMade
 	}
 	if len(raw) > v.maxToken {
-		return nil, &Error{check: CheckSize, text: fmt.Sprintf("%d bytes, wanted at most %d", len(raw), v.maxToken)}
+		return nil, "", &Error{check: CheckSize, text: fmt.Sprintf("%d bytes, wanted at most %d", len(raw), v.maxToken)}
 	}
 	if raw == "" {
-		return nil, refuse(CheckMissing, "")
+		return nil, "", refuse(CheckMissing, "")
 	}
 	if v.closed.Load() {
-		return nil, errClosed
+		return nil, "", errClosed
 	}
-	id := v.fingerprints.sum(raw)
+	id, tally := v.fingerprints.of(raw)
 	p := v.recall(&id)
 	if p != nil && p.key == nil && (a.fresh() || !v.choseThis(ctx, raw, p)) {
 		p = nil // introspection's own cache knows how old its answer is
 	}
-	if p == nil || p.key != nil && a.fresh() {
-		var err error
-		if p, err = v.settle(ctx, raw, id, p, a); err != nil {
-			return nil, err
-		}
+	if p != nil && (p.key == nil || !a.fresh()) {
+		tally.hits.Add(1)
+		return p, observe.ByCache, nil
 	}
-	p.issuer.used()
-	return p, nil
+	tally.misses.Add(1)
+	p, err := v.settle(ctx, raw, id, p, a)
+	if err != nil {
+		return nil, "", err
+	}
+	if p.key != nil && !a.fresh() {
+		return p, observe.BySignature, nil
+	}
+	return p, observe.ByIntrospection, nil
 }
 
 // changes is how often the rules may change under a request before it is told
@@ -71,7 +77,7 @@ func (v *Validator) settle(ctx context.Context, raw string, id fingerprint, p *p
 		}
 		if p.key != nil && a.fresh() { // without a key, it was just proven by asking
 			if err := v.confirm(ctx, p, raw, a); err != nil {
-				return nil, err
+				return nil, p.sighting().on(err)
 			}
 		}
 		if !p.lands(v.now()) {
@@ -124,16 +130,19 @@ func (v *Validator) proveJWT(ctx context.Context, t *jwt, a asked) (*proof, erro
 		return nil, err
 	}
 	if v.opaqueOnly {
+		t.said.at(v.introspector)
 		return v.proveJWTByAsking(ctx, t, v.introspector, payload, a)
 	}
 	var c claims
 	if err := c.parse(payload, v.limits); err != nil {
 		return nil, err
 	}
+	t.said = c.token.sighting("")
 	i, err := v.issuerOf(ctx, c.token.issuer, a.source)
 	if err != nil {
 		return nil, err
 	}
+	t.said.at(i)
 	if i.keys == nil {
 		return v.proveJWTByAsking(ctx, t, i, payload, a)
 	}
@@ -154,8 +163,9 @@ func (v *Validator) proveJWT(ctx context.Context, t *jwt, a asked) (*proof, erro
 		if err := v.verifySignature(ctx, i, t, key, a.source); err != nil {
 			return nil, err
 		}
+		t.said.proven = true
 		if err := i.checkProven(&c); err != nil {
-			return nil, err
+			return nil, t.said.on(err)
 		}
 		return v.remember(&proof{id: t.id, issuer: i, key: key}, &c), nil
 	})
@@ -214,11 +224,11 @@ func unavailableBecause(ctx context.Context, err error) *Error {
 }
 
 // refused reports a refusal to the observer and returns it.
-func (v *Validator) refused(err error) error {
+func (v *Validator) refused(ctx context.Context, r *Request, err error) error {
 	e, ok := err.(*Error)
 	if !ok {
 		e = unavailable(0, err)
 	}
-	v.ReportRefusal(e)
+	v.ReportRefusal(ctx, r, e)
 	return e
 }

@@ -1,6 +1,7 @@
 package ginauth_test
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/m2mguard/m2mguard/adapters/ginauth"
 	"github.com/m2mguard/m2mguard/adapters/httpauth"
+	"github.com/m2mguard/m2mguard/observe"
 	"github.com/m2mguard/m2mguard/scopes"
 	"github.com/m2mguard/m2mguard/validator"
 	"github.com/m2mguard/m2mguard/validator/issuertest"
@@ -61,7 +63,7 @@ func TestCarelessRecovery(t *testing.T) {
 		"error handler": ginauth.New(newValidator(t, iss, nil), &httpauth.Config{
 			ErrorHandler: func(http.ResponseWriter, *http.Request, *httpauth.Failure) { panic("a mistake") },
 		}),
-		"observer": ginauth.New(newValidator(t, iss, func(validator.Event) { panic("a mistake") }), nil),
+		"observer": ginauth.New(newValidator(t, iss, func(context.Context, *observe.Event) { panic("a mistake") }), nil),
 	} {
 		t.Run(name, func(t *testing.T) {
 			engine := gin.New()
@@ -87,11 +89,11 @@ func unreachable(t *testing.T) gin.HandlerFunc {
 	return func(*gin.Context) { t.Error("the handler ran") }
 }
 
-func newValidator(t testing.TB, iss *issuertest.Issuer, observer func(validator.Event)) *validator.Validator {
+func newValidator(t testing.TB, iss *issuertest.Issuer, observer func(context.Context, *observe.Event)) *validator.Validator {
 	t.Helper()
 	v, err := validator.New(validator.Config{
 		Issuers:  []validator.Issuer{{URL: iss.URL(), Audience: []string{issuertest.Audience}}},
-		Observer: observer,
+		Observer: observe.Observer{Event: observer},
 	})
 	if err != nil {
 		t.Fatal(err)

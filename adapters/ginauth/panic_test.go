@@ -10,6 +10,7 @@ import (
 
 	"github.com/m2mguard/m2mguard/adapters/ginauth"
 	"github.com/m2mguard/m2mguard/adapters/httpauth"
+	"github.com/m2mguard/m2mguard/observe"
 	"github.com/m2mguard/m2mguard/scopes"
 	"github.com/m2mguard/m2mguard/validator"
 	"github.com/m2mguard/m2mguard/validator/issuertest"
@@ -42,8 +43,8 @@ func TestSwallowedPanic(t *testing.T) {
 			f.Respond(w)
 			panic("a mistake")
 		}, status: 401},
-		"in the Observer": {config: validator.Config{Observer: func(validator.Event) { panic("a mistake in the observer") }}, status: 500},
-		"in the Resolver": {config: validator.Config{Resolver: panickingResolver{}, Observer: func(validator.Event) {}}, token: foreign.Token(issuertest.Claims{}), status: 500},
+		"in the Observer": {config: validator.Config{Observer: observe.Observer{Event: func(context.Context, *observe.Event) { panic("a mistake in the observer") }}}, status: 500},
+		"in the Resolver": {config: validator.Config{Resolver: panickingResolver{}, Observer: observe.Observer{Event: func(context.Context, *observe.Event) {}}}, token: foreign.Token(issuertest.Claims{}), status: 500},
 		"none":            {handler: func(w http.ResponseWriter, _ *http.Request, f *httpauth.Failure) { w.WriteHeader(418) }, status: 418},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,6 +1,7 @@
 package httpauth_test
 
 import (
+	"context"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -13,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/m2mguard/m2mguard/adapters/httpauth"
+	"github.com/m2mguard/m2mguard/observe"
 	"github.com/m2mguard/m2mguard/scopes"
 	"github.com/m2mguard/m2mguard/validator"
 	"github.com/m2mguard/m2mguard/validator/issuertest"
@@ -119,7 +121,7 @@ func newValidator(t testing.TB, iss *issuertest.Issuer) *validator.Validator {
 	t.Helper()
 	v, err := validator.New(validator.Config{
 		Issuers:  []validator.Issuer{{URL: iss.URL(), Audience: []string{issuertest.Audience}}},
-		Observer: func(validator.Event) {},
+		Observer: observe.Observer{Event: func(context.Context, *observe.Event) {}},
 	})
 	if err != nil {
 		t.Fatal(err)

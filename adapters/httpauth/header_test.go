@@ -1,6 +1,7 @@
 package httpauth_test
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/m2mguard/m2mguard/adapters/httpauth"
 	"github.com/m2mguard/m2mguard/introspection"
+	"github.com/m2mguard/m2mguard/observe"
 	"github.com/m2mguard/m2mguard/scopes"
 	"github.com/m2mguard/m2mguard/validator"
 )
@@ -55,7 +57,7 @@ func introspected(t testing.TB, e *endpoint) *httpauth.Route {
 			},
 		}},
 		CacheEntries: -1,
-		Observer:     func(validator.Event) {},
+		Observer:     observe.Observer{Event: func(context.Context, *observe.Event) {}},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -100,7 +100,7 @@ func (m *Middleware) RequireFresh(maxAge time.Duration, rule scopes.Rule) func(h
 // Route compiles what Require checks, for adapters of other frameworks.
 func (m *Middleware) Route(rule scopes.Rule) *Route {
 	missingScope := newAnswer(m.realm, validator.NewError(validator.CheckScope), rule.Needs())
-	return &Route{middleware: m, rule: rule, missingScope: missingScope}
+	return &Route{middleware: m, rule: rule, missingScope: missingScope, demand: validator.Demand{More: true}}
 }
 
 // FreshRoute compiles what RequireFresh checks, for adapters of other
@@ -130,23 +130,34 @@ type Route struct {
 // context with validator.NewContext; on failure it must not run the handler,
 // and answers with Fail.
 func (rt *Route) Check(r *http.Request) (*validator.Token, *Failure) {
-	raw, refusal := bearer(r.Header)
+	m := rt.middleware
+	shown, refusal := m.request(r)
 	if refusal != nil {
-		rt.middleware.validator.ReportRefusal(refusal)
+		m.validator.ReportRefusal(r.Context(), &shown, refusal)
 		return nil, rt.failure(refusal)
 	}
-	m := rt.middleware
-	accepted, err := m.validator.VerifyRequest(r.Context(), &validator.Request{Token: raw, Source: m.source(r)}, &rt.demand)
+	accepted, err := m.validator.VerifyRequest(r.Context(), &shown, &rt.demand)
 	if err != nil {
 		return nil, rt.failure(err.(*validator.Error)) // as VerifyRequest promises
 	}
 	token := accepted.Token
 	if err := token.Check(rt.rule); err != nil {
 		refusal := err.(*validator.Error) // as Token.Check promises
-		rt.middleware.validator.ReportRefusal(refusal)
+		m.validator.ReportRefusal(r.Context(), &shown, refusal)
 		return nil, rt.failure(refusal)
 	}
+	m.validator.ReportAccepted(r.Context(), &shown, accepted)
 	return token, nil
+}
+
+// request is what r shows.
+func (m *Middleware) request(r *http.Request) (validator.Request, *validator.Error) {
+	shown := validator.Request{Method: r.Method, Route: r.Pattern}
+	raw, refusal := bearer(r.Header)
+	if refusal == nil {
+		shown.Scheme, shown.Token, shown.Source = "Bearer", raw, m.source(r)
+	}
+	return shown, refusal
 }
 
 // Fail answers a request that Check refused: by Config.ErrorHandler, or with

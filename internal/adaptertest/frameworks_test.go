@@ -1,6 +1,7 @@
 package adaptertest_test
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -15,6 +16,7 @@ import (
 	"github.com/m2mguard/m2mguard/adapters/ginauth"
 	"github.com/m2mguard/m2mguard/adapters/httpauth"
 	"github.com/m2mguard/m2mguard/introspection"
+	"github.com/m2mguard/m2mguard/observe"
 	"github.com/m2mguard/m2mguard/scopes"
 	"github.com/m2mguard/m2mguard/validator"
 	"github.com/m2mguard/m2mguard/validator/issuertest"
@@ -165,7 +167,7 @@ func newValidator(t testing.TB, issuer validator.Issuer) *validator.Validator {
 	t.Helper()
 	v, err := validator.New(validator.Config{
 		Issuers:  []validator.Issuer{issuer},
-		Observer: func(validator.Event) {},
+		Observer: observe.Observer{Event: func(context.Context, *observe.Event) {}},
 	})
 	if err != nil {
 		t.Fatal(err)

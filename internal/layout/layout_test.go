@@ -35,11 +35,12 @@ const (
 )
 
 // rooms says what the packages of a folder may import, beside the standard
-// library, the root's internal/ and the strict JSON library. Packages of this
+// library, observe, the root's internal/ and the strict JSON library. Packages of this
 // module are written without its path. A room covers the folders below it,
 // unless they have a row of their own.
 var rooms = map[string][]string{
 	"scopes":               {},
+	"observe":              {},
 	"jwks":                 {jwkset, keyfunc, golang, xsync, xtime},
 	"introspection":        {xsync, xtime, otter},
 	"validator":            {"scopes", "jwks", "introspection", xsync, xtime},
@@ -56,7 +57,7 @@ var rooms = map[string][]string{
 // public lists the packages that a user may import.
 func public() []string {
 	return []string{
-		"scopes", "jwks", "introspection", "validator", "validator/issuertest", "validator/providers",
+		"scopes", "observe", "jwks", "introspection", "validator", "validator/issuertest", "validator/providers",
 		"adapters/httpauth", "adapters/echoauth", "adapters/ginauth", "testdata",
 	}
 }
@@ -168,6 +169,7 @@ func TestImports(t *testing.T) {
 			switch {
 			case !thirdParty(imported): // the standard library
 			case within(imported, strict):
+			case own == "observe":
 			case own == "internal/hostile":
 				t.Errorf("%s imports %s, which is for tests alone", file.name, own)
 			case ours && within(own, "internal"):

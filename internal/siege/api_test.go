@@ -44,8 +44,8 @@ type api struct {
 func build(t testing.TB, cfg validator.Config) *api {
 	t.Helper()
 	a := &api{t: t, events: new(events)}
-	if cfg.Observer == nil {
-		cfg.Observer = a.events.observe
+	if cfg.Observer.Event == nil {
+		cfg.Observer.Event = a.events.observe
 	}
 	v, err := validator.New(cfg)
 	if err != nil {

@@ -1,6 +1,7 @@
 package siege_test
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/m2mguard/m2mguard/introspection"
+	"github.com/m2mguard/m2mguard/observe"
 	"github.com/m2mguard/m2mguard/validator"
 )
 
@@ -27,8 +29,8 @@ func (l *logged) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-func (l *logged) observer() func(validator.Event) {
-	return validator.LogEvents(slog.New(slog.NewTextHandler(l, &slog.HandlerOptions{Level: slog.LevelWarn})))
+func (l *logged) observer() func(context.Context, *observe.Event) {
+	return validator.LogEvents(slog.New(slog.NewTextHandler(l, &slog.HandlerOptions{Level: slog.LevelWarn}))).Event
 }
 
 // holds reports whether some line has all the words.

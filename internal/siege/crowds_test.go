@@ -14,6 +14,7 @@ import (
 
 	"github.com/m2mguard/m2mguard/introspection"
 	"github.com/m2mguard/m2mguard/jwks"
+	"github.com/m2mguard/m2mguard/observe"
 	"github.com/m2mguard/m2mguard/validator"
 	"github.com/m2mguard/m2mguard/validator/issuertest"
 )
@@ -141,7 +142,7 @@ func TestCrowdOfResolvedIssuers(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				iss := issuertest.NewInMemory(t)
 				r := &tenants{keys: keySet(public("ed25519-a", "ed"))}
-				v, err := validator.New(validator.Config{Resolver: r, Observer: func(validator.Event) {}})
+				v, err := validator.New(validator.Config{Resolver: r, Observer: observe.Observer{Event: func(context.Context, *observe.Event) {}}})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -178,7 +179,7 @@ func TestCrowdUnderCostlyKeys(t *testing.T) {
 	sign := func() string { return by(iss, "p384", "p384", "ES384") }
 	v, err := validator.New(validator.Config{
 		VerifyWait: time.Minute,
-		Observer:   func(validator.Event) {},
+		Observer:   observe.Observer{Event: func(context.Context, *observe.Event) {}},
 		Issuers: []validator.Issuer{{
 			URL: iss.URL(), Audience: []string{issuertest.Audience}, Algorithms: []string{"ES384"},
 			Keys: &jwks.Config{HTTPClient: iss.Client()},

@@ -1,6 +1,7 @@
 package siege_test
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"maps"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/m2mguard/m2mguard/adapters/httpauth"
 	"github.com/m2mguard/m2mguard/introspection"
+	"github.com/m2mguard/m2mguard/observe"
 	"github.com/m2mguard/m2mguard/scopes"
 	"github.com/m2mguard/m2mguard/validator"
 	"github.com/m2mguard/m2mguard/validator/issuertest"
@@ -196,7 +198,7 @@ func asking(ask introspection.Config) *introspection.Config {
 	return &ask
 }
 
-func openHouse(t testing.TB, d *desk, ask introspection.Config, observer func(validator.Event)) *house {
+func openHouse(t testing.TB, d *desk, ask introspection.Config, observer func(context.Context, *observe.Event)) *house {
 	t.Helper()
 	endpoint := httptest.NewServer(d)
 	t.Cleanup(endpoint.Close)
@@ -212,14 +214,14 @@ func openHouse(t testing.TB, d *desk, ask introspection.Config, observer func(va
 }
 
 // furnish makes a house without a socket, whose handler is called by knock.
-func furnish(t testing.TB, d *desk, ask introspection.Config, observer func(validator.Event)) *house {
+func furnish(t testing.TB, d *desk, ask introspection.Config, observer func(context.Context, *observe.Event)) *house {
 	t.Helper()
 	h := &house{t: t, desk: d, told: make(map[string]map[int]int), run5xx: make(map[string]int), worst: make(map[string]int)}
 	if observer == nil {
-		observer = func(validator.Event) {}
+		observer = func(context.Context, *observe.Event) {}
 	}
 	v, err := validator.New(validator.Config{
-		Observer: observer,
+		Observer: observe.Observer{Event: observer},
 		Issuers: []validator.Issuer{{
 			URL: "https://id.example.test", Audience: []string{issuertest.Audience}, Introspection: asking(ask),
 		}},

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/m2mguard/m2mguard/introspection"
+	"github.com/m2mguard/m2mguard/observe"
 	"github.com/m2mguard/m2mguard/validator"
 	"github.com/m2mguard/m2mguard/validator/issuertest"
 )
@@ -126,7 +127,7 @@ func TestResolverThatHangs(t *testing.T) {
 	iss := issuertest.NewInMemory(t)
 	s := stuck{release: make(chan struct{})}
 	defer close(s.release)
-	v, err := validator.New(validator.Config{Resolver: s, Observer: func(validator.Event) {}})
+	v, err := validator.New(validator.Config{Resolver: s, Observer: observe.Observer{Event: func(context.Context, *observe.Event) {}}})
 	if err != nil {
 		t.Fatal(err)
 	}

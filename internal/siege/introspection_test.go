@@ -12,6 +12,7 @@ import (
 
 	"github.com/m2mguard/m2mguard/introspection"
 	"github.com/m2mguard/m2mguard/jwks"
+	"github.com/m2mguard/m2mguard/observe"
 	"github.com/m2mguard/m2mguard/validator"
 	"github.com/m2mguard/m2mguard/validator/issuertest"
 )
@@ -117,8 +118,8 @@ func besiegeIntrospection(t *testing.T, fault issuertest.Fault, says string) {
 		a.want(remembered, ok)
 		a.want(fresh(iss), ok)
 	}
-	failed := append(a.events.introspections(introspection.IntrospectionFailed), a.events.introspections(introspection.TokenNotJudged)...)
-	if !slices.ContainsFunc(failed, func(e introspection.Event) bool {
+	failed := append(a.events.of(observe.IntrospectionFailed), a.events.of(observe.TokenNotJudged)...)
+	if !slices.ContainsFunc(failed, func(e observe.Event) bool {
 		return strings.Contains(e.Err.Error(), says)
 	}) {
 		t.Errorf("the operator is told %v, wanted %q", failed, says)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/m2mguard/m2mguard/jwks"
+	"github.com/m2mguard/m2mguard/observe"
 	"github.com/m2mguard/m2mguard/validator/issuertest"
 )
 
@@ -154,7 +155,7 @@ func besiegeKeys(t *testing.T, fault issuertest.Fault, says string) {
 	rotated := fresh(iss)
 	until(t, "an event that names the fault and the URL", func() bool {
 		warm.want(known, ok)
-		return slices.ContainsFunc(warm.events.keys(jwks.RefreshFailed), func(e jwks.Event) bool {
+		return slices.ContainsFunc(warm.events.of(observe.RefreshFailed), func(e observe.Event) bool {
 			return strings.Contains(e.Err.Error(), says) && strings.Contains(e.Err.Error(), iss.JWKSURL())
 		})
 	})
@@ -166,7 +167,7 @@ func besiegeKeys(t *testing.T, fault issuertest.Fault, says string) {
 	if err := cold.v.Ready(t.Context()); !errors.Is(err, jwks.ErrUnavailable) {
 		t.Errorf("Ready says %v", err)
 	}
-	if changed := warm.events.keys(jwks.KeySetChanged); len(changed) != 1 {
+	if changed := warm.events.of(observe.KeySetChanged); len(changed) != 1 {
 		t.Errorf("the good set changed %d times, wanted the first fetch alone", len(changed))
 	}
 

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/m2mguard/m2mguard/jwks"
+	"github.com/m2mguard/m2mguard/observe"
 	"github.com/m2mguard/m2mguard/testdata"
 	"github.com/m2mguard/m2mguard/validator/issuertest"
 )
@@ -149,9 +150,9 @@ func TestOddKeysAmongGoodOnes(t *testing.T) {
 					t.Errorf("%s: answered %s, wanted %s", name, got, invalidToken)
 				}
 			}
-			until(t, "the operator to be told", func() bool { return len(a.events.keys(jwks.KeySetChanged)) == 1 })
+			until(t, "the operator to be told", func() bool { return len(a.events.of(observe.KeySetChanged)) == 1 })
 			told := map[string]bool{}
-			for _, e := range a.events.keys(jwks.KeySkipped) {
+			for _, e := range a.events.of(observe.KeySkipped) {
 				told[e.KeyID] = true
 				if bytes.Contains([]byte(e.Err.Error()), []byte("AAAA")) {
 					t.Errorf("the event quotes the key: %v", e.Err)

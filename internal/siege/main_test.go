@@ -1,6 +1,7 @@
 package siege_test
 
 import (
+	"context"
 	"flag"
 	"io"
 	"log/slog"
@@ -12,9 +13,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/m2mguard/m2mguard/introspection"
-	"github.com/m2mguard/m2mguard/jwks"
-	"github.com/m2mguard/m2mguard/validator"
+	"github.com/m2mguard/m2mguard/observe"
 )
 
 func TestMain(m *testing.M) {
@@ -59,39 +58,29 @@ func elapse(d time.Duration) { <-time.After(d) }
 // there are too many.
 type events struct {
 	mu  sync.Mutex
-	all []validator.Event
+	all []observe.Event
 }
 
-func (e *events) observe(event validator.Event) {
-	if event.Kind == validator.TokenRefused {
+func (e *events) observe(_ context.Context, event *observe.Event) {
+	if event.Kind == observe.Refused {
 		return
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.all = append(e.all, event)
+	e.all = append(e.all, *event)
 }
 
-func (e *events) list() []validator.Event {
+func (e *events) list() []observe.Event {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return slices.Clone(e.all)
 }
 
-// keys returns the events of a kind about key sets.
-func (e *events) keys(kind jwks.EventKind) (found []jwks.Event) {
+// of returns the events of a kind.
+func (e *events) of(kind observe.Kind) (found []observe.Event) {
 	for _, event := range e.list() {
-		if event.Keys != nil && event.Keys.Kind == kind {
-			found = append(found, *event.Keys)
-		}
-	}
-	return found
-}
-
-// introspections returns the events of a kind about introspection.
-func (e *events) introspections(kind introspection.EventKind) (found []introspection.Event) {
-	for _, event := range e.list() {
-		if event.Introspection != nil && event.Introspection.Kind == kind {
-			found = append(found, *event.Introspection)
+		if event.Kind == kind {
+			found = append(found, event)
 		}
 	}
 	return found

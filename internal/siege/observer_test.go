@@ -2,6 +2,7 @@ package siege_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/m2mguard/m2mguard/introspection"
 	"github.com/m2mguard/m2mguard/jwks"
+	"github.com/m2mguard/m2mguard/observe"
 	"github.com/m2mguard/m2mguard/testdata"
 	"github.com/m2mguard/m2mguard/validator"
 	"github.com/m2mguard/m2mguard/validator/issuertest"
@@ -24,7 +26,7 @@ type diary struct {
 	mu      sync.Mutex
 	names   []string
 	printed bytes.Buffer
-	log     func(validator.Event)
+	log     observe.Observer
 }
 
 func newDiary() *diary {
@@ -33,20 +35,15 @@ func newDiary() *diary {
 	return d
 }
 
-func (d *diary) observe(e validator.Event) {
+func (d *diary) observe(ctx context.Context, e *observe.Event) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	name := string(e.Kind) + ": " + string(e.Check)
-	switch {
-	case e.Keys != nil:
-		name = e.Keys.Kind.String()
-		fmt.Fprintf(&d.printed, "%+v\n", *e.Keys)
-	case e.Introspection != nil:
-		name = e.Introspection.Kind.String()
-		fmt.Fprintf(&d.printed, "%+v\n", *e.Introspection)
+	name := string(e.Kind)
+	if e.Kind == observe.Refused {
+		name += ": " + e.Check
 	}
 	d.names = append(d.names, name)
-	d.log(e)
+	d.log.Event(ctx, e)
 	fmt.Fprintf(&d.printed, "%+v\n", e)
 }
 
@@ -78,7 +75,7 @@ func TestObserver(t *testing.T) {
 		config := trusting(validator.Issuer{URL: iss.URL(), Keys: &jwks.Config{HTTPClient: iss.Client()}, Introspection: ask})
 		config.Issuers[0].Algorithms = []string{"RS256", "ES256", "ES384", "ES512", "EdDSA"} // all that issuertest publishes
 		d := newDiary()
-		config.Observer = d.observe
+		config.Observer = observe.Observer{Event: d.observe}
 		a := build(t, config)
 		var tokens []string
 		note := func(token string) string {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/m2mguard/m2mguard/introspection"
 	"github.com/m2mguard/m2mguard/jwks"
+	"github.com/m2mguard/m2mguard/observe"
 	"github.com/m2mguard/m2mguard/validator/issuertest"
 )
 
@@ -56,7 +57,7 @@ func TestRotationAndRetirementUnderLoad(t *testing.T) {
 		a.want(cached, invalidToken)
 		a.want(token, ok)
 	}
-	if n := len(a.events.keys(jwks.RefreshFailed)); n > 0 {
+	if n := len(a.events.of(observe.RefreshFailed)); n > 0 {
 		t.Errorf("%d refreshes failed", n)
 	}
 }
@@ -97,8 +98,8 @@ func TestIssuerDownForHours(t *testing.T) {
 		if n, most := iss.Requests(issuertest.JWKS)-before, int(maxStale/(56*time.Second))+20; n > most {
 			t.Errorf("%d fetches in a day of outage, wanted at most %d", n, most)
 		}
-		for kind, want := range map[jwks.EventKind]int{jwks.StaleKeysInUse: 1, jwks.KeysExpired: 1, jwks.KeySetChanged: 1} {
-			if got := len(a.events.keys(kind)); got != want {
+		for kind, want := range map[observe.Kind]int{observe.StaleKeysInUse: 1, observe.KeysExpired: 1, observe.KeySetChanged: 1} {
+			if got := len(a.events.of(kind)); got != want {
 				t.Errorf("%d events %q, wanted %d", got, kind, want)
 			}
 		}

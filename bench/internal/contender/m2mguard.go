@@ -5,6 +5,7 @@ import (
 
 	"github.com/m2mguard/m2mguard/bench/internal/fixture"
 	"github.com/m2mguard/m2mguard/introspection"
+	"github.com/m2mguard/m2mguard/observe"
 	"github.com/m2mguard/m2mguard/scopes"
 	"github.com/m2mguard/m2mguard/validator"
 	"github.com/m2mguard/m2mguard/validator/issuertest"
@@ -43,6 +44,16 @@ func NewValidator(f *fixture.Fixture, change func(*validator.Config)) (*validato
 // NoCache switches the verified-token cache off, so that every token is seen
 // for the first time.
 func NoCache(cfg *validator.Config) { cfg.CacheEntries = -1 }
+
+// Observed has an observer that asks for accepted requests, and does with each what
+// it must not leave out: look at it.
+func Observed(cfg *validator.Config) {
+	cfg.Observer = observe.Observer{Accepted: true, Event: func(_ context.Context, e *observe.Event) {
+		if e.Kind == observe.Accepted && e.Client.Text == "" {
+			panic("bench: an accepted request of nobody")
+		}
+	}}
+}
 
 // M2MGuardOpaque is ours for opaque tokens. change alters how it introspects
 // and may be nil.

@@ -58,6 +58,12 @@ func seenBefore(r *suite.Results) []Line {
 			g.Get(suite.PeerAlone).Time/g.Get(suite.OpaqueSeen).Time)
 	})...)
 	lines = append(lines, both(jwt, func(g measure.Results, cores string) Line {
+		return atMost("JWT seen before, with an observer of accepted requests against without, "+cores, 1.25, g.Get(suite.Observed).Time/g.Get(suite.Seen).Time)
+	})...)
+	lines = append(lines, both(jwt, func(g measure.Results, cores string) Line {
+		return allocations("JWT seen before, with an observer, allocations, "+cores, 0, g.Get(suite.Observed).Allocs)
+	})...)
+	lines = append(lines, both(jwt, func(g measure.Results, cores string) Line {
 		return allocations("JWT seen before, allocations, "+cores, 0, g.Get(suite.Seen).Allocs)
 	})...)
 	return append(lines, both(r.Opaque, func(g measure.Results, cores string) Line {

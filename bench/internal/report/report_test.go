@@ -42,6 +42,7 @@ func results() *suite.Results {
 	for algorithm, first := range map[string]float64{"RS256": 33_600, "PS256": 40_000, "ES256": 33_000, "EdDSA": 33_000} {
 		r.Verify = append(r.Verify, suite.Verify{Algorithm: algorithm, Pair: both(
 			measure.Result{Name: suite.Seen, Time: 400},
+			measure.Result{Name: suite.Observed, Time: 500},
 			measure.Result{Name: suite.First, Time: first, Allocs: 22},
 			measure.Result{Name: suite.FirstCached, Time: first},
 			measure.Result{Name: suite.Bare, Time: 30_000, Allocs: 9},
@@ -100,6 +101,8 @@ func TestAcceptanceMissesWhatIsTooMuch(t *testing.T) {
 	}{
 		{"seen before", func(r *suite.Results) { set(r.Verify[0].One, suite.Seen, slower) }, "JWT seen before, against the fastest peer"},
 		{"seen before allocates", func(r *suite.Results) { set(r.Verify[0].One, suite.Seen, greedier) }, "JWT seen before, allocations"},
+		{"an observer", func(r *suite.Results) { set(r.Verify[0].One, suite.Observed, slower) }, "JWT seen before, with an observer of accepted requests"},
+		{"an observer allocates", func(r *suite.Results) { set(r.Verify[0].One, suite.Observed, greedier) }, "JWT seen before, with an observer, allocations"},
 		{"opaque seen before", func(r *suite.Results) { set(r.Opaque.One, suite.OpaqueSeen, slower) }, "opaque token seen before, against"},
 		{"first time", func(r *suite.Results) { set(r.Verify[0].One, suite.First, slower) }, "RS256 first time, against the primitive"},
 		{"a faster peer", func(r *suite.Results) {

@@ -15,7 +15,7 @@ import (
 // FastestPeer is the cheapest party of a group that is neither ours nor a
 // primitive.
 func FastestPeer(group measure.Results) measure.Result {
-	own := []string{Seen, First, FirstCached, Bare, Primitive, Ours}
+	own := []string{Seen, Observed, First, FirstCached, Bare, Primitive, Ours}
 	peers := slices.DeleteFunc(slices.Clone(group), func(r measure.Result) bool { return slices.Contains(own, r.Name) })
 	return slices.MinFunc(peers, func(a, b measure.Result) int { return cmp.Compare(a.Time, b.Time) })
 }
@@ -46,6 +46,10 @@ func (s *suite) verifyWith(algorithm string, describe bool) (v Verify, err error
 	if err != nil {
 		return v, err
 	}
+	observed, err := s.keep(contender.M2MGuard(f, contender.Observed))
+	if err != nil {
+		return v, err
+	}
 	uncached, err := s.keep(contender.M2MGuard(f, contender.NoCache))
 	if err != nil {
 		return v, err
@@ -58,11 +62,14 @@ func (s *suite) verifyWith(algorithm string, describe bool) (v Verify, err error
 		s.describe(ours)
 		s.describe(peers...)
 	}
-	if err := ours.Allows(context.Background(), raw); err != nil { // now it was seen before
-		return v, err
+	for _, c := range []*contender.Contender{ours, observed} {
+		if err := c.Allows(context.Background(), raw); err != nil { // now it was seen before
+			return v, err
+		}
 	}
 	group := []measure.Subject{
 		{Name: Seen, Worker: allows(ours, raw)},
+		{Name: Observed, Worker: allows(observed, raw)},
 		{Name: First, Worker: ownToken(uncached, f.Good)},
 		s.firstIntoCache(f),
 		{Name: Bare, Worker: alone(contender.Bare, f, raw)},

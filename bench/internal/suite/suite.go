@@ -24,6 +24,7 @@ type Options struct {
 // Names of subjects, beside those of the contenders.
 const (
 	Seen        = "m2mguard, seen before"
+	Observed    = "m2mguard, seen before, with an observer that asks for accepted requests"
 	First       = "m2mguard, first time"
 	FirstCached = "m2mguard, first time, into the cache"
 	Bare        = "bare primitive"

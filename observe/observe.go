@@ -1,0 +1,112 @@
+// Package observe is how this library is watched: one form of observer, one kind
+// of event and one kind of operation, whatever part of it has something to tell.
+// It imports nothing, and what it hands out holds no token, no proof, no secret
+// and no key.
+//
+//	v, err := validator.New(validator.Config{
+//		Issuers: issuers,
+//		Observer: observe.Observer{
+//			Accepted: true,
+//			Event: func(ctx context.Context, e *observe.Event) {
+//				requests.Add(ctx, 1, e.Kind, e.Check, e.Issuer.Text, e.Way)
+//			},
+//		},
+//	})
+package observe
+
+import "context"
+
+// Observer is what is told. The zero value is told nothing. Its functions are
+// called from many goroutines at once, without locks held, on the way of a request
+// or in the background: they must be quick, must not block, and must not call what
+// waits for them, such as a Close.
+type Observer struct {
+	_ [0]func()
+
+	// Event is told of refused requests, of what concerns an issuer, and, if
+	// Accepted says so, of accepted requests. The context is the request's, or for
+	// what happens in the background one of its own. The Event is the caller's
+	// again when the function returns: keep a copy (*e), never the pointer.
+	Event func(context.Context, *Event)
+
+	// Accepted asks for accepted requests, too. They are most of what happens.
+	Accepted bool
+
+	// Start is called before each call that touches a network, or may: fetching
+	// a key set, reading an issuer's metadata, introspection, the Resolver. It
+	// returns the context that the call goes on with, and what is called with its
+	// outcome when it has ended. A nil context is ignored, and so is a nil function.
+	Start func(context.Context, Operation) (context.Context, func(error))
+}
+
+// Tell tells o of e, if it wants to be told of events. It is for the packages of
+// this library.
+func (o *Observer) Tell(ctx context.Context, e *Event) {
+	if o.Event != nil && (e.Kind != Accepted || o.Accepted) {
+		o.Event(ctx, e)
+	}
+}
+
+// Begin tells o that a call begins, and returns the context that it goes on with,
+// and what must be called when it has ended. It is for the packages of this
+// library.
+func (o *Observer) Begin(ctx context.Context, op Operation) (context.Context, func(error)) {
+	if o.Start == nil {
+		return ctx, nobody
+	}
+	if op.Cause != nil {
+		op.Cause = context.WithoutCancel(op.Cause)
+	}
+	within, ended := o.Start(ctx, op)
+	if within == nil {
+		within = ctx
+	}
+	if ended == nil {
+		ended = nobody
+	}
+	return within, ended
+}
+
+func nobody(error) {}
+
+// Join returns an observer that stands for several: each is told what it asks
+// for, in this order, and operations end in the reverse order. A log and a meter
+// go together so.
+func Join(observers ...Observer) Observer {
+	var joined Observer
+	var events, starts []Observer
+	for _, o := range observers {
+		if o.Event != nil {
+			events = append(events, o)
+			joined.Accepted = joined.Accepted || o.Accepted
+		}
+		if o.Start != nil {
+			starts = append(starts, o)
+		}
+	}
+	if len(events) == 1 {
+		joined.Event = events[0].Event
+	} else if len(events) > 1 {
+		joined.Event = func(ctx context.Context, e *Event) {
+			for i := range events {
+				events[i].Tell(ctx, e)
+			}
+		}
+	}
+	if len(starts) == 1 {
+		joined.Start = starts[0].Start
+	} else if len(starts) > 1 {
+		joined.Start = func(ctx context.Context, op Operation) (context.Context, func(error)) {
+			ends := make([]func(error), len(starts))
+			for i := range starts {
+				ctx, ends[i] = starts[i].Begin(ctx, op)
+			}
+			return ctx, func(err error) {
+				for i := len(ends) - 1; i >= 0; i-- {
+					ends[i](err)
+				}
+			}
+		}
+	}
+	return joined
+}

@@ -1,0 +1,176 @@
+package validator
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/m2mguard/m2mguard/observe"
+)
+
+// Bounds of what refused requests may write above Debug: anybody can cause them.
+const (
+	refusalsEvery = time.Minute
+	refusalLines  = 20 // in that time
+)
+
+// LogEvents returns an observer that writes events to l, or to slog.Default if l
+// is nil.
+//
+// Of refused requests it writes the first for each check and issuer in a minute at
+// Warn, all that name no known issuer counting as one issuer, and at most 20 in
+// all; at the minute's end one line counts the others, each of which is also
+// written at Debug. So it is seen at once that everything is refused, and why, and
+// nobody can fill a log by being refused. What concerns an issuer is at Info or
+// Warn, and no news of a key set at Debug. Accepted requests are not written.
+func LogEvents(l *slog.Logger) observe.Observer {
+	return observe.Observer{Event: (&eventLog{to: l}).event}
+}
+
+type eventLog struct {
+	to *slog.Logger // nil for slog.Default
+
+	mu      sync.Mutex
+	written map[refusalKind]bool // since the minute began; nil: none has
+	rest    map[string]int       // refusals not written since then, by check
+}
+
+type refusalKind struct{ check, issuer string }
+
+func (l *eventLog) logger() *slog.Logger {
+	if l.to == nil {
+		return slog.Default()
+	}
+	return l.to
+}
+
+func (l *eventLog) event(ctx context.Context, e *observe.Event) {
+	switch e.Kind {
+	case observe.Accepted:
+	case observe.Refused:
+		l.refused(ctx, e)
+	case observe.IntrospectionFailed, observe.IntrospectionRecovered, observe.TokenNotJudged:
+		l.introspection(ctx, e)
+	default:
+		l.keys(ctx, e)
+	}
+}
+
+func (l *eventLog) refused(ctx context.Context, e *observe.Event) {
+	level := slog.LevelDebug
+	if l.isFirst(refusalKind{e.Check, e.Issuer.Text}) {
+		level = slog.LevelWarn
+	}
+	log := l.logger()
+	if !log.Enabled(ctx, level) {
+		return
+	}
+	attrs := []slog.Attr{slog.String("check", e.Check)}
+	add := func(name, value string) {
+		if value != "" {
+			attrs = append(attrs, slog.String(name, value))
+		}
+	}
+	add("issuer", e.Issuer.Text)
+	add("client", e.Client.Text)
+	add("method", e.Method)
+	add("route", e.Route)
+	if e.Issuer.Unproven || e.Client.Unproven {
+		attrs = append(attrs, slog.Bool("unproven", true))
+	}
+	log.LogAttrs(ctx, level, "m2mguard: token refused", withError(attrs, e.Err, "")...)
+}
+
+// isFirst reports whether a refusal is to be written, and counts it if not. The
+// first one begins a minute.
+func (l *eventLog) isFirst(kind refusalKind) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.written == nil {
+		l.written, l.rest = make(map[refusalKind]bool), make(map[string]int)
+		time.AfterFunc(refusalsEvery, l.count)
+	}
+	if l.written[kind] || len(l.written) == refusalLines {
+		l.rest[kind.check]++
+		return false
+	}
+	l.written[kind] = true
+	return true
+}
+
+// count ends a minute: one line for all that was not written in it.
+func (l *eventLog) count() {
+	l.mu.Lock()
+	rest := l.rest
+	l.written, l.rest = nil, nil
+	l.mu.Unlock()
+	if len(rest) == 0 {
+		return
+	}
+	// A handler may belong to a test that has ended, and nobody is there to recover
+	// its panic.
+	defer func() { _ = recover() }()
+	all := 0
+	var checks []any
+	for _, check := range slices.Sorted(maps.Keys(rest)) {
+		all += rest[check]
+		checks = append(checks, slog.Int(check, rest[check]))
+	}
+	l.logger().LogAttrs(context.Background(), slog.LevelWarn, "m2mguard: more tokens refused in the last minute",
+		slog.Int("count", all), slog.Group("checks", checks...))
+}
+
+func (l *eventLog) keys(ctx context.Context, e *observe.Event) {
+	level := slog.LevelWarn
+	switch {
+	case e.Routine:
+		level = slog.LevelDebug
+	case e.Kind == observe.KeySetChanged || e.Kind == observe.KeySkipped:
+		level = slog.LevelInfo
+	}
+	attrs := []slog.Attr{slog.String("issuer", e.Issuer.Text)}
+	if e.URL != "" {
+		attrs = append(attrs, slog.String("url", e.URL))
+	}
+	if e.KeyID != "" {
+		attrs = append(attrs, slog.String("kid", e.KeyID))
+	}
+	if len(e.Added)+len(e.Removed) > 0 {
+		attrs = append(attrs, slog.Any("added", e.Added), slog.Any("removed", e.Removed))
+	}
+	fix := ""
+	if e.Kind != observe.KeySkipped {
+		fix = fetchFix(e.Err, "Keys", "Keys.URL")
+	}
+	l.logger().LogAttrs(ctx, level, "m2mguard: "+string(e.Kind), withError(attrs, e.Err, fix)...)
+}
+
+func (l *eventLog) introspection(ctx context.Context, e *observe.Event) {
+	level := slog.LevelWarn
+	switch e.Kind {
+	case observe.IntrospectionRecovered:
+		level = slog.LevelInfo
+	case observe.TokenNotJudged:
+		level = slog.LevelDebug
+	}
+	attrs := []slog.Attr{slog.String("issuer", e.Issuer.Text), slog.String("endpoint", e.URL)}
+	if e.Status != 0 {
+		attrs = append(attrs, slog.Int("status", e.Status))
+	}
+	l.logger().LogAttrs(ctx, level, "m2mguard: "+string(e.Kind), withError(attrs, e.Err, unavailableFix(e.Err))...)
+}
+
+// withError adds what happened, and where to mend it.
+func withError(attrs []slog.Attr, err error, fix string) []slog.Attr {
+	if err == nil {
+		return attrs
+	}
+	text := err.Error()
+	if fix != "" {
+		text += " (" + fix + ")"
+	}
+	return append(attrs, slog.String("error", text))
+}
