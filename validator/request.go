@@ -2,6 +2,7 @@ package validator
 
 import (
 	"context"
+	"slices"
 	"time"
 )
 
@@ -26,6 +27,29 @@ type Demand struct {
 	// MaxAge, if set, is how long ago the issuer may have called the token active
 	// (RFC 7662); zero asks it now, and a negative one is zero.
 	MaxAge *time.Duration
+
+	// Audience, if not empty, narrows Issuer.Audience: the token must name one of
+	// these as well, and one without aud never passes, whatever the issuer's
+	// configuration says.
+	Audience []string
+
+	// Bound asks for a token that is bound to its sender and comes with its proof.
+	// No binding is proven here yet, so it refuses every token.
+	Bound bool
+}
+
+// meet holds a proven token against what the route asks beside its rule.
+func (d *Demand) meet(t *contents) error {
+	if d == nil {
+		return nil
+	}
+	if len(d.Audience) > 0 && !slices.ContainsFunc(t.audience, func(a string) bool { return slices.Contains(d.Audience, a) }) {
+		return &Error{check: CheckAudience, got: t.audience, want: d.Audience, hint: "the audience of this route, httpauth.Config.Audience, or the audience that the client asks for"}
+	}
+	if d.Bound {
+		return &Error{check: CheckBinding, text: "this route takes bound tokens only, and no proof of possession is checked here", hint: "httpauth's RequireBound"}
+	}
+	return nil
 }
 
 // Accepted is a request that may go on.
@@ -56,6 +80,9 @@ func (v *Validator) VerifyRequest(ctx context.Context, r *Request, d *Demand) (A
 	}
 	p, err := v.verify(ctx, r.Token, a)
 	if err != nil {
+		return Accepted{}, v.refused(err)
+	}
+	if err := d.meet(&p.said); err != nil {
 		return Accepted{}, v.refused(err)
 	}
 	return Accepted{Token: &p.token}, nil
