@@ -8,7 +8,7 @@ var otherMutants = []mutant{
 	{"header", "a space stands before the token", []edit{{"adapters/httpauth/header.go", "if len(token) == len(rest) || token == \"\" {", "if token == \"\" {"}}, []suite{{"internal/siege", "TestHeadersAsWeapons"}}},
 	{"answers", "an outage is no 401", []edit{{"adapters/httpauth/failure.go", "	default:\n		a.status, a.body.Error = http.StatusServiceUnavailable, \"temporarily_unavailable\"\n", "	default:\n		a.status = http.StatusUnauthorized\n"}}, ofAdapters},
 	{"answers", "a realm that could break out of the challenge panics", []edit{never("adapters/httpauth/httpauth.go", "!quotable(m.realm)")}, ofAdapters},
-	{"answers", "the handler does not run after a refusal", []edit{{"adapters/httpauth/httpauth.go", "			rt.Fail(w, r, failure)\n			return\n", "			rt.Fail(w, r, failure)\n"}}, ofAdapters},
+	{"answers", "the handler does not run after a refusal", []edit{{"adapters/httpauth/gate.go", "			rt.Fail(w, r, failure)\n			return\n", "			rt.Fail(w, r, failure)\n"}}, ofAdapters},
 	{"answers", "values from a token are quoted and cut", []edit{{"internal/quote/quote.go", "	if quotedLen(v) <= longest {\n", "	if true {\n"}}, []suite{{folder: "internal/quote"}, {folder: "validator"}}},
 	{"configuration", "HMAC cannot be configured", []edit{{"validator/settle.go", "if !jws.Supported(canonical) {", "if false && !jws.Supported(canonical) {"}}, ofValidator},
 	{"configuration", "an audience must be configured", []edit{never("validator/settle.go", "len(c.Audience) == 0 && !c.DangerouslyAcceptMissingAudience && !c.Profile.NoAudience")}, ofValidator},
