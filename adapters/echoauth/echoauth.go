@@ -9,7 +9,7 @@
 // *echo.HTTPError, and Echo's HTTPErrorHandler writes it. Its Message is an
 // httpauth.Body, its Internal the *validator.Error; the challenge is on the
 // response already. With httpauth.Config.ErrorHandler set, that function
-// answers instead, and Echo sees no error.
+// answers instead, and Echo sees no error. Deny does the same.
 package echoauth
 
 import (

@@ -6,7 +6,7 @@
 //	r.GET("/orders", auth.Require(scopes.All("orders:read")), listOrders)
 //
 // A refused request is aborted, its *validator.Error is added to c.Errors for
-// logging middleware, and the answer is written at once.
+// logging middleware, and the answer is written at once; Deny does the same.
 package ginauth
 
 import (

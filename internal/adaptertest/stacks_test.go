@@ -179,6 +179,9 @@ func FuzzStacks(f *testing.F) {
 			f.Add(framework, []byte{3, 1, 13, 9, 8, 4}, i, i+1, byte(1))
 			f.Add(framework, []byte{5, 1, 0, 17, 4, 17, 1, 0}, i, byte(0), byte(2))
 			f.Add(framework, []byte{11, 25, 2, 34, 8, 33}, byte(0), i, byte(3))
+			// A token from a field for the outer gate, none or another for the inner one.
+			f.Add(framework, []byte{0, 17, 3, 1}, byte(0), i, byte(0))
+			f.Add(framework, []byte{0, 17, 5, 1}, byte(5), i, byte(1))
 		}
 	}
 	f.Fuzz(func(t *testing.T, framework byte, code []byte, inHeader, inField, repeat byte) {
