@@ -45,8 +45,9 @@ type App struct {
 	// Router is where the routes are, if that is not Handler itself: an *echo.Echo,
 	// a *gin.Engine, a chi.Router or an *http.ServeMux behind other handlers.
 	Router any
-	// Routes is what the middleware remembers: auth.Routes(), or those of several
-	// in a row.
+	// Routes is what the middleware remembers: auth.Routes(), or those of several in
+	// a row. Leave those out whose patterns lack the prefix under which their router
+	// is mounted (http.StripPrefix); of chi's routers that is seen.
 	Routes []httpauth.RouteInfo
 	// Close, if not nil, is called at the end.
 	Close func()
