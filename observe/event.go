@@ -86,6 +86,9 @@ type Event struct {
 	// Wanted is the scopes that the route needs, in the same form, if that is what
 	// the request was refused for.
 	Wanted string
+	// ReportOnly says that the request's route only reports (httpauth's
+	// DangerouslyReportOnly): a refused one was let through all the same.
+	ReportOnly bool
 	// Way is how an accepted request was proven.
 	Way Way
 	// Method, Route and Source are validator.Request's, where the adapter knows

@@ -123,3 +123,18 @@ func (r Rule) Allows(have Set) bool {
 // an All, the first alternative of an Any. It is empty if the rule asks for no
 // scope, and if it lets nobody in.
 func (r Rule) Needs() string { return r.needs }
+
+// Names lists the scope names that r mentions, in order and each once. A token
+// may satisfy r with fewer of them, or not with all: Allows decides.
+func (r Rule) Names() []string {
+	names := slices.Clone(r.names)
+	for i := range r.rules {
+		names = append(names, r.rules[i].Names()...)
+	}
+	seen := make(map[string]bool, len(names))
+	return slices.DeleteFunc(names, func(name string) bool {
+		again := seen[name]
+		seen[name] = true
+		return again
+	})
+}

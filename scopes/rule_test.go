@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
 	"github.com/m2mguard/m2mguard/scopes"
 )
 
@@ -101,4 +104,21 @@ func ExampleRule() {
 	// Output:
 	// true
 	// a client that has neither is told to ask for: orders:admin
+}
+
+func TestNames(t *testing.T) {
+	for name, tc := range map[string]struct {
+		rule scopes.Rule
+		want []string
+	}{
+		"zero":     {scopes.Rule{}, nil},
+		"any":      {scopes.AnyToken(), nil},
+		"all":      {scopes.All("b", "a", "b"), []string{"b", "a"}},
+		"one of":   {scopes.Any("a", "b"), []string{"a", "b"}},
+		"together": {scopes.AllOf(scopes.Any("a", "b"), scopes.AnyOf(scopes.All("c", "a"), scopes.All("d"))), []string{"a", "b", "c", "d"}},
+	} {
+		if diff := cmp.Diff(tc.want, tc.rule.Names(), cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
 }

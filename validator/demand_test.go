@@ -145,3 +145,17 @@ func TestDemandedBinding(t *testing.T) {
 		t.Errorf("%v does not name Demand.Bound", wanted)
 	}
 }
+
+// TestDemandsInOrder: what is wrong with a token comes before what a route demands,
+// and the audience before the binding, so that each is told of by its own name.
+func TestDemandsInOrder(t *testing.T) {
+	iss := issuertest.New(t)
+	v := newJWT(t, iss)
+	both := &validator.Demand{Bound: true, Audience: []string{"another"}}
+	for raw, want := range map[string]string{"": "missing", "a b": "request", iss.Token(issuertest.Claims{}): "aud"} {
+		for range 2 {
+			a, err := v.VerifyRequest(t.Context(), &validator.Request{Token: raw}, both)
+			wantOutcome(t, want)(a.Token, err)
+		}
+	}
+}

@@ -22,6 +22,9 @@ var (
 	ErrInvalidToken = errors.New("invalid_token")
 	// ErrInsufficientScope: the token is good and may not do this (403).
 	ErrInsufficientScope = errors.New("insufficient_scope")
+	// ErrDenied: the token is good, and the API's own policy says no (403). No
+	// other scope would help.
+	ErrDenied = errors.New("access_denied")
 	// ErrThrottled: whoever calls has more tokens checked for the first time than
 	// its share (429). It says nothing about the token.
 	ErrThrottled = errors.New("too many requests")
@@ -57,6 +60,7 @@ const (
 	CheckClient      Check = "client"      // on Issuer.Clients
 	CheckApp         Check = "app"         // issued to a client, where Issuer.AppOnly asks for it
 	CheckScope       Check = "scope"       // what the route needs
+	CheckPolicy      Check = "policy"      // the API's own decision
 	CheckShare       Check = "share"       // the caller has no more tokens checked than its share
 	CheckUnavailable Check = "unavailable" // keys or introspection can be had
 )
@@ -94,6 +98,7 @@ var checks = map[Check]facts{
 	CheckSignature:   {ErrInvalidToken, "The signature of the access token is not valid.", "the token was altered or is not the issuer's"},
 	CheckActive:      {ErrInvalidToken, "The access token is not active.", "it was revoked, has expired, or the authorization server does not show it to this API's client"},
 	CheckScope:       {ErrInsufficientScope, "The access token lacks a scope that this request needs.", "the client should ask its authorization server for the scope"},
+	CheckPolicy:      {ErrDenied, "This API does not let the client of the access token do this.", "the API's own policy, in httpauth's RequireThat or Deny"},
 	CheckShare:       {ErrThrottled, "Too many access tokens of this caller wait to be checked.", "httpauth.Config.Source tells callers apart; Config.VerifyWait, and introspection's MaxConcurrent, MaxPerSecond, MaxWaiting and MaxWait say how many wait, and for how long"},
 	CheckUnavailable: {ErrUnavailable, "The access token cannot be checked right now.", "Issuer.Keys, Issuer.Introspection"},
 }
@@ -118,8 +123,8 @@ type Error struct {
 func (e *Error) Check() Check { return e.check }
 
 // Code is the error code of RFC 6750 §3.1: invalid_request, invalid_token,
-// insufficient_scope, or empty where the RFC has none (no token was sent, or
-// the answer is a 429 or a 503).
+// insufficient_scope, or empty where the RFC has none (no token was sent, the
+// API's policy says no, or the answer is a 429 or a 503).
 func (e *Error) Code() string {
 	switch kind := checks[e.check].kind; kind {
 	case ErrInvalidRequest, ErrInvalidToken, ErrInsufficientScope:
@@ -175,14 +180,49 @@ func (e *Error) Error() string {
 }
 
 // NewError makes the error of a check that is made outside this package: an
-// adapter's CheckMissing and CheckRequest, which it makes before Verify. It
-// panics if there is no such check.
+// adapter's CheckMissing and CheckRequest, which it makes before Verify, and
+// CheckPolicy, which comes last. It panics if there is no such check.
 func NewError(check Check) *Error {
 	if _, ok := checks[check]; !ok {
 		panic(fmt.Sprintf("validator: NewError(%q): there is no such check", check))
 	}
 	return &Error{check: check}
 }
+
+// Because returns a copy of e with a cause of the program's own: for logs, where
+// it is quoted and bounded in length, and for errors.Is and errors.As; never for
+// clients. The copy matches the sentinel that e matches and no other. If it is
+// ErrUnavailable, it takes over when to try again. A nil cause is none.
+func (e *Error) Because(cause error) *Error {
+	because := *e
+	if cause == nil {
+		return &because
+	}
+	because.cause = reason{cause}
+	if because.check == CheckUnavailable {
+		because.hint = "what this API asked for a decision of its own"
+		if behind, ok := errors.AsType[*Error](cause); ok {
+			because.retryAfter = behind.retryAfter
+		}
+	}
+	return &because
+}
+
+// reason is a cause that may repeat what a client wrote, and may be about another
+// token than the one that is refused.
+type reason struct{ err error }
+
+func (r reason) Error() string { return quote.Value(r.err.Error()) }
+
+func (r reason) Is(target error) bool {
+	switch target {
+	case ErrMissingToken, ErrInvalidRequest, ErrInvalidToken, ErrInsufficientScope, ErrDenied, ErrThrottled, ErrUnavailable:
+		return false
+	}
+	return errors.Is(r.err, target)
+}
+
+func (r reason) As(target any) bool { return errors.As(r.err, target) }
 
 // refuse is the short form for an error without values.
 func refuse(check Check, text string) *Error { return &Error{check: check, text: text} }

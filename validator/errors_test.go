@@ -23,6 +23,8 @@ var sentinels = map[error]string{ // and their codes in RFC 6750 §3.1
 	validator.ErrInvalidRequest:    "invalid_request",
 	validator.ErrInvalidToken:      "invalid_token",
 	validator.ErrInsufficientScope: "insufficient_scope",
+	validator.ErrDenied:            "",
+	validator.ErrThrottled:         "",
 	validator.ErrUnavailable:       "",
 }
 
@@ -39,6 +41,7 @@ var kinds = map[validator.Check]error{
 	validator.CheckClient: validator.ErrInvalidToken, validator.CheckApp: validator.ErrInvalidToken,
 	validator.CheckKey: validator.ErrInvalidToken, validator.CheckSignature: validator.ErrInvalidToken,
 	validator.CheckActive: validator.ErrInvalidToken, validator.CheckScope: validator.ErrInsufficientScope,
+	validator.CheckPolicy:      validator.ErrDenied,
 	validator.CheckShare:       validator.ErrThrottled,
 	validator.CheckUnavailable: validator.ErrUnavailable,
 }

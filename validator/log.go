@@ -38,7 +38,10 @@ type eventLog struct {
 	rest    map[string]int       // refusals not written since then, by check
 }
 
-type refusalKind struct{ check, issuer string }
+type refusalKind struct {
+	check, issuer string
+	reportOnly    bool
+}
 
 func (l *eventLog) logger() *slog.Logger {
 	if l.to == nil {
@@ -61,7 +64,7 @@ func (l *eventLog) event(ctx context.Context, e *observe.Event) {
 
 func (l *eventLog) refused(ctx context.Context, e *observe.Event) {
 	level := slog.LevelDebug
-	if l.isFirst(refusalKind{e.Check, e.Issuer.Text}) {
+	if l.isFirst(refusalKind{e.Check, e.Issuer.Text, e.ReportOnly}) {
 		level = slog.LevelWarn
 	}
 	log := l.logger()
@@ -80,6 +83,9 @@ func (l *eventLog) refused(ctx context.Context, e *observe.Event) {
 	add("route", e.Route)
 	if e.Issuer.Unproven || e.Client.Unproven {
 		attrs = append(attrs, slog.Bool("unproven", true))
+	}
+	if e.ReportOnly {
+		attrs = append(attrs, slog.Bool("report_only", true))
 	}
 	log.LogAttrs(ctx, level, "m2mguard: token refused", withError(attrs, e.Err, "")...)
 }

@@ -122,7 +122,7 @@ func TestEverythingIsRefused(t *testing.T) {
 					if !ok {
 						t.Fatal("nothing was refused")
 					}
-					v.ReportRefusal(t.Context(), nil, refused)
+					v.ReportRefusal(t.Context(), nil, nil, refused)
 				}
 			}
 			lines := log.take("level=WARN")

@@ -72,7 +72,7 @@ func TestValidatorThatNewDidNotMake(t *testing.T) {
 				t.Errorf("%s, %s: %v", name, call, err)
 			}
 		}
-		v.ReportRefusal(t.Context(), nil, validator.NewError(validator.CheckMissing))
+		v.ReportRefusal(t.Context(), nil, nil, validator.NewError(validator.CheckMissing))
 		v.ForgetIssuer("https://id.example.com")
 		v.Close()
 	}

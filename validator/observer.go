@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/m2mguard/m2mguard/observe"
+	"github.com/m2mguard/m2mguard/scopes"
 )
 
 // events are for requests, which come in numbers: whoever is told has given the
@@ -18,7 +19,7 @@ var events = sync.Pool{New: func() any { return new(observe.Event) }}
 func (v *Validator) tell(ctx context.Context, r *Request, fill func(*observe.Event)) {
 	e := events.Get().(*observe.Event)
 	if r != nil {
-		e.Method, e.Route, e.Source = r.Method, r.Route, r.Source
+		e.Method, e.Route, e.Source, e.ReportOnly = r.Method, r.Route, r.Source, r.ReportOnly
 	}
 	fill(e)
 	if r != nil && r.Token != "" {
@@ -42,20 +43,23 @@ func hide(token string, texts ...*string) {
 // ReportRefusal tells Config.Observer of a refusal that was made outside
 // VerifyRequest, which tells of its own: an adapter calls it for credentials that
 // it does not take there, and for a rule or a policy that was not met. r is what is
-// known of the request.
-func (v *Validator) ReportRefusal(ctx context.Context, r *Request, e *Error) {
+// known of the request, and t the good token that is refused, or nil.
+func (v *Validator) ReportRefusal(ctx context.Context, r *Request, t *Token, e *Error) {
 	if !v.made() {
 		slog.Default().Error("m2mguard: " + errNotMade.text) // there is no observer, and this concerns everybody
 		return
 	}
 	v.tell(ctx, r, func(event *observe.Event) {
 		event.Kind, event.Check, event.Err, event.Wanted = observe.Refused, string(e.check), e, e.needs
+		proven := e.token
+		if !t.none() {
+			proven = t.there()
+		}
 		switch {
-		case e.token != nil:
-			s := e.token.sighting(e.token.issuer)
+		case proven != nil:
+			s := proven.sighting(proven.issuer)
 			s.proven = true
 			s.fill(event)
-			event.Scopes.Text = e.token.scopes.String()
 		case e.said != nil:
 			e.said.fill(event)
 		}
@@ -84,12 +88,13 @@ type sighting struct {
 	issuer              string // as it is known here
 	foreign             string // where it is not
 	client, subject, id string
+	scopes              scopes.Set
 	proven              bool
 }
 
 // sighting is what c says; issuer is empty while the token's own is not known.
 func (c *contents) sighting(issuer string) sighting {
-	s := sighting{issuer: issuer, client: c.clientID, subject: c.subject, id: c.id}
+	s := sighting{issuer: issuer, client: c.clientID, subject: c.subject, id: c.id, scopes: c.scopes}
 	if issuer == "" {
 		s.foreign = c.issuer
 	}
@@ -126,6 +131,7 @@ func (s *sighting) fill(e *observe.Event) {
 	}
 	e.ForeignIssuer = cut(s.foreign)
 	e.Client, e.Subject, e.TokenID = fact(s.client), fact(s.subject), fact(s.id)
+	e.Scopes = fact(s.scopes.String())
 }
 
 // cut bounds what anybody can make up.

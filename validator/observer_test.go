@@ -88,6 +88,8 @@ func TestWhoWasRefused(t *testing.T) {
 	proven := func(text string) observe.Fact { return observe.Fact{Text: text} }
 	unproven := observe.Event{Issuer: said(iss.URL()), Client: said("orders-client"), Subject: said("subject-1"), TokenID: said("token-1")}
 	known := observe.Event{Issuer: proven(iss.URL()), Client: proven("orders-client"), Subject: proven("subject-1"), TokenID: proven("token-1")}
+	withScope := known
+	withScope.Scopes = proven("orders:read")
 	request := validator.Request{Method: "GET", Route: "GET /orders", Source: "192.0.2.1", URL: "https://api.example.com/orders?secret=1", Scheme: "Bearer"}
 	good := iss.Token(claims)
 	forged := good[:len(good)-8] + "AAAAAAAA"
@@ -108,7 +110,7 @@ func TestWhoWasRefused(t *testing.T) {
 		"long names": {raw: iss.Token(with(func(c *issuertest.Claims) {
 			c.ClientID, c.Audience = strings.Repeat("c", 199)+"é", []string{"https://other.example.com"}
 		})), check: validator.CheckAudience, want: observe.Event{Issuer: unproven.Issuer, Client: said(strings.Repeat("c", 199)), Subject: unproven.Subject, TokenID: unproven.TokenID}},
-		"narrowed":          {raw: good, demand: validator.Demand{Audience: []string{"https://narrow.example.com"}}, check: validator.CheckAudience, want: known},
+		"narrowed":          {raw: good, demand: validator.Demand{Audience: []string{"https://narrow.example.com"}}, check: validator.CheckAudience, want: withScope},
 		"wrong client":      {raw: iss.Token(with(func(c *issuertest.Claims) { c.ClientID = "blocked" })), check: validator.CheckClient, want: observe.Event{Issuer: known.Issuer, Client: proven("blocked"), Subject: known.Subject, TokenID: known.TokenID}},
 		"opaque, inactive":  {raw: "unknown-token-unknown-token", opaque: true, check: validator.CheckActive, want: observe.Event{Issuer: said(iss.URL())}},
 		"opaque, for other": {raw: iss.Opaque(with(func(c *issuertest.Claims) { c.Audience = []string{"https://other.example.com"} })), opaque: true, check: validator.CheckAudience, want: known},
@@ -145,7 +147,7 @@ func TestWhoWasRefused(t *testing.T) {
 		token, err := v.Verify(t.Context(), good)
 		wantOutcome(t, "ok")(token, err)
 		err = token.Check(scopes.All("orders:write"))
-		v.ReportRefusal(t.Context(), &request, err.(*validator.Error))
+		v.ReportRefusal(t.Context(), &request, nil, err.(*validator.Error))
 		want := known
 		want.Kind, want.Check, want.Err = observe.Refused, "scope", err
 		want.Scopes, want.Wanted = proven("orders:read"), "orders:write"

@@ -21,6 +21,9 @@ type Request struct {
 	Method, URL string
 	// Route is the pattern or the full name of what was called. It is for events.
 	Route string
+	// ReportOnly says that the request is let through even if it is refused. It is
+	// for events, and decides nothing.
+	ReportOnly bool
 	// Source is who seems to call: the connection's peer, or what stands for it
 	// behind a proxy. Where tokens that were not seen before wait for their turn,
 	// turns are fair by source. It is a key for that and for events, and decides

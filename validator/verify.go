@@ -229,6 +229,6 @@ func (v *Validator) refused(ctx context.Context, r *Request, err error) error {
 	if !ok {
 		e = unavailable(0, err)
 	}
-	v.ReportRefusal(ctx, r, e)
+	v.ReportRefusal(ctx, r, nil, e)
 	return e
 }

@@ -9,10 +9,11 @@
 // *echo.HTTPError, and Echo's HTTPErrorHandler writes it. Its Message is an
 // httpauth.Body, its Internal the *validator.Error; the challenge is on the
 // response already. With httpauth.Config.ErrorHandler set, that function
-// answers instead, and Echo sees no error.
+// answers instead, and Echo sees no error. Deny does the same.
 package echoauth
 
 import (
+	"context"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -42,36 +43,103 @@ func New(v *validator.Validator, cfg *httpauth.Config) *Middleware {
 // through to the handler if it carries a good bearer token whose scopes satisfy
 // rule. The token is then in the request's context. A zero rule lets nobody in.
 func (m *Middleware) Require(rule scopes.Rule) echo.MiddlewareFunc {
-	return m.protect(m.inner.Route(rule))
+	return m.Gate(httpauth.Gate{Rule: rule})
 }
 
 // RequireFresh is Require for what must not wait for a cache to run out; see
 // httpauth.Middleware.RequireFresh.
 func (m *Middleware) RequireFresh(maxAge time.Duration, rule scopes.Rule) echo.MiddlewareFunc {
-	return m.protect(m.inner.FreshRoute(maxAge, rule))
+	return m.Gate(httpauth.Gate{Rule: rule, MaxAge: &maxAge})
+}
+
+// RequireThat is Require with a decision of the API's own after the rule; see
+// httpauth.Middleware.RequireThat.
+func (m *Middleware) RequireThat(rule scopes.Rule, policy func(context.Context, *validator.Token) error) echo.MiddlewareFunc {
+	if policy == nil {
+		panic("echoauth: RequireThat: the policy is nil")
+	}
+	return m.Gate(httpauth.Gate{Rule: rule, Policy: policy})
+}
+
+// RequireBound is Require for bound tokens only; see
+// httpauth.Middleware.RequireBound.
+func (m *Middleware) RequireBound(rule scopes.Rule) echo.MiddlewareFunc {
+	return m.Gate(httpauth.Gate{Rule: rule, Bound: true})
+}
+
+// Optional is Require for routes that strangers may use as well; see
+// httpauth.Middleware.Optional.
+func (m *Middleware) Optional(rule scopes.Rule) echo.MiddlewareFunc {
+	return m.Gate(httpauth.Gate{Rule: rule, Optional: true})
+}
+
+// DangerouslyReportOnly protects nothing, and reports what Require would refuse;
+// see httpauth.Middleware.DangerouslyReportOnly.
+func (m *Middleware) DangerouslyReportOnly(rule scopes.Rule) echo.MiddlewareFunc {
+	return m.Gate(httpauth.Gate{Rule: rule, DangerouslyReportOnly: true})
+}
+
+// Gate is Require for what several of the other functions ask at once.
+func (m *Middleware) Gate(g httpauth.Gate) echo.MiddlewareFunc {
+	return m.protect(m.inner.Compile(g))
+}
+
+// Router is an *echo.Echo or an *echo.Group.
+type Router interface {
+	Add(method, path string, handler echo.HandlerFunc, middleware ...echo.MiddlewareFunc) *echo.Route
+}
+
+// Handle registers handler behind Require(rule), which comes before the other
+// middleware, and remembers the route for Routes.
+func (m *Middleware) Handle(router Router, method, path string, rule scopes.Rule, handler echo.HandlerFunc, middleware ...echo.MiddlewareFunc) *echo.Route {
+	return m.HandleGate(router, method, path, httpauth.Gate{Rule: rule}, handler, middleware...)
+}
+
+// HandleGate is Handle for a route that asks for more, or for less.
+func (m *Middleware) HandleGate(router Router, method, path string, g httpauth.Gate, handler echo.HandlerFunc, middleware ...echo.MiddlewareFunc) *echo.Route {
+	route := m.inner.Compile(g)
+	added := router.Add(method, path, handler, append([]echo.MiddlewareFunc{m.protect(route)}, middleware...)...)
+	route.Remember(added.Method + " " + added.Path)
+	return added
+}
+
+// Routes lists what was registered through Handle and HandleGate, by method and
+// whole path.
+func (m *Middleware) Routes() []httpauth.RouteInfo { return m.inner.Routes() }
+
+// Deny refuses a request from within its handler, which returns what Deny
+// returns; see httpauth.Middleware.Deny.
+//
+//	return auth.Deny(c, errors.New("the order is another tenant's"))
+func (m *Middleware) Deny(c echo.Context, reason error) error {
+	return m.answer(c, m.inner.Denial(c.Request(), c.Path(), reason))
 }
 
 func (m *Middleware) protect(route *httpauth.Route) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
-			r := c.Request()
-			token, failure := route.Check(r)
-			if failure == nil {
-				c.SetRequest(r.WithContext(validator.NewContext(r.Context(), token)))
-				return next(c)
+			admitted, failure := route.Admit(c.Request(), c.Path())
+			if failure != nil {
+				return m.answer(c, failure)
 			}
-			if m.ownRendering {
-				route.Fail(c.Response(), r, failure)
-				return nil
-			}
-			failure.SetHeader(c.Response().Header())
-			return &echo.HTTPError{Code: failure.Status, Message: failure.Body, Internal: failure.Err}
+			c.SetRequest(admitted)
+			return next(c)
 		}
 	}
 }
 
+// answer takes a failure to Echo's error path, or to Config.ErrorHandler.
+func (m *Middleware) answer(c echo.Context, failure *httpauth.Failure) error {
+	if m.ownRendering {
+		m.inner.Fail(c.Response(), c.Request(), failure)
+		return nil
+	}
+	failure.SetHeader(c.Response().Header())
+	return &echo.HTTPError{Code: failure.Status, Message: failure.Body, Internal: failure.Err}
+}
+
 // Token returns the token that the request was let in with, or nil if the
-// handler is not behind Require.
+// handler is not behind Require, or Optional let it in without one.
 func Token(c echo.Context) *validator.Token {
 	return validator.FromContext(c.Request().Context())
 }

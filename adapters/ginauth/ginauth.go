@@ -6,11 +6,14 @@
 //	r.GET("/orders", auth.Require(scopes.All("orders:read")), listOrders)
 //
 // A refused request is aborted, its *validator.Error is added to c.Errors for
-// logging middleware, and the answer is written at once.
+// logging middleware, and the answer is written at once; Deny does the same.
 package ginauth
 
 import (
+	"context"
 	"net/http"
+	"path"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -37,44 +40,130 @@ func New(v *validator.Validator, cfg *httpauth.Config) *Middleware {
 // scopes satisfy rule. The token is then in the request's context. A zero rule
 // lets nobody in.
 func (m *Middleware) Require(rule scopes.Rule) gin.HandlerFunc {
-	return protect(m.inner.Route(rule))
+	return m.Gate(httpauth.Gate{Rule: rule})
 }
 
 // RequireFresh is Require for what must not wait for a cache to run out; see
 // httpauth.Middleware.RequireFresh.
 func (m *Middleware) RequireFresh(maxAge time.Duration, rule scopes.Rule) gin.HandlerFunc {
-	return protect(m.inner.FreshRoute(maxAge, rule))
+	return m.Gate(httpauth.Gate{Rule: rule, MaxAge: &maxAge})
 }
 
-func protect(route *httpauth.Route) gin.HandlerFunc {
+// RequireThat is Require with a decision of the API's own after the rule; see
+// httpauth.Middleware.RequireThat. The policy's context is the request's.
+func (m *Middleware) RequireThat(rule scopes.Rule, policy func(context.Context, *validator.Token) error) gin.HandlerFunc {
+	if policy == nil {
+		panic("ginauth: RequireThat: the policy is nil")
+	}
+	return m.Gate(httpauth.Gate{Rule: rule, Policy: policy})
+}
+
+// RequireBound is Require for bound tokens only; see
+// httpauth.Middleware.RequireBound.
+func (m *Middleware) RequireBound(rule scopes.Rule) gin.HandlerFunc {
+	return m.Gate(httpauth.Gate{Rule: rule, Bound: true})
+}
+
+// Optional is Require for routes that strangers may use as well; see
+// httpauth.Middleware.Optional.
+func (m *Middleware) Optional(rule scopes.Rule) gin.HandlerFunc {
+	return m.Gate(httpauth.Gate{Rule: rule, Optional: true})
+}
+
+// DangerouslyReportOnly protects nothing, and reports what Require would refuse;
+// see httpauth.Middleware.DangerouslyReportOnly.
+func (m *Middleware) DangerouslyReportOnly(rule scopes.Rule) gin.HandlerFunc {
+	return m.Gate(httpauth.Gate{Rule: rule, DangerouslyReportOnly: true})
+}
+
+// Gate is Require for what several of the other functions ask at once.
+func (m *Middleware) Gate(g httpauth.Gate) gin.HandlerFunc { return m.protect(m.inner.Compile(g)) }
+
+// Router is a *gin.Engine or a *gin.RouterGroup.
+type Router interface {
+	BasePath() string
+	Handle(method, path string, handlers ...gin.HandlerFunc) gin.IRoutes
+}
+
+// Handle registers handlers behind Require(rule), and remembers the route for
+// Routes.
+func (m *Middleware) Handle(router Router, method, path string, rule scopes.Rule, handlers ...gin.HandlerFunc) {
+	m.HandleGate(router, method, path, httpauth.Gate{Rule: rule}, handlers...)
+}
+
+// HandleGate is Handle for a route that asks for more, or for less.
+func (m *Middleware) HandleGate(router Router, method, path string, g httpauth.Gate, handlers ...gin.HandlerFunc) {
+	route := m.inner.Compile(g)
+	router.Handle(method, path, append([]gin.HandlerFunc{m.protect(route)}, handlers...)...)
+	route.Remember(method + " " + whole(router.BasePath(), path))
+}
+
+// whole is the path of a route of a group, as Gin joins it.
+func whole(base, relative string) string {
+	if relative == "" {
+		return base
+	}
+	joined := path.Join(base, relative)
+	if strings.HasSuffix(relative, "/") && !strings.HasSuffix(joined, "/") {
+		joined += "/"
+	}
+	return joined
+}
+
+// Routes lists what was registered through Handle and HandleGate, by method and
+// whole path.
+func (m *Middleware) Routes() []httpauth.RouteInfo { return m.inner.Routes() }
+
+// Deny refuses a request from within its handler, which writes nothing before
+// and after; see httpauth.Middleware.Deny. It aborts, and adds the error to
+// c.Errors.
+func (m *Middleware) Deny(c *gin.Context, reason error) {
+	c.Abort()
+	answered := false
+	defer func() { neverEmpty(c, answered) }()
+	m.answer(c, m.inner.Denial(c.Request, c.FullPath(), reason))
+	answered = true
+}
+
+func (m *Middleware) protect(route *httpauth.Route) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		// Gin goes on with the next handler when this function has ended, also
-		// when it ended in a panic that a middleware before it recovered from; and
-		// where that one writes no answer, Gin's is an empty 200.
+		// when it ended in a panic that a middleware before it recovered from.
 		passed, answered := false, false
 		defer func() {
 			if passed {
 				return
 			}
 			c.Abort()
-			if !answered && !c.Writer.Written() {
-				c.Status(http.StatusInternalServerError)
-			}
+			neverEmpty(c, answered)
 		}()
-		token, failure := route.Check(c.Request)
+		admitted, failure := route.Admit(c.Request, c.FullPath())
 		if failure != nil {
-			_ = c.Error(failure.Err) // returns its argument, wrapped
-			route.Fail(c.Writer, c.Request, failure)
+			m.answer(c, failure)
 			answered = true
 			return
 		}
-		c.Request = c.Request.WithContext(validator.NewContext(c.Request.Context(), token))
+		c.Request = admitted
 		passed = true
 	}
 }
 
+// neverEmpty is for a panic that a middleware recovers from and writes no answer:
+// Gin's would be an empty 200.
+func neverEmpty(c *gin.Context, answered bool) {
+	if !answered && !c.Writer.Written() {
+		c.Status(http.StatusInternalServerError)
+	}
+}
+
+// answer writes a refusal, and adds its error to c.Errors.
+func (m *Middleware) answer(c *gin.Context, failure *httpauth.Failure) {
+	_ = c.Error(failure.Err) // returns its argument, wrapped
+	m.inner.Fail(c.Writer, c.Request, failure)
+}
+
 // Token returns the token that the request was let in with, or nil if the
-// handler is not behind Require. A *gin.Context itself does not carry it:
+// handler is not behind Require, or Optional let it in without one. A *gin.Context itself does not carry it:
 // validator.FromContext needs the request's context.
 func Token(c *gin.Context) *validator.Token {
 	return validator.FromContext(c.Request.Context())

@@ -14,7 +14,15 @@
 //	malformed or repeated credentials     400  invalid_request
 //	bad, expired, foreign, revoked token  401  invalid_token
 //	a scope is missing                    403  insufficient_scope, and what the route needs
+//	the API's own policy says no          403  access_denied, no challenge
+//	more new tokens than its share        429  no challenge; Retry-After
 //	keys or introspection cannot be had   503  no challenge; Retry-After
+//
+// Besides Require there are gates for routes that ask for more or for less:
+// [Middleware.RequireFresh], [Middleware.RequireThat], [Middleware.RequireBound],
+// [Middleware.Optional] and [Middleware.DangerouslyReportOnly]. Where gates stand
+// behind each other, a request must pass all of them, and the handler sees what
+// the last one let in.
 //
 // The body is a JSON object with error and error_description. It and the
 // challenge hold constants alone, never a part of the request. [Config] can

@@ -24,8 +24,12 @@ type Failure struct {
 	Err *validator.Error
 	// Status is the HTTP status: 400, 401, 403, 429 or 503.
 	Status int
-	// Challenge is the value of WWW-Authenticate (RFC 6750 §3); empty for 429
-	// and 503, because other credentials would not help.
+	// Token is the good token that a 403 is about, to log or to limit its client,
+	// or a policy's 503; else nil, because what a bad token says is nobody's word.
+	// It is not part of the answer.
+	Token *validator.Token `json:"-"`
+	// Challenge is the value of WWW-Authenticate (RFC 6750 §3); empty for 429,
+	// 503 and a policy's 403, because other credentials would not help.
 	Challenge string
 	// RetryAfter is when to try again: whole seconds, at least one, with 429 and
 	// 503, else zero.
@@ -47,8 +51,8 @@ type prepared struct {
 // Body tells a client what was wrong, in the members of RFC 6749 §5.2.
 type Body struct {
 	// Error is the code of RFC 6750 §3.1, or unauthorized (no token was sent),
-	// too_many_requests (429) or temporarily_unavailable (503), for which the RFC
-	// has none.
+	// access_denied (the API's policy says no), too_many_requests (429) or
+	// temporarily_unavailable (503), for which the RFC has none.
 	Error string `json:"error"`
 	// Description is one constant sentence for each check, or for each way to
 	// fail it.
@@ -142,12 +146,14 @@ func newAnswer(realm string, e *validator.Error, needs string) *answer {
 		a.status = http.StatusUnauthorized
 	case errors.Is(e, validator.ErrInsufficientScope):
 		a.status = http.StatusForbidden
+	case errors.Is(e, validator.ErrDenied):
+		a.status, a.body.Error = http.StatusForbidden, "access_denied"
 	case errors.Is(e, validator.ErrThrottled):
 		a.status, a.body.Error = http.StatusTooManyRequests, "too_many_requests"
 	default:
 		a.status, a.body.Error = http.StatusServiceUnavailable, "temporarily_unavailable"
 	}
-	if !a.retryable() {
+	if !a.retryable() && a.body.Error != "access_denied" {
 		a.challenge = challenge(realm, e, needs)
 	}
 	a.json = a.body.encode()
@@ -186,12 +192,15 @@ func quotable(s string) bool {
 }
 
 // failure completes the constant answer with what is this request's own.
-func (rt *Route) failure(e *validator.Error) *Failure {
-	a := rt.missingScope
-	if e.Check() != validator.CheckScope {
-		a = rt.middleware.answer(e)
+func (rt *Route) failure(e *validator.Error, token *validator.Token) *Failure {
+	if e.Check() == validator.CheckScope {
+		return complete(rt.missingScope, e, token)
 	}
-	f := &Failure{Err: e, Status: a.status, Challenge: a.challenge, Body: a.body, made: a.body, json: a.json}
+	return complete(rt.middleware.answer(e), e, token)
+}
+
+func complete(a *answer, e *validator.Error, token *validator.Token) *Failure {
+	f := &Failure{Err: e, Status: a.status, Token: token, Challenge: a.challenge, Body: a.body, made: a.body, json: a.json}
 	if a.retryable() {
 		f.RetryAfter = wholeSeconds(e.RetryAfter())
 	}

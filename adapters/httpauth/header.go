@@ -6,31 +6,33 @@ import (
 	"github.com/m2mguard/m2mguard/validator"
 )
 
+// The refusals of requests that hold no token to verify.
 var (
-	errMissing = validator.NewError(validator.CheckMissing)
+	errNothing = validator.NewError(validator.CheckMissing) // no credentials at all, which Optional lets through
+	errScheme  = validator.NewError(validator.CheckMissing) // others than a bearer token
 	errRequest = validator.NewError(validator.CheckRequest)
 )
 
 // bearer takes what should be a token out of the Authorization header: "Bearer"
-// in any case, at least one space, the rest (RFC 6750 §2.1, RFC 9110 §11.4). It
-// is the only place that is looked at; a token in a form body or in the query
-// (RFC 6750 §2.2 and §2.3) ends up in logs and caches.
+// in any case, at least one space, the rest (RFC 6750 §2.1, RFC 9110 §11.4).
+// Without Config.Credentials it is the only place that is looked at; a token in a
+// form body or in the query (RFC 6750 §2.2 and §2.3) ends up in logs and caches.
 //
-// No header or another scheme is errMissing. A second header is errRequest
+// No header is errNothing, another scheme errScheme. A second header is errRequest
 // whatever its scheme, because a proxy may have looked at the other one. That
 // the rest is exactly one token, and not several joined by commas, is for Verify
 // to see: a token that it knows need not be read again.
 func bearer(h http.Header) (string, *validator.Error) {
 	values := h["Authorization"] // net/http's own spelling; Values would compute it each time
 	if len(values) == 0 {
-		return "", errMissing
+		return "", errNothing
 	}
 	if len(values) > 1 {
 		return "", errRequest
 	}
 	rest, ok := cutScheme(values[0])
 	if !ok {
-		return "", errMissing
+		return "", errScheme
 	}
 	token := rest
 	for len(token) > 0 && token[0] == ' ' {

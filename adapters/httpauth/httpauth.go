@@ -1,9 +1,11 @@
 package httpauth
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -37,6 +39,37 @@ type Config struct {
 	// token and should be quick.
 	Source func(r *http.Request) string
 
+	// Credentials finds the credentials of a request where they are not in the
+	// Authorization field: in a field that a gateway renames, a WebSocket
+	// subprotocol, a signed cookie. It returns the scheme, which must be "Bearer"
+	// in any case, and the token, which passes the same checks as one from the
+	// field. An Authorization field beside what it found is 400, unless it holds
+	// the same; two empty strings mean that there are none, and then a token in the
+	// Authorization field is not taken either: a function that allows both reads
+	// both. An error is 400, or 503 if it matches validator.ErrUnavailable or is the
+	// end of a context; its text goes to the observer and must hold no credential.
+	// Deny calls the function again.
+	//
+	// Browsers send cookies by themselves, also with a request that another site
+	// wrote. An API that takes tokens from cookies must defend itself against that
+	// (CSRF): http.CrossOriginProtection before this middleware, and cookies that
+	// are Secure, HttpOnly and SameSite. A WebSocket's handshake is not covered by
+	// CORS either: check its Origin.
+	//
+	// Default: the Authorization field (RFC 6750 §2.1).
+	Credentials func(r *http.Request) (scheme, token string, err error)
+
+	// Audience narrows Issuer.Audience for the routes of this middleware: their
+	// tokens must name one of these as well, and a token without aud never passes.
+	// So several APIs share one validator and one cache of keys. Default: what the
+	// issuer's configuration accepts.
+	Audience []string
+
+	// DangerouslyReportOnly makes all routes of this middleware report what they
+	// would refuse, and let it through, as [Middleware.DangerouslyReportOnly] does
+	// for one. It never loosens RequireFresh, RequireThat and RequireBound.
+	DangerouslyReportOnly bool
+
 	// ErrorHandler answers refused requests in place of the default rendering,
 	// in every adapter. The failure's header fields (challenge, Retry-After,
 	// Cache-Control) are set on w already and may be changed; the status and the
@@ -52,13 +85,19 @@ type Middleware struct {
 	validator    *validator.Validator
 	realm        string
 	source       func(*http.Request) string
+	credentials  func(*http.Request) (scheme, token string, err error) // nil for the Authorization field
+	audience     []string
+	reportOnly   bool
 	errorHandler func(http.ResponseWriter, *http.Request, *Failure) // nil for the default
 	answers      sync.Map                                           // answerKey to *answer, for what is the same on each route
+	open         openRoutes
+	registry     registry
 }
 
 // New makes the middleware for v. A nil cfg stands for the zero Config. Like
 // http.ServeMux.Handle, New panics if it is called wrongly: with a nil v, one
-// that validator.New did not make, or a realm that no challenge can hold.
+// that validator.New did not make, a realm that no challenge can hold, or an
+// empty name or an empty list in Config.Audience.
 func New(v *validator.Validator, cfg *Config) *Middleware {
 	if v == nil {
 		panic("httpauth: New: the validator is nil")
@@ -71,13 +110,17 @@ func New(v *validator.Validator, cfg *Config) *Middleware {
 		if cfg.Source != nil {
 			m.source = cfg.Source
 		}
-		m.errorHandler = cfg.ErrorHandler
+		m.credentials, m.errorHandler = cfg.Credentials, cfg.ErrorHandler
+		m.audience, m.reportOnly = slices.Clone(cfg.Audience), cfg.DangerouslyReportOnly
 		if cfg.Realm != "" {
 			m.realm = cfg.Realm
 		}
 	}
 	if !quotable(m.realm) {
 		panic(fmt.Sprintf("httpauth: New: Config.Realm is %q, wanted printable ASCII without %q and %q", m.realm, '"', '\\'))
+	}
+	if m.audience != nil && len(m.audience) == 0 || slices.Contains(m.audience, "") {
+		panic(fmt.Sprintf("httpauth: New: Config.Audience is %q, wanted names that tokens hold, or nil", m.audience))
 	}
 	return m
 }
@@ -86,7 +129,7 @@ func New(v *validator.Validator, cfg *Config) *Middleware {
 // carries a good bearer token whose scopes satisfy rule, with the token in the
 // request's context (validator.FromContext). A zero rule lets nobody in.
 func (m *Middleware) Require(rule scopes.Rule) func(http.Handler) http.Handler {
-	return m.Route(rule).protect
+	return m.Gate(Gate{Rule: rule})
 }
 
 // RequireFresh is Require for what must not wait for a cache to run out: the
@@ -94,94 +137,47 @@ func (m *Middleware) Require(rule scopes.Rule) func(http.Handler) http.Handler {
 // asks it now, at every request (validator.VerifyFresh). It panics if a
 // configured issuer has no Introspection to ask, or if maxAge is negative.
 func (m *Middleware) RequireFresh(maxAge time.Duration, rule scopes.Rule) func(http.Handler) http.Handler {
-	return m.FreshRoute(maxAge, rule).protect
+	return m.Gate(Gate{Rule: rule, MaxAge: &maxAge})
 }
 
-// Route compiles what Require checks, for adapters of other frameworks.
-func (m *Middleware) Route(rule scopes.Rule) *Route {
-	missingScope := newAnswer(m.realm, validator.NewError(validator.CheckScope), rule.Needs())
-	return &Route{middleware: m, rule: rule, missingScope: missingScope, demand: validator.Demand{More: true}}
+// RequireThat is Require with a decision of the API's own after the rule, about
+// tenant, ownership or plan. If policy returns an error, the answer is 403 with
+// access_denied and one constant sentence, and no challenge, because no other
+// scope would help; if that error matches validator.ErrUnavailable or a context
+// has ended, 503. What the error says goes to the observer, never to the client.
+// It panics if policy is nil. A handler that finds out later uses [Middleware.Deny].
+func (m *Middleware) RequireThat(rule scopes.Rule, policy func(context.Context, *validator.Token) error) func(http.Handler) http.Handler {
+	if policy == nil {
+		panic("httpauth: RequireThat: the policy is nil")
+	}
+	return m.Gate(Gate{Rule: rule, Policy: policy})
 }
 
-// FreshRoute compiles what RequireFresh checks, for adapters of other
-// frameworks.
-func (m *Middleware) FreshRoute(maxAge time.Duration, rule scopes.Rule) *Route {
-	if maxAge < 0 {
-		panic(fmt.Sprintf("httpauth: RequireFresh: maxAge is %v, wanted 0 or more", maxAge))
-	}
-	if err := m.validator.CanVerifyFresh(); err != nil {
-		panic(fmt.Sprintf("httpauth: RequireFresh: %v", err))
-	}
-	route := m.Route(rule)
-	route.demand.MaxAge = &maxAge
-	return route
+// RequireBound is Require for tokens that are bound to their sender and come
+// with its proof. No binding is proven here yet, so it refuses every token.
+func (m *Middleware) RequireBound(rule scopes.Rule) func(http.Handler) http.Handler {
+	return m.Gate(Gate{Rule: rule, Bound: true})
 }
 
-// Route is one rule under protection. It is safe for concurrent use.
-type Route struct {
-	middleware   *Middleware
-	rule         scopes.Rule
-	missingScope *answer
-	demand       validator.Demand
+// Optional is Require for routes that strangers may use as well: a request
+// without any credentials reaches the handler without a token. Where an
+// Authorization field is sent, of whatever scheme, or Config.Credentials finds
+// something or fails, the request is judged as by Require.
+func (m *Middleware) Optional(rule scopes.Rule) func(http.Handler) http.Handler {
+	return m.Gate(Gate{Rule: rule, Optional: true})
 }
 
-// Check decides whether r may pass and writes nothing. Exactly one of its
-// results is nil. On success the caller puts the token into the request's
-// context with validator.NewContext; on failure it must not run the handler,
-// and answers with Fail.
-func (rt *Route) Check(r *http.Request) (*validator.Token, *Failure) {
-	m := rt.middleware
-	shown, refusal := m.request(r)
-	if refusal != nil {
-		m.validator.ReportRefusal(r.Context(), &shown, refusal)
-		return nil, rt.failure(refusal)
-	}
-	accepted, err := m.validator.VerifyRequest(r.Context(), &shown, &rt.demand)
-	if err != nil {
-		return nil, rt.failure(err.(*validator.Error)) // as VerifyRequest promises
-	}
-	token := accepted.Token
-	if err := token.Check(rt.rule); err != nil {
-		refusal := err.(*validator.Error) // as Token.Check promises
-		m.validator.ReportRefusal(r.Context(), &shown, refusal)
-		return nil, rt.failure(refusal)
-	}
-	m.validator.ReportAccepted(r.Context(), &shown, accepted)
-	return token, nil
+// DangerouslyReportOnly protects nothing: what Require would refuse is reported
+// to the observer and let through, with its token if that is a good one that
+// lacks a scope, else without. It is for rolling scopes out. While such requests
+// come, a line at level Warn to slog.Default says, at the first of them and then
+// once a minute, how many routes are open and what they let through.
+func (m *Middleware) DangerouslyReportOnly(rule scopes.Rule) func(http.Handler) http.Handler {
+	return m.Gate(Gate{Rule: rule, DangerouslyReportOnly: true})
 }
 
-// request is what r shows.
-func (m *Middleware) request(r *http.Request) (validator.Request, *validator.Error) {
-	shown := validator.Request{Method: r.Method, Route: r.Pattern}
-	raw, refusal := bearer(r.Header)
-	if refusal == nil {
-		shown.Scheme, shown.Token, shown.Source = "Bearer", raw, m.source(r)
-	}
-	return shown, refusal
-}
-
-// Fail answers a request that Check refused: by Config.ErrorHandler, or with
-// the default rendering.
-func (rt *Route) Fail(w http.ResponseWriter, r *http.Request, f *Failure) {
-	if handle := rt.middleware.errorHandler; handle != nil {
-		f.prepare(w.Header())
-		handle(w, r, f)
-		return
-	}
-	f.Respond(w)
-}
-
-// protect is the way through in net/http.
-func (rt *Route) protect(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		token, failure := rt.Check(r)
-		if failure != nil {
-			rt.Fail(w, r, failure)
-			return
-		}
-		next.ServeHTTP(w, r.WithContext(validator.NewContext(r.Context(), token)))
-	})
-}
+// Gate is Require for what several of the other functions ask at once.
+func (m *Middleware) Gate(g Gate) func(http.Handler) http.Handler { return m.Compile(g).Protect }
 
 // peer is the host of the connection's other end.
 func peer(r *http.Request) string {

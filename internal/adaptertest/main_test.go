@@ -3,6 +3,7 @@
 package adaptertest_test
 
 import (
+	"log/slog"
 	"testing"
 
 	"github.com/gin-gonic/gin"
@@ -11,5 +12,6 @@ import (
 
 func TestMain(m *testing.M) {
 	gin.SetMode(gin.TestMode)
+	slog.SetDefault(slog.New(slog.DiscardHandler)) // DangerouslyReportOnly warns, as it should
 	goleak.VerifyTestMain(m)
 }

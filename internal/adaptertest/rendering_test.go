@@ -115,6 +115,8 @@ func TestWrongConfig(t *testing.T) {
 			"escape in realm":  func() { f.api(v, &httpauth.Config{Realm: `or\ders`}) },
 			"control in realm": func() { f.api(v, &httpauth.Config{Realm: "orders\r\n"}) },
 			"not ASCII":        func() { f.api(v, &httpauth.Config{Realm: "commandées"}) },
+			"audience of none": func() { f.api(v, &httpauth.Config{Audience: []string{}}) },
+			"empty audience":   func() { f.api(v, &httpauth.Config{Audience: []string{"orders", ""}}) },
 		} {
 			t.Run(f.name+"/"+name, func(t *testing.T) {
 				defer func() {

@@ -49,6 +49,7 @@ var rooms = map[string][]string{
 	"adapters/httpauth":    {"validator", "scopes"},
 	"adapters/echoauth":    {"adapters/httpauth", "validator", "scopes", echo},
 	"adapters/ginauth":     {"adapters/httpauth", "validator", "scopes", gin},
+	"adapters/guardtest":   {"adapters/httpauth", "scopes", "validator/issuertest"},
 	"examples":             append(public(), echo, gin, chi, oauth2, xsync),
 	"interop":              append(public(), echo, gin, oauth2, xsync),
 	"testdata":             {},
@@ -58,7 +59,7 @@ var rooms = map[string][]string{
 func public() []string {
 	return []string{
 		"scopes", "observe", "jwks", "introspection", "validator", "validator/issuertest", "validator/providers",
-		"adapters/httpauth", "adapters/echoauth", "adapters/ginauth", "testdata",
+		"adapters/httpauth", "adapters/echoauth", "adapters/ginauth", "adapters/guardtest", "testdata",
 	}
 }
 

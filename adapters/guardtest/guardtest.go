@@ -1,0 +1,197 @@
+// Package guardtest is one test that finds the routes of an API that are open by
+// mistake: registered past the gate, shadowed by another route, optional or
+// report-only without being meant so, or behind another rule than the one that
+// somebody wrote down.
+//
+//	func TestAllGuarded(t *testing.T) {
+//		guardtest.AllGuarded(t, func(issuer, audience string) guardtest.App {
+//			v, auth, mux := newAPI(issuer, audience) // your own function
+//			return guardtest.App{Handler: mux, Routes: auth.Routes(), Close: v.Close}
+//		}, guardtest.Want{
+//			"GET /orders":      scopes.All("orders:read"),
+//			"POST /orders":     scopes.All("orders:write"),
+//			"GET /orders/{id}": scopes.All("orders:read"),
+//		}, guardtest.Public("GET /healthz"))
+//	}
+//
+// Each route is asked without a token, with a bad one, with one without scopes,
+// and with scopes that satisfy its rule and scopes that do not. The handlers
+// run, so the API under test is one that a test may write to.
+//
+// What routes there are is known from the router (Echo, Gin and chi list theirs)
+// and from the Routes of the middleware, which remembers what was registered
+// through its Handle. An http.ServeMux lists nothing: a route that was registered
+// there in another way, and is in no list, is asked nothing.
+package guardtest
+
+import (
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/m2mguard/m2mguard/adapters/httpauth"
+	"github.com/m2mguard/m2mguard/scopes"
+	"github.com/m2mguard/m2mguard/validator/issuertest"
+)
+
+// App is an API under test. It trusts the issuer, and has the audience, for
+// which it was built.
+type App struct {
+	_ [0]func()
+
+	// Handler answers requests.
+	Handler http.Handler
+	// Router is where the routes are, if that is not Handler itself: an *echo.Echo,
+	// a *gin.Engine, a chi.Router or an *http.ServeMux behind other handlers.
+	Router any
+	// Routes is what the middleware remembers: auth.Routes(), or those of several in
+	// a row. Leave those out whose patterns lack the prefix under which their router
+	// is mounted (http.StripPrefix); of chi's routers that is seen.
+	Routes []httpauth.RouteInfo
+	// Close, if not nil, is called at the end.
+	Close func()
+}
+
+// Want holds the rule of each route that must be guarded, by its method and path
+// as the router has it: "GET /orders/{id}" for http.ServeMux and chi, "GET
+// /orders/:id" for Echo and Gin. Without a method it stands for all methods.
+// Where a group and a route have a rule each, the rule is both together
+// (scopes.AllOf).
+type Want map[string]scopes.Rule
+
+// TB is the part of testing.TB that AllGuarded needs.
+type TB interface {
+	Helper()
+	Errorf(format string, args ...any)
+}
+
+// Option says what is meant to be otherwise.
+type Option func(*run)
+
+// Public lists routes that nothing is asked of, by method and path as in Want.
+func Public(patterns ...string) Option { return func(r *run) { r.list(r.public, patterns) } }
+
+// Optional lists routes of Want that a request without credentials passes, too.
+func Optional(patterns ...string) Option { return func(r *run) { r.list(r.optional, patterns) } }
+
+// ReportOnly lists routes that refuse nobody yet.
+func ReportOnly(patterns ...string) Option { return func(r *run) { r.list(r.reportOnly, patterns) } }
+
+// Path is the path to ask for a route whose parameters take special values. By
+// default each is "guardtest", or something that fits its regular expression.
+func Path(pattern, path string) Option { return func(r *run) { r.paths[pattern] = path } }
+
+// Claims are what good tokens hold beside scopes and audience, for an API whose
+// own policy asks for more.
+func Claims(c issuertest.Claims) Option { return func(r *run) { r.claims = c } }
+
+// Send puts a token on a request, for an API with Config.Credentials. By default
+// it goes into the Authorization field.
+func Send(put func(r *http.Request, token string)) Option { return func(r *run) { r.put = put } }
+
+// AllGuarded starts an issuer, has app built for it and for an audience, and
+// reports each route that is not guarded as want and the options say.
+func AllGuarded(t TB, app func(issuer, audience string) App, want Want, options ...Option) {
+	t.Helper()
+	iss, err := issuertest.Start()
+	if err != nil {
+		t.Errorf("guardtest: the issuer does not start: %v", err)
+		return
+	}
+	defer iss.Close()
+	r := &run{
+		TB: t, iss: iss, want: want, tokens: make(map[string]string), paths: make(map[string]string),
+		public: make(map[string]bool), optional: make(map[string]bool), reportOnly: make(map[string]bool),
+		put: func(r *http.Request, token string) { r.Header.Set("Authorization", "Bearer "+token) },
+	}
+	for _, option := range options {
+		option(r)
+	}
+	r.app = app(iss.URL(), issuertest.Audience)
+	if r.app.Close != nil {
+		defer r.app.Close()
+	}
+	if r.app.Handler == nil {
+		t.Errorf("guardtest: App.Handler is nil, wanted the API")
+		return
+	}
+	if r.app.Router == nil {
+		r.app.Router = r.app.Handler
+	}
+	r.universe = r.names()
+	r.compareLists()
+	for _, pattern := range slices.Sorted(maps.Keys(want)) {
+		if !r.public[pattern] && !r.reportOnly[pattern] {
+			r.ask(pattern)
+		}
+	}
+}
+
+// run is one call of AllGuarded.
+type run struct {
+	TB
+	iss      *issuertest.Issuer
+	app      App
+	want     Want
+	universe []string          // every scope that any rule mentions
+	tokens   map[string]string // by scope
+	claims   issuertest.Claims
+	put      func(*http.Request, string)
+	paths    map[string]string
+
+	public, optional, reportOnly map[string]bool
+}
+
+func (r *run) list(in map[string]bool, patterns []string) {
+	for _, pattern := range patterns {
+		in[pattern] = true
+	}
+}
+
+// names collects what scopes there are.
+func (r *run) names() []string {
+	var names []string
+	for _, rule := range r.want {
+		names = append(names, rule.Names()...)
+	}
+	for _, route := range r.app.Routes {
+		names = append(names, route.Rule.Names()...)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// compareLists holds what is registered against what is listed.
+func (r *run) compareLists() {
+	r.Helper()
+	registered, nested := registeredIn(r.app.Router)
+	if !nested { // else what the middleware remembers lacks the prefix of its router
+		count := make(map[string]int)
+		for _, route := range r.app.Routes {
+			if count[route.Pattern]++; count[route.Pattern] == 2 {
+				r.Errorf("guardtest: %s is registered twice: one of them shadows the other", route.Pattern)
+			}
+			registered = append(registered, route.Pattern)
+		}
+	}
+	slices.Sort(registered)
+	for _, pattern := range slices.Compact(registered) {
+		if !r.known(pattern) {
+			r.Errorf("guardtest: %s is registered, and neither in Want nor listed as Public or ReportOnly", pattern)
+		}
+	}
+}
+
+// known reports whether a pattern is listed, with its method or for all methods,
+// with a slash at the end or without.
+func (r *run) known(pattern string) bool {
+	_, path := cutMethod(pattern)
+	for _, p := range []string{pattern, path, strings.TrimSuffix(pattern, "/"), strings.TrimSuffix(path, "/")} {
+		_, wanted := r.want[p]
+		if wanted || r.public[p] || r.reportOnly[p] {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,188 @@
+package httpauth
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/m2mguard/m2mguard/scopes"
+	"github.com/m2mguard/m2mguard/validator"
+)
+
+// Gate is what a route asks of its requests. Each field is one of Middleware's
+// functions; the zero Gate lets nobody in.
+type Gate struct {
+	_ [0]func()
+
+	Rule   scopes.Rule                                   // Require
+	MaxAge *time.Duration                                // RequireFresh; nil for what caches hold
+	Policy func(context.Context, *validator.Token) error // RequireThat; nil for none
+	Bound  bool                                          // RequireBound
+
+	Optional bool // a request without any credentials passes, without a token
+
+	// DangerouslyReportOnly refuses nobody. It goes with none of MaxAge, Policy and
+	// Bound.
+	DangerouslyReportOnly bool
+}
+
+// strict gates are for routes that DangerouslyReportOnly must not open.
+func (g *Gate) strict() bool { return g.MaxAge != nil || g.Policy != nil || g.Bound }
+
+// kind is what g is called in a list of routes.
+func (g *Gate) kind() string {
+	var words []string
+	for _, part := range []struct {
+		is   bool
+		name string
+	}{
+		{g.Optional, "optional"}, {g.MaxAge != nil, "fresh"}, {g.Policy != nil, "policy"}, {g.Bound, "bound"},
+		{g.DangerouslyReportOnly, "report-only"},
+	} {
+		if part.is {
+			words = append(words, part.name)
+		}
+	}
+	if words == nil {
+		return "required"
+	}
+	return strings.Join(words, ", ")
+}
+
+// Route compiles what Require checks, for adapters of other frameworks.
+func (m *Middleware) Route(rule scopes.Rule) *Route { return m.Compile(Gate{Rule: rule}) }
+
+// Compile makes a Route of a gate, for adapters of other frameworks. It panics
+// where RequireFresh does, and if g asks for what excludes each other.
+func (m *Middleware) Compile(g Gate) *Route {
+	if g.DangerouslyReportOnly && g.strict() {
+		panic("httpauth: Gate: DangerouslyReportOnly is set beside MaxAge, Policy or Bound, which it never loosens: wanted one of them")
+	}
+	g.DangerouslyReportOnly = g.DangerouslyReportOnly || m.reportOnly && !g.strict()
+	rt := &Route{
+		middleware:   m,
+		gate:         g,
+		missingScope: newAnswer(m.realm, validator.NewError(validator.CheckScope), g.Rule.Needs()),
+		demand:       validator.Demand{Audience: m.audience, Bound: g.Bound, More: true},
+	}
+	if g.MaxAge != nil {
+		maxAge := *g.MaxAge
+		if maxAge < 0 {
+			panic(fmt.Sprintf("httpauth: RequireFresh: maxAge is %v, wanted 0 or more", maxAge))
+		}
+		if err := m.validator.CanVerifyFresh(); err != nil {
+			panic(fmt.Sprintf("httpauth: RequireFresh: %v", err))
+		}
+		rt.demand.MaxAge = &maxAge
+	}
+	if g.DangerouslyReportOnly {
+		m.open.routes.Add(1)
+	}
+	return rt
+}
+
+// Route is one gate, compiled. It is safe for concurrent use.
+type Route struct {
+	middleware   *Middleware
+	gate         Gate
+	missingScope *answer
+	demand       validator.Demand
+}
+
+// Check decides whether r may pass and writes nothing. Where the failure is not
+// nil, the handler must not run, and the answer is made with Fail. Else r may
+// pass with this token, and through Optional or DangerouslyReportOnly without
+// one. Admit does the same and puts the token where handlers look for it.
+func (rt *Route) Check(r *http.Request) (*validator.Token, *Failure) {
+	return rt.check(r, r.Pattern)
+}
+
+func (rt *Route) check(r *http.Request, pattern string) (*validator.Token, *Failure) {
+	token, failure := rt.judge(r, pattern)
+	if !rt.gate.DangerouslyReportOnly {
+		return token, failure
+	}
+	rt.middleware.open.passed(failure != nil)
+	if failure != nil {
+		token = failure.Token // nil unless it is a good one
+	}
+	return token, nil
+}
+
+// Admit is Check for an adapter: the request that it returns is the one to go on
+// with, and carries the token that this gate let in or none, whatever gates
+// before it let in. The pattern is the route's where the framework knows it, for
+// the observer: net/http's own is r.Pattern.
+func (rt *Route) Admit(r *http.Request, pattern string) (*http.Request, *Failure) {
+	token, failure := rt.check(r, pattern)
+	if failure != nil {
+		return nil, failure
+	}
+	if token == nil && validator.FromContext(r.Context()) == nil {
+		return r, nil
+	}
+	return r.WithContext(validator.NewContext(r.Context(), token)), nil
+}
+
+// judge makes the decision of a gate that is not report-only.
+func (rt *Route) judge(r *http.Request, pattern string) (*validator.Token, *Failure) {
+	m := rt.middleware
+	raw, refusal := m.token(r)
+	if refusal == errNothing && rt.gate.Optional {
+		return nil, nil
+	}
+	shown := m.request(r, pattern, raw)
+	shown.ReportOnly = rt.gate.DangerouslyReportOnly
+	refuse := func(token *validator.Token, e *validator.Error) *Failure {
+		m.validator.ReportRefusal(r.Context(), shown, token, e)
+		return rt.failure(e, token)
+	}
+	if refusal != nil {
+		return nil, refuse(nil, refusal)
+	}
+	accepted, err := m.validator.VerifyRequest(r.Context(), shown, &rt.demand)
+	if err != nil {
+		return nil, rt.failure(err.(*validator.Error), nil) // as VerifyRequest promises, which has reported it
+	}
+	token := accepted.Token
+	if err := token.Check(rt.gate.Rule); err != nil {
+		return nil, refuse(token, err.(*validator.Error)) // as Token.Check promises
+	}
+	if rt.gate.Policy != nil {
+		if err := rt.gate.Policy(r.Context(), token); err != nil {
+			return nil, refuse(token, own(r.Context(), errPolicy, err))
+		}
+	}
+	m.validator.ReportAccepted(r.Context(), shown, accepted)
+	return token, nil
+}
+
+// request is what a request shows to the validator; token is empty where there is
+// none to verify.
+func (m *Middleware) request(r *http.Request, pattern, token string) *validator.Request {
+	shown := &validator.Request{Method: r.Method, Route: pattern}
+	if token != "" {
+		shown.Scheme, shown.Token, shown.Source = "Bearer", token, m.source(r)
+	}
+	return shown
+}
+
+// Fail answers a request that was refused: by Config.ErrorHandler, or with the
+// default rendering.
+func (rt *Route) Fail(w http.ResponseWriter, r *http.Request, f *Failure) {
+	rt.middleware.Fail(w, r, f)
+}
+
+// Protect is the way through in net/http.
+func (rt *Route) Protect(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		admitted, failure := rt.Admit(r, r.Pattern)
+		if failure != nil {
+			rt.Fail(w, r, failure)
+			return
+		}
+		next.ServeHTTP(w, admitted)
+	})
+}

@@ -1,0 +1,24 @@
+package main
+
+// ofGates are the tests of what gates let through, in every framework.
+var ofGates = []suite{{folder: "internal/adaptertest"}}
+
+// gateMutants concern what a route asks beside a good token with a scope.
+var gateMutants = []mutant{
+	{"gates", "an Authorization field beside what Credentials found is refused", []edit{{"adapters/httpauth/credentials.go", "case len(fields) == 1 && !holds(", "case false && !holds("}}, ofGates},
+	{"gates", "two Authorization fields beside it are refused", []edit{{"adapters/httpauth/credentials.go", "case len(fields) > 1:", "case false:"}}, ofGates},
+	{"gates", "what Credentials found has the scheme Bearer", []edit{{"adapters/httpauth/credentials.go", `case !strings.EqualFold(scheme, "Bearer"):`, "case false:"}}, ofGates},
+	{"gates", "an error of Credentials lets nobody in", []edit{never("adapters/httpauth/credentials.go", "err != nil")}, ofGates},
+	{"gates", "Optional judges what was sent", []edit{{"adapters/httpauth/gate.go", "refusal == errNothing && rt.gate.Optional", "rt.gate.Optional"}}, ofGates},
+	{"gates", "a policy's no is a no", []edit{ignoring("adapters/httpauth/gate.go", "rt.gate.Policy(r.Context(), token)")}, ofGates},
+	{"gates", "a policy that cannot tell is 503", []edit{{"adapters/httpauth/deny.go", "return errUnavailable.Because(err)", "return errPolicy.Because(err)"}}, ofGates},
+	{"gates", "report-only for all loosens nothing that asks for more", []edit{{"adapters/httpauth/gate.go", "m.reportOnly && !g.strict()", "m.reportOnly"}}, ofGates},
+	{"gates", "the last gate decides whose token a handler sees", []edit{{"adapters/httpauth/gate.go", "if token == nil && validator.FromContext(r.Context()) == nil {", "if token == nil {"}}, ofGates},
+	{"gates", "a policy's reason is no other kind of refusal", []edit{{"validator/errors.go", "ErrDenied, ErrThrottled, ErrUnavailable:\n		return false\n", "ErrDenied, ErrThrottled, ErrUnavailable:\n"}}, ofValidator},
+	{"gates", "a policy's reason is quoted for logs", []edit{{"validator/errors.go", "return quote.Value(r.err.Error())", "return quote.Value(\"\") + r.err.Error()"}}, ofValidator},
+	{"gates", "Gin runs no handler after Deny", []edit{{"adapters/ginauth/ginauth.go", "	c.Abort()\n	answered := false\n", "	answered := false\n"}}, ofGates},
+	{"gates", "what is let through all the same is marked", []edit{{"adapters/httpauth/gate.go", "	shown.ReportOnly = rt.gate.DangerouslyReportOnly\n", ""}}, ofGates},
+	{"gates", "an observer knows whom a policy refused", []edit{never("validator/observer.go", "!t.none()")}, ofGates},
+	{"guardtest", "an open route is reported", []edit{{"adapters/guardtest/ask.go", "case passes && badPasses:", "case false:"}}, []suite{{folder: "adapters/guardtest"}}},
+	{"guardtest", "scopes that nobody wrote down are tried", []edit{{"adapters/guardtest/guardtest.go", "names = append(names, route.Rule.Names()...)", "_ = route"}}, []suite{{folder: "adapters/guardtest"}}},
+}
