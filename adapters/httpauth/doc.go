@@ -14,6 +14,7 @@
 //	malformed or repeated credentials     400  invalid_request
 //	bad, expired, foreign, revoked token  401  invalid_token
 //	a scope is missing                    403  insufficient_scope, and what the route needs
+//	too many new tokens of one caller     429  no challenge; Retry-After
 //	keys or introspection cannot be had   503  no challenge; Retry-After
 //
 // The body is a JSON object with error and error_description. It and the
