@@ -157,6 +157,7 @@ func (v *Validator) newResolved(cfg *Config) *resolved {
 	}
 	r.room = turns.New(turns.Config{AtOnce: resolveAtOnce, MaxWaiting: resolveMaxWaiting, MaxWait: resolveMaxWait,
 		Pace: func(now time.Time, _ int) time.Duration { return r.pace.Take(now) }})
+	r.room.SetHold(resolveHold)
 	return r
 }
 
