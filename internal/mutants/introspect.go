@@ -76,5 +76,7 @@ var introspectionMutants = []mutant{
 	{"turns", "one that lasts is taken for who has fewer", []edit{{"internal/turns/queue.go", "		out.taken = victim\n", ""}}, ofTurns},
 	{"turns", "the number of those who wait is bounded", []edit{never("internal/turns/queue.go", "int(r.waiting.Load()) >= r.cfg.MaxWaiting")}, ofTurns},
 	{"turns", "the wait is bounded", []edit{{"internal/turns/queue.go", "now.Sub(t.since) >= r.cfg.MaxWait;", "false;"}}, []suite{{"internal/turns", "TestMaxWait"}}},
+	{"upstream", "a connection that died in silence is given up", []edit{{"internal/fetch/fetch.go", "			HTTP2:                  &http.HTTP2Config{SendPingTimeout: health, PingTimeout: health},\n", ""}, {"internal/fetch/fetch.go", "		health := max(timeout, time.Second)\n", ""}}, []suite{{"internal/fetch", "TestConnectionThatDiedInSilence"}}},
+	{"upstream", "a bounded number of refusals is remembered", []edit{never("introspection/doubt.go", "len(d.now) < mostDoubts"), {"introspection/doubt.go", "		d.now[key] = doubt{now.Add(doubtFor), err}\n	}\n", "	}\n	d.now[key] = doubt{now.Add(doubtFor), err}\n"}}, []suite{{"introspection", "TestDoubtsAreBounded"}}},
 	{"upstream", "errors quote nothing that the peer sent", []edit{{"introspection/exchange.go", "err != nil && quotesPeer(err)", "false"}}, ofIntrospection},
 }
