@@ -1,11 +1,7 @@
 package introspection_test
 
 import (
-	"context"
 	"fmt"
-	"io"
-	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -68,44 +64,5 @@ func TestSlowAnswersHoldNoTurns(t *testing.T) {
 				})
 			})
 		}
-	}
-}
-
-// A transport with fewer connections than there are turns, all of which hang: who
-// waits for a connection learns nothing about the endpoint, and the way stays
-// open.
-func TestFewConnectionsThatHangShutNoWay(t *testing.T) {
-	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(r.PostFormValue("token"), "odd") {
-			<-r.Context().Done()
-			return
-		}
-		io.WriteString(w, activeBody)
-	}))
-	defer srv.Close()
-	transport := &http.Transport{MaxConnsPerHost: 4}
-	defer transport.CloseIdleConnections()
-	c := newClient(t, nil, func(cfg *introspection.Config) {
-		cfg.Endpoint, cfg.HTTPClient = srv.URL, &http.Client{Transport: transport}
-		cfg.RequestTimeout, cfg.MaxWait = 200*time.Millisecond, 100*time.Millisecond
-	})
-	know(t, c, "known", 2)
-	stop := besiege(24, 5*time.Millisecond, func(i, round int) {
-		ctx, cancel := context.WithTimeout(t.Context(), 400*time.Millisecond)
-		defer cancel()
-		ask(ctx, c, fmt.Sprint("stranger", i%4), fmt.Sprint("odd", i, "-", round))
-	})
-	const honest = 30
-	active := 0
-	for i := range honest {
-		if ask(t.Context(), c, "honest", fmt.Sprint("honest", i)) == "active" {
-			active++
-		}
-		elapse(20 * time.Millisecond)
-	}
-	stop()
-	t.Logf("%d of %d first sights were answered", active, honest)
-	if active < honest/2 { // a way that shuts again and again lets hardly any through
-		t.Errorf("%d of %d first sights were answered, want most", active, honest)
 	}
 }

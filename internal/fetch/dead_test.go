@@ -1,6 +1,7 @@
 package fetch_test
 
 import (
+	"context"
 	"crypto/tls"
 	"io"
 	"net"
@@ -41,6 +42,7 @@ func newSwallowing(t *testing.T, server string) *swallowing {
 				continue
 			}
 			mine := s.generation.Load()
+			context.AfterFunc(t.Context(), func() { in.Close(); out.Close() }) // whatever state the test leaves them in
 			pass := func(to, from net.Conn) {
 				defer to.Close()
 				buf := make([]byte, 4096)
@@ -69,7 +71,7 @@ func TestConnectionThatDiedInSilence(t *testing.T) {
 	srv.StartTLS()
 	defer srv.Close()
 	proxy := newSwallowing(t, srv.Listener.Addr().String())
-	defer proxy.conns.Wait()
+	t.Cleanup(proxy.conns.Wait) // t.Context has ended by then
 	defer proxy.Close()
 	c := fetch.New(nil, 200*time.Millisecond, 1<<10)
 	defer c.Close()
