@@ -186,6 +186,13 @@ func (c Config) check() error {
 		add("Config.Auth is missing: the endpoint must know who asks (RFC 7662 §2.1)")
 	case interface{ faults() []error }:
 		faults = append(faults, auth.faults()...)
+	default:
+		if isNil(auth) {
+			add("Config.Auth is a nil %T, wanted one that was made", auth)
+		}
+	}
+	if isNil(c.Answers) {
+		add("Config.Answers is a nil %T, wanted one that was made, or none", c.Answers)
 	}
 	if _, byCertificate := c.Auth.(tlsClientAuth); byCertificate && c.HTTPClient == nil {
 		add("Config.HTTPClient is missing: TLSClientAuth needs one that presents the client certificate (RFC 8705 §2)")

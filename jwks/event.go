@@ -10,7 +10,8 @@ const (
 	KeySetChanged EventKind = iota + 1
 	// KeySkipped: a key of the set cannot be used (KeyID, Err), or is not for
 	// here (ErrNotForUs). Reported when it first appears, not again at each
-	// refresh.
+	// refresh. Of a set with many such keys the first eight of each are told one
+	// by one, and one event more, without KeyID, counts the others.
 	KeySkipped
 	// RefreshFailed: a fetch failed (Err). Keys that are known go on serving.
 	RefreshFailed

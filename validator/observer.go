@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"sync/atomic"
 
+	"github.com/m2mguard/m2mguard/internal/quote"
 	"github.com/m2mguard/m2mguard/introspection"
 	"github.com/m2mguard/m2mguard/jwks"
 )
@@ -89,13 +90,13 @@ func logKeys(ctx context.Context, log *slog.Logger, e Event) {
 	}
 	attrs := []slog.Attr{slog.String("issuer", e.Issuer)}
 	if e.Keys.URL != "" {
-		attrs = append(attrs, slog.String("url", e.Keys.URL))
+		attrs = append(attrs, slog.String("url", quote.Plain(e.Keys.URL)))
 	}
 	if e.Keys.KeyID != "" {
-		attrs = append(attrs, slog.String("kid", e.Keys.KeyID))
+		attrs = append(attrs, slog.String("kid", quote.Plain(e.Keys.KeyID)))
 	}
 	if len(e.Keys.Added)+len(e.Keys.Removed) > 0 {
-		attrs = append(attrs, slog.Any("added", e.Keys.Added), slog.Any("removed", e.Keys.Removed))
+		attrs = append(attrs, slog.Any("added", quote.Plains(e.Keys.Added)), slog.Any("removed", quote.Plains(e.Keys.Removed)))
 	}
 	fix := ""
 	if e.Keys.Kind != jwks.KeySkipped {
@@ -112,7 +113,7 @@ func logIntrospection(ctx context.Context, log *slog.Logger, e Event) {
 	case introspection.TokenNotJudged:
 		level = slog.LevelDebug
 	}
-	attrs := []slog.Attr{slog.String("issuer", e.Issuer), slog.String("endpoint", e.Introspection.Endpoint)}
+	attrs := []slog.Attr{slog.String("issuer", e.Issuer), slog.String("endpoint", quote.Plain(e.Introspection.Endpoint))}
 	if e.Introspection.Status != 0 {
 		attrs = append(attrs, slog.Int("status", e.Introspection.Status))
 	}

@@ -140,7 +140,7 @@ func (v *Validator) confirm(ctx context.Context, p *proof, raw string, a asked) 
 	}
 	answer := weak.Make(result)
 	if known := p.confirmed.Load(); known != nil && known.answer == answer {
-		return known.times.checkTimes(v.now(), v.skew)
+		return known.times.check(v.now(), v.skew)
 	}
 	c, err := readAnswer(result)
 	if err != nil {
@@ -149,8 +149,7 @@ func (v *Validator) confirm(ctx context.Context, p *proof, raw string, a asked) 
 	if err := i.checkConfirmation(&c, &p.said, v.now(), v.skew); err != nil {
 		return err
 	}
-	c.token = contents{expiry: c.token.expiry, notBefore: c.token.notBefore}
-	p.confirmed.Store(&confirmation{answer, claims{token: c.token, hasExpiry: c.hasExpiry, hasNBF: c.hasNBF}})
+	p.confirmed.Store(&confirmation{answer, c.times()})
 	return nil
 }
 
@@ -158,7 +157,7 @@ func (v *Validator) confirm(ctx context.Context, p *proof, raw string, a asked) 
 // at each request.
 type confirmation struct {
 	answer weak.Pointer[introspection.Result]
-	times  claims
+	times  times
 }
 
 // CanVerifyFresh returns nil if VerifyFresh can be asked of every configured

@@ -5,12 +5,13 @@ import (
 	"time"
 )
 
-// Request is what one request shows. Adapters fill it in.
+// Request is what one request shows. Adapters fill it in. Printed, logged or
+// written as JSON it shows no token.
 type Request struct {
 	_ [0]func()
 
 	// Token is the access token, without its scheme; empty if none was sent.
-	Token string
+	Token string `json:"-"`
 	// Source is who seems to call: the connection's peer, or what stands for it
 	// behind a proxy. Where tokens that were not seen before wait for their turn,
 	// turns are fair by source. It is a key for that, and decides nothing. Empty is

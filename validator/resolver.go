@@ -145,7 +145,7 @@ func (r *resolved) find(ctx context.Context, url, source string) (*issuer, error
 
 func unknownIssuer(url string) error {
 	if url == "" {
-		return &Error{check: CheckIssuer, text: "the token has no iss, or an empty one", hint: issuerFix("", "")}
+		return &Error{check: CheckIssuer, text: "the token has no iss, or an empty one", hint: noIssuer}
 	}
 	return &Error{check: CheckIssuer, text: "the Resolver knows no such issuer", got: []string{url}, hint: "Config.Resolver; iss is looked up byte for byte"}
 }

@@ -166,7 +166,7 @@ func (v *Validator) newResolved(cfg *Config) *resolved {
 // iss.
 func (v *Validator) issuerOf(ctx context.Context, url, source string) (*issuer, error) {
 	if url == "" {
-		return nil, &Error{check: CheckIssuer, flaw: absent, text: "the token has no iss, or an empty one", want: v.issuerURLs, hint: issuerFix("", "")}
+		return nil, &Error{check: CheckIssuer, flaw: absent, text: "the token has no iss, or an empty one", want: v.issuerURLs, hint: noIssuer}
 	}
 	if i := v.issuers[url]; i != nil {
 		return i, nil
