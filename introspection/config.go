@@ -96,13 +96,16 @@ type Config struct {
 	MaxWaiting int
 	// MaxWait bounds how long a request waits for its turn, apart from
 	// RequestTimeout, which begins when it is sent. Default 2 s: longer than a
-	// crowd after a deploy takes, and shorter than clients wait.
+	// crowd after a deploy takes, and shorter than clients wait. Then it is refused:
+	// with ErrThrottled if its source had more waiting than others, or while tokens
+	// last seen active are served, else with ErrUnavailable.
 	MaxWait time.Duration
 	// InactiveStatus lists those of 400, 401, 403, 404 and 410 with which this
 	// server says that a token is not active. Without it, such an answer refuses
 	// the token for a second and is then asked for again; with it, it is
 	// remembered like "active":false. In both cases only if the endpoint is seen
-	// to be well for another token. Default: none.
+	// to be well for another token; before the first active one nobody can tell, and
+	// the error is ErrUnavailable. Default: none.
 	InactiveStatus []int
 
 	// RequestTimeout bounds one introspection, from when its turn has come: client
@@ -184,6 +187,13 @@ func (c Config) check() error {
 		add("Config.Auth is missing: the endpoint must know who asks (RFC 7662 §2.1)")
 	case interface{ faults() []error }:
 		faults = append(faults, auth.faults()...)
+	default:
+		if isNil(auth) {
+			add("Config.Auth is a nil %T, wanted one that was made", auth)
+		}
+	}
+	if isNil(c.Answers) {
+		add("Config.Answers is a nil %T, wanted one that was made, or none", c.Answers)
 	}
 	if _, byCertificate := c.Auth.(tlsClientAuth); byCertificate && c.HTTPClient == nil {
 		add("Config.HTTPClient is missing: TLSClientAuth needs one that presents the client certificate (RFC 8705 §2)")

@@ -79,6 +79,9 @@ func (c *Client) statusFailure(endpoint string, res fetch.Response) *failed {
 	default:
 		hint = "the authorization server failed"
 	}
+	if slices.Contains(inactiveStatuses, res.Status) && !slices.Contains(c.cfg.InactiveStatus, res.Status) && code != "invalid_client" && code != "unauthorized_client" {
+		hint += "; or Config.InactiveStatus, if this server answers so about tokens that are not active"
+	}
 	f.UnavailableError = unavailable(fmt.Errorf("POST %s: status %d: %s", fetch.WithoutQuery(endpoint), res.Status, hint), 0)
 	f.Status = res.Status
 	aboutClient := code == "invalid_client" || code == "unauthorized_client"

@@ -62,7 +62,7 @@ func (a *privateKeyJWT) Authenticate(ctx context.Context, req *Request) error {
 
 func (a *privateKeyJWT) faults() []error {
 	faults := idFaults(a.id)
-	if a.signer == nil {
+	if a.signer == nil || isNil(a.signer) {
 		faults = append(faults, errors.New("introspection: Config.Auth has a nil AssertionSigner"))
 	}
 	return faults

@@ -323,12 +323,32 @@ func between(d time.Duration, low, high float64) time.Duration {
 
 func part(d time.Duration, p float64) time.Duration { return time.Duration(float64(d) * p) }
 
-// skipEvents reports keys that are skipped.
+// mostSkipped is how many skipped keys of a fetch are reported one by one, of those
+// that are somebody's mistake and of those that are not.
+const mostSkipped = 8
+
+// skipEvents reports keys that are skipped: the first ones, and how many more.
 func (s *KeySet) skipEvents(skipped []skip) []*observe.Event {
 	var events []*observe.Event
+	var faulty, foreign int
 	for _, k := range skipped {
+		n := &faulty
+		if errors.Is(k.reason, ErrNotForUs) {
+			n = &foreign
+		}
+		if *n++; *n > mostSkipped {
+			continue
+		}
 		e := s.event(observe.KeySkipped, k.reason)
-		e.KeyID, e.Routine = k.id, errors.Is(k.reason, ErrNotForUs)
+		e.KeyID, e.Routine = k.id, n == &foreign
+		events = append(events, e)
+	}
+	if faulty > mostSkipped {
+		events = append(events, s.event(observe.KeySkipped, fmt.Errorf("and %d more keys that cannot be used", faulty-mostSkipped)))
+	}
+	if foreign > mostSkipped {
+		e := s.event(observe.KeySkipped, fmt.Errorf("%w: so are %d more", ErrNotForUs, foreign-mostSkipped))
+		e.Routine = true
 		events = append(events, e)
 	}
 	return events

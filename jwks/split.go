@@ -36,6 +36,9 @@ const maxNesting = 9000
 // own faults, and parseKey's to judge.
 func split(text []byte) ([]element, error) {
 	keys, rest, matched := cut(text)
+	if len(keys) > maxKeys {
+		return nil, errManyKeys
+	}
 	if !matched {
 		keys, rest = nil, text // and the decoder says what is wrong
 	}
@@ -49,7 +52,11 @@ func split(text []byte) ([]element, error) {
 		return nil, errNotSet
 	}
 	for _, k := range keys {
-		if _, err := jsontext.AppendFormat(nil, k.text, tolerant...); err != nil && k.depth < maxNesting {
+		if k.depth >= maxNesting {
+			if !isJSON(k.text) {
+				return nil, errNotSet
+			}
+		} else if _, err := jsontext.AppendFormat(nil, k.text, tolerant...); err != nil {
 			return nil, notSet(text, err, k.at)
 		}
 	}
@@ -67,8 +74,8 @@ func notSet(text []byte, err error, offset int) error {
 // cut finds the elements of an array "keys" in the outermost object, and returns
 // them and the text with a 0 in the place of each. It goes by strings and
 // brackets, which mean the same to everybody who reads JSON; matched is false if
-// these do not match, or if something stands between them of which no JSON is
-// made.
+// these do not match, if something stands between them of which no JSON is made,
+// or if there are more elements than a set may have, of which it returns one more.
 func cut(text []byte) (keys []element, rest []byte, matched bool) {
 	rest = bytes.Clone(text)
 	var open []byte // the brackets that are to come
@@ -113,7 +120,9 @@ func cut(text []byte) (keys []element, rest []byte, matched bool) {
 			}
 			open = open[:len(open)-1]
 		case c == ',' && len(open) == 2 && start >= 0:
-			ends(at)
+			if ends(at); len(keys) > maxKeys {
+				return keys, nil, false
+			}
 		case strings.IndexByte(" \t\r\n,:+-.0123456789eEtrufalsn", c) < 0:
 			return nil, nil, false
 		}

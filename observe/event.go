@@ -18,7 +18,9 @@ const (
 	// left some out (Removed). A key that changed under its kid is in both.
 	KeySetChanged Kind = "key set changed"
 	// KeySkipped: a key of the set cannot be used (KeyID, Err), or is not for here
-	// (jwks.ErrNotForUs). Told when it first appears, not again at each refresh.
+	// (jwks.ErrNotForUs). Told when it first appears, not again at each refresh. Of
+	// a set with many such keys the first eight of each are told one by one, and one
+	// event more, without KeyID, counts the others.
 	KeySkipped Kind = "key skipped"
 	// RefreshFailed: a fetch failed (Err). Keys that are known go on serving.
 	RefreshFailed Kind = "refresh failed"

@@ -34,7 +34,7 @@ func NewAssertionSigner(clientID string, key crypto.Signer, keyID, algorithm str
 		return nil, errors.New("validator: NewAssertionSigner: the client id is empty")
 	case !utf8.ValidString(clientID):
 		return nil, errors.New("validator: NewAssertionSigner: the client id is not UTF-8")
-	case key == nil:
+	case key == nil || isNil(key):
 		return nil, errors.New("validator: NewAssertionSigner: the key is nil")
 	case !jws.Fits(jws.Canonical(algorithm), key.Public()):
 		return nil, errors.New("validator: NewAssertionSigner: the key cannot sign with this algorithm: wanted RSA of 2048 to 4096 bits for RS and PS, the curve of the name for ES, Ed25519 for EdDSA")

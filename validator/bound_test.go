@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/m2mguard/m2mguard/validator"
 	"github.com/m2mguard/m2mguard/validator/issuertest"
@@ -44,6 +45,29 @@ func TestCacheKeepsItsBoundInBytes(t *testing.T) {
 			if seen, err := v.Verify(t.Context(), tokens[0]); err != nil || seen != again {
 				t.Errorf("%v; in the cache: %v", err, seen == again)
 			}
+		})
+	}
+}
+
+// TestCacheKeepsItsBoundWithLongHeaders: what a header takes, of a certificate chain
+// say, is not kept with the claims.
+func TestCacheKeepsItsBoundWithLongHeaders(t *testing.T) {
+	const entries, maxToken = 128, 16 << 10
+	for _, header := range []int{0, 100, 150, 200, 1000, 4000, 8000, 11_000} {
+		t.Run(fmt.Sprint(header), func(t *testing.T) {
+			iss := issuertest.NewInMemory(t)
+			v := newJWT(t, iss, func(c *validator.Config) { c.CacheEntries, c.MaxTokenBytes = entries, maxToken })
+			tokens := make([]string, 2*entries)
+			left := (maxToken-400)*3/4 - header - 600 // of the payload
+			names := min(left/3, 780)
+			for i := range tokens {
+				claims := goodClaims(iss, time.Now())
+				claims["n"], claims["aud"] = i, append(make([]string, names), issuertest.Audience)
+				claims["x"] = strings.Repeat("x", max(0, min(left-3*names, maxToken-16*(names+1)-left)))
+				members := map[string]any{"alg": "EdDSA", "kid": iss.CurrentKeyID("EdDSA"), "typ": "at+jwt", "x5c": []string{strings.Repeat("A", header)}}
+				tokens[i] = iss.Sign(object(members), object(claims), "EdDSA")
+			}
+			measureCache(t, v, tokens, entries*(maxToken+700))
 		})
 	}
 }

@@ -26,8 +26,8 @@ import (
 //	 8  iss           issuerOf            a configured issuer, byte for byte; no other is asked anything
 //	 9  typ           checkHeader         an access token's
 //	10  alg           checkHeader         on the issuer's list; one that is on none is refused before 7
-//	11  exp           checkTimes          required; now < exp + skew
-//	12  nbf           checkTimes          now >= nbf - skew
+//	11  exp           times.check         required; now < exp + skew
+//	12  nbf           times.check         now >= nbf - skew
 //	13  aud           checkAudience       one of ours
 //	14  cnf           checkBinding        a sender-bound token is no bearer token
 //	15  key           jwks.Lookup         of this issuer, and made for this alg
@@ -62,7 +62,7 @@ func (i *issuer) checkHeader(h *header) error {
 
 // checkClaims covers what a JWT and an introspection answer have in common.
 func (i *issuer) checkClaims(c *claims, now time.Time, skew time.Duration) error {
-	if err := c.checkTimes(now, skew); err != nil {
+	if err := c.times().check(now, skew); err != nil {
 		return err
 	}
 	if err := i.checkAudience(c); err != nil {
@@ -71,12 +71,21 @@ func (i *issuer) checkClaims(c *claims, now time.Time, skew time.Duration) error
 	return c.checkBinding()
 }
 
-func (c *claims) checkTimes(now time.Time, skew time.Duration) error {
-	t := &c.token
-	if c.hasExpiry && !now.Before(t.expiry.Add(skew)) {
+// times are those that are checked at each request.
+type times struct {
+	expiry, notBefore time.Time
+	hasExpiry, hasNBF bool
+}
+
+func (c *claims) times() times {
+	return times{c.token.expiry, c.token.notBefore, c.hasExpiry, c.hasNBF}
+}
+
+func (t times) check(now time.Time, skew time.Duration) error {
+	if t.hasExpiry && !now.Before(t.expiry.Add(skew)) {
 		return &Error{check: CheckExpiry, cause: &timeError{"expired", t.expiry, now}}
 	}
-	if c.hasNBF && now.Before(t.notBefore.Add(-skew)) {
+	if t.hasNBF && now.Before(t.notBefore.Add(-skew)) {
 		return &Error{check: CheckNotBefore, cause: &timeError{"not before", t.notBefore, now}}
 	}
 	return nil
@@ -105,11 +114,18 @@ func (e *timeError) Error() string {
 // checkAudience looks for one of our names. It makes no list of those in aud,
 // which may be many: that is for what is proven.
 func (i *issuer) checkAudience(c *claims) error {
+	var few [512]byte
+	longest := strictjson.Longest(i.longestName)
+	room := few[:min(longest, len(few))]
+	if longest > len(few) {
+		room = make([]byte, longest)
+	}
 	ours, names := false, 0
 	err := c.eachAudience(func(name strictjson.Value) bool {
 		names++
-		for n := 0; !ours && n < len(i.audience); n++ {
-			ours = name.Is(i.audience[n])
+		if !ours {
+			text, fits := name.Text(room) // once, however many names we have
+			ours = fits && i.ours[string(text)]
 		}
 		return true
 	})
@@ -212,7 +228,7 @@ func (i *issuer) checkConfirmation(c *claims, jwt *contents, now time.Time, skew
 			return &Error{check: CheckActive, flaw: another, text: "the introspection answer is about another token, by its " + same.name, got: []string{same.got}, want: []string{same.want}}
 		}
 	}
-	if err := c.checkTimes(now, skew); err != nil {
+	if err := c.times().check(now, skew); err != nil {
 		return err
 	}
 	if named := false; c.eachAudience(func(strictjson.Value) bool { named = true; return false }) != nil || named {

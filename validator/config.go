@@ -3,6 +3,7 @@ package validator
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"runtime"
 	"slices"
 	"time"
@@ -237,6 +238,9 @@ func (c *Config) settle() (settings, []error) {
 	case s.verifySlots < 0:
 		fault("VerifySlots is %d, wanted at least 1, or 0 for the default", c.VerifySlots)
 	}
+	if isNil(c.Resolver) {
+		fault("Resolver is a nil %T, wanted one that was made, or none", c.Resolver)
+	}
 	if c.MaxResolved < 0 {
 		fault("MaxResolved is %d, wanted at least 1, or 0 for %d", c.MaxResolved, defaultMaxResolved)
 	}
@@ -258,4 +262,11 @@ func orDefault[T int | time.Duration](value, byDefault T) T {
 		return byDefault
 	}
 	return max(value, 0)
+}
+
+// isNil reports whether x holds a nil pointer or function: it is not nil itself, and
+// its first call would panic.
+func isNil(x any) bool {
+	v := reflect.ValueOf(x)
+	return (v.Kind() == reflect.Pointer || v.Kind() == reflect.Func) && v.IsNil()
 }

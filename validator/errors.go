@@ -3,6 +3,7 @@ package validator
 import (
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
@@ -177,6 +178,12 @@ func (e *Error) Error() string {
 		b.WriteString(" (" + fix + ")")
 	}
 	return b.String()
+}
+
+// Format prints what Error returns, whatever the verb is: the fields hold values
+// from the token as they came.
+func (e *Error) Format(state fmt.State, _ rune) {
+	_, _ = io.WriteString(state, e.Error()) // State has no errors
 }
 
 // NewError makes the error of a check that is made outside this package: an

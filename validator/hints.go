@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -21,16 +20,14 @@ func (e *Error) fix() string {
 	fix := e.hint
 	switch {
 	case fix != "":
-	case e == errClosed:
-		fix = "Close was called: it ends with the process, or a new Validator takes its place"
 	case e.gaveUp:
 		fix = "the request's own context ended while it waited"
 	case e.token != nil:
 		fix = e.token.scopeFix(e.needs)
 	case e.check == CheckIssuer:
-		fix = between(e.got, e.want, issuerFix)
+		fix = issuerHint(e.got, e.want)
 	case e.check == CheckAudience:
-		fix = between(e.got, e.want, audienceFix)
+		fix = audienceHint(e.got, e.want)
 	case e.check == CheckUnavailable && (e.cause != nil || e.text != ""):
 		return unavailableFix(e.cause)
 	}
@@ -40,11 +37,19 @@ func (e *Error) fix() string {
 	return fix
 }
 
-// between is what is known about how one of got and one of want differ.
-func between(got, want []string, known func(got, want string) string) string {
+// longestHinted bounds the values from a token about which more is said than that
+// they differ: whoever made one up longer than any name pays for no comparison.
+const longestHinted = 512
+
+// issuerHint knows how a token's iss and the URLs of the issuers come to differ.
+func issuerHint(got, want []string) string {
 	for _, g := range got {
+		if len(g) > longestHinted {
+			continue
+		}
+		form := formOf(g) // once, however many issuers there are
 		for _, w := range want {
-			if fix := known(g, w); fix != "" {
+			if fix := issuerFix(form, formOf(w)); fix != "" {
 				return fix
 			}
 		}
@@ -52,51 +57,90 @@ func between(got, want []string, known func(got, want string) string) string {
 	return ""
 }
 
-// issuerFix knows how a token's iss and Issuer.URL come to differ.
-func issuerFix(got, want string) string {
-	gotEntra, wantEntra := entraIssuer.FindStringSubmatch(got), entraIssuer.FindStringSubmatch(want)
+// issuerForm is an issuer's URL, taken apart.
+type issuerForm struct {
+	url       string
+	bare      string // without a slash at the end
+	entra     entra
+	pool      string // of Cognito, in either form
+	afterHost string // the path, if there is one
+}
+
+func formOf(url string) issuerForm {
+	f := issuerForm{url: url, bare: strings.TrimSuffix(url, "/"), entra: entraOf(url)}
+	scheme, rest, _ := strings.Cut(url, "://")
+	if pool, ok := strings.CutPrefix(strings.TrimPrefix(rest, "issuer-"), "cognito-idp."); ok && scheme == "https" {
+		f.pool = pool
+	}
+	_, f.afterHost, _ = strings.Cut(rest, "/")
+	return f
+}
+
+// issuerFix knows how one iss and one Issuer.URL come to differ.
+func issuerFix(got, want issuerForm) string {
 	switch {
-	case got == "":
-		return "an authorization server that writes no iss (RFC 9068 §2.2) cannot be told from others by its tokens: let it write Issuer.URL"
-	case strings.TrimSuffix(got, "/") == strings.TrimSuffix(want, "/"):
+	case got.bare == want.bare:
 		return "they differ in the slash at the end: Issuer.URL is compared byte for byte"
-	case gotEntra != nil && wantEntra != nil && (gotEntra[1] == "") != (wantEntra[1] == ""):
-		if wantEntra[1] == "" {
-			return "the token is a v1.0 one: set requestedAccessTokenVersion to 2 in the API's manifest, or use providers.EntraIDv1"
-		}
+	case got.entra == entraV1 && want.entra == entraV2:
+		return "the token is a v1.0 one: set requestedAccessTokenVersion to 2 in the API's manifest, or use providers.EntraIDv1"
+	case got.entra == entraV2 && want.entra == entraV1:
 		return "the token is a v2.0 one: use providers.EntraID, or set requestedAccessTokenVersion to 1 in the API's manifest"
-	case gotEntra != nil && wantEntra != nil:
+	case got.entra != 0 && want.entra != 0:
 		return "the token is another tenant's: Issuer.URL names the tenant that is trusted"
-	case strings.Replace(got, "://issuer-cognito-idp.", "://cognito-idp.", 1) == strings.Replace(want, "://issuer-cognito-idp.", "://cognito-idp.", 1):
+	case got.pool != "" && got.pool == want.pool:
 		return "the user pool writes its issuer in its other form: give providers.Cognito that issuer in place of the pool's ID"
-	case strings.HasPrefix(got, want+"/oauth2/"):
+	case strings.HasPrefix(got.url, want.url) && strings.HasPrefix(got.url[len(want.url):], "/oauth2/"):
 		return "the token is a custom authorization server's: Issuer.URL must name that one, as providers.Okta does"
-	case strings.HasPrefix(want, got+"/oauth2/"):
+	case strings.HasPrefix(want.url, got.url) && strings.HasPrefix(want.url[len(got.url):], "/oauth2/"):
 		return "the token is the org's own authorization server's, which is for Okta's APIs: let the client ask the custom one"
-	case afterHost(got) != "" && afterHost(got) == afterHost(want):
+	case got.afterHost != "" && got.afterHost == want.afterHost:
 		return "if it is the same authorization server under another name, Issuer.URL must be what iss holds, and Keys.URL can be where it is reached from here"
 	}
 	return ""
 }
 
-// entraIssuer matches the issuers of Entra ID tokens in all clouds, those of
-// v1.0 with their scheme and host.
-var entraIssuer = regexp.MustCompile(`^https://(?:(sts\.[a-z.]+)/[0-9a-f-]{36}/|login\.[a-z.]+/[0-9a-f-]{36}/v2\.0)$`)
+// noIssuer is for an authorization server that writes no iss.
+const noIssuer = "an authorization server that writes no iss (RFC 9068 §2.2) cannot be told from others by its tokens: let it write Issuer.URL"
 
-// afterHost is the path of a URL, if it has one.
-func afterHost(url string) string {
-	_, rest, _ := strings.Cut(url, "://")
-	_, path, _ := strings.Cut(rest, "/")
-	return path
+// entra is of which version an Entra ID issuer is, in any cloud.
+type entra uint8
+
+const (
+	entraV1 entra = iota + 1
+	entraV2
+)
+
+// entraOf is zero for any other issuer.
+func entraOf(url string) entra {
+	rest, https := strings.CutPrefix(url, "https://")
+	host, path, _ := strings.Cut(rest, "/")
+	tenant, below, _ := strings.Cut(path, "/")
+	if !https || len(tenant) != len("00000000-0000-0000-0000-000000000000") || strings.Trim(tenant, "0123456789abcdef-") != "" {
+		return 0
+	}
+	switch {
+	case strings.HasPrefix(host, "sts.") && below == "" && strings.HasSuffix(path, "/"):
+		return entraV1
+	case strings.HasPrefix(host, "login.") && below == "v2.0":
+		return entraV2
+	}
+	return 0
 }
 
-// audienceFix knows how a token's aud and Issuer.Audience come to differ.
-func audienceFix(got, want string) string {
-	switch {
-	case strings.TrimSuffix(got, "/") == strings.TrimSuffix(want, "/"):
-		return "they differ in the slash at the end: Issuer.Audience is compared byte for byte, and may hold both"
-	case strings.TrimPrefix(got, "api://") == strings.TrimPrefix(want, "api://"):
-		return "Entra ID names an API by its URI or its client ID, as the client asked: Issuer.Audience may hold both, as for providers.EntraIDv1"
+// audienceHint knows how a token's aud and Issuer.Audience come to differ.
+func audienceHint(got, want []string) string {
+	for _, g := range got {
+		if len(g) > longestHinted {
+			continue
+		}
+		for _, w := range want {
+			switch {
+			case strings.TrimSuffix(g, "/") == strings.TrimSuffix(w, "/"):
+				return "they differ in the slash at the end: Issuer.Audience is compared byte for byte, and may hold both"
+			case strings.TrimPrefix(g, "api://") == strings.TrimPrefix(w, "api://"):
+				return "Entra ID names an API by its URI or its client ID, as the client asked: Issuer.Audience may hold both, as for providers.EntraIDv1"
+			}
+		}
 	}
 	return ""
 }

@@ -16,6 +16,8 @@ import (
 type issuer struct {
 	url               string
 	audience          []string
+	ours              map[string]bool // the same names
+	longestName       int             // of those, in bytes
 	missingAudienceOK bool
 	clients           []string // nil: all
 	appOnly           bool

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/m2mguard/m2mguard/internal/quote"
 	"github.com/m2mguard/m2mguard/observe"
 )
 
@@ -74,7 +75,7 @@ func (l *eventLog) refused(ctx context.Context, e *observe.Event) {
 	attrs := []slog.Attr{slog.String("check", e.Check)}
 	add := func(name, value string) {
 		if value != "" {
-			attrs = append(attrs, slog.String(name, value))
+			attrs = append(attrs, slog.String(name, quote.Plain(value)))
 		}
 	}
 	add("issuer", e.Issuer.Text)
@@ -139,13 +140,13 @@ func (l *eventLog) keys(ctx context.Context, e *observe.Event) {
 	}
 	attrs := []slog.Attr{slog.String("issuer", e.Issuer.Text)}
 	if e.URL != "" {
-		attrs = append(attrs, slog.String("url", e.URL))
+		attrs = append(attrs, slog.String("url", quote.Plain(e.URL)))
 	}
 	if e.KeyID != "" {
-		attrs = append(attrs, slog.String("kid", e.KeyID))
+		attrs = append(attrs, slog.String("kid", quote.Plain(e.KeyID)))
 	}
 	if len(e.Added)+len(e.Removed) > 0 {
-		attrs = append(attrs, slog.Any("added", e.Added), slog.Any("removed", e.Removed))
+		attrs = append(attrs, slog.Any("added", quote.Plains(e.Added)), slog.Any("removed", quote.Plains(e.Removed)))
 	}
 	fix := ""
 	if e.Kind != observe.KeySkipped {
@@ -162,7 +163,7 @@ func (l *eventLog) introspection(ctx context.Context, e *observe.Event) {
 	case observe.TokenNotJudged:
 		level = slog.LevelDebug
 	}
-	attrs := []slog.Attr{slog.String("issuer", e.Issuer.Text), slog.String("endpoint", e.URL)}
+	attrs := []slog.Attr{slog.String("issuer", e.Issuer.Text), slog.String("endpoint", quote.Plain(e.URL))}
 	if e.Status != 0 {
 		attrs = append(attrs, slog.Int("status", e.Status))
 	}

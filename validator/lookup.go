@@ -8,73 +8,137 @@ import (
 	"github.com/m2mguard/m2mguard/internal/turns"
 )
 
-// lookup is one call of the Resolver, for all who wait for the same issuer. While
-// it waits for its turn it ends with the last of them.
+// lookup is one call of the Resolver, for all who wait for the same issuer. It
+// takes part in the queue for each source that waits for it, so that nobody waits
+// in the place of another who wants more: the first turn starts it. While it waits
+// it ends with the last of them.
 type lookup struct {
-	turns.Ticket
-	url   string
-	done  chan struct{}
-	cause context.Context // whose request began it, for an Observer that asks; it never ends
+	url  string
+	done chan struct{}
 
 	// Guarded by resolved.mu.
-	waiters   int
-	started   bool
+	seats     map[string]*seat // by source, until it is started
+	turn      *seat            // on whose turn it was started
+	cancel    context.CancelCauseFunc
 	forgotten bool // ForgetIssuer was called meanwhile
 
 	issuer *issuer // set before done is closed
 	err    error
 }
 
-// join finds or makes the look-up of an issuer, and reports whether it is new and
-// must be queued. It returns nil once the Validator is closed.
-func (r *resolved) join(ctx context.Context, url string) (*lookup, bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.closed {
-		return nil, false
-	}
-	if l := r.lookups[url]; l != nil {
-		l.waiters++
-		return l, false
-	}
-	l := &lookup{url: strings.Clone(url), waiters: 1, done: make(chan struct{})} // it is a piece of a token, which is not to be kept
-	l.Done = func(err error) { r.turn(l, err) }
-	if r.observer.Start != nil {
-		l.cause = context.WithoutCancel(ctx)
-	}
-	r.lookups[l.url] = l
-	r.pending.Add(1)
-	return l, true
+// seat is the place of a source's callers in the queue.
+type seat struct {
+	turns.Ticket
+	source  string
+	cause   context.Context // whose request took it, for an Observer that asks; it never ends
+	waiters int             // guarded by resolved.mu
+	refused chan struct{}   // closed if it gets no turn
+	err     error           // why; set before
 }
 
-// leave is for a caller that gave up.
-func (r *resolved) leave(l *lookup) {
+// errTaken is why a look-up ends whose turn somebody else needs more.
+var errTaken = errors.New("it took long, and its source has more look-ups under way than others")
+
+// join finds or makes the look-up of an issuer, and a seat for the source if it
+// was not started. It returns nil once the Validator is closed.
+func (r *resolved) join(ctx context.Context, url, source string) (*lookup, *seat) {
 	r.mu.Lock()
-	l.waiters--
-	dropped := l.waiters == 0 && !l.started && r.room.Drop(&l.Ticket)
-	if dropped {
-		delete(r.lookups, l.url)
+	if r.closed {
+		r.mu.Unlock()
+		return nil, nil
 	}
+	l := r.lookups[url]
+	if l == nil {
+		url = strings.Clone(url) // it is a piece of a token, which is not to be kept
+		l = &lookup{url: url, done: make(chan struct{}), seats: make(map[string]*seat)}
+		r.lookups[url] = l
+		r.pending.Add(1)
+	}
+	s := l.seats[source]
+	if s != nil || l.turn != nil {
+		if s != nil {
+			s.waiters++
+		}
+		r.mu.Unlock()
+		return l, s
+	}
+	s = &seat{source: source, waiters: 1, refused: make(chan struct{})}
+	s.Done = func(err error) { r.turn(l, s, err) }
+	s.Taken = func() { r.take(l, s) }
+	if r.observer.Start != nil {
+		s.cause = context.WithoutCancel(ctx)
+	}
+	l.seats[source] = s
 	r.mu.Unlock()
-	if dropped {
+	r.room.Queue(source, &s.Ticket)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if l.turn != nil && l.turn != s {
+		r.room.Drop(&s.Ticket) // another's turn came before it was queued
+	}
+	return l, s
+}
+
+// leave is for a caller that gave up. Nobody waits in a seat once its look-up was
+// started.
+func (r *resolved) leave(l *lookup, s *seat) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if s == nil || l.turn != nil {
+		return
+	}
+	if s.waiters--; s.waiters == 0 && r.room.Drop(&s.Ticket) {
+		r.vacate(l, s)
+	}
+}
+
+// vacate takes a seat away, and with the last one the look-up. It is called with
+// r.mu held.
+func (r *resolved) vacate(l *lookup, s *seat) {
+	delete(l.seats, s.source)
+	if len(l.seats) == 0 {
+		delete(r.lookups, l.url)
 		r.pending.Done()
 	}
 }
 
-// turn is told that the turn of a look-up has come, or why it never will.
-func (r *resolved) turn(l *lookup, refused error) {
-	if refused != nil {
-		r.finish(l, nil, lookupRefused(refused))
+// turn is told that the turn of a seat has come, or why it never will.
+func (r *resolved) turn(l *lookup, s *seat, refused error) {
+	r.mu.Lock()
+	switch {
+	case l.turn != nil: // another's came first
+		r.mu.Unlock()
+		r.room.Leave(&s.Ticket)
+		return
+	case refused != nil:
+		s.err = lookupRefused(refused)
+		close(s.refused)
+		r.vacate(l, s)
+		r.mu.Unlock()
 		return
 	}
-	r.mu.Lock()
-	l.started = true
+	ctx, cancel := context.WithCancelCause(r.ended)
+	l.turn, l.cancel = s, cancel
+	for _, other := range l.seats {
+		r.room.Drop(&other.Ticket)
+	}
+	l.seats = nil
 	r.mu.Unlock()
 	go func() {
-		i, err := r.resolve(l.url, l.cause)
-		r.room.Leave(&l.Ticket)
+		defer cancel(nil)
+		i, err := r.resolve(ctx, l.url, s.cause)
+		r.room.Leave(&s.Ticket)
 		r.finish(l, i, err)
 	}()
+}
+
+// take ends a look-up whose turn somebody else needs more.
+func (r *resolved) take(l *lookup, s *seat) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if l.turn == s {
+		l.cancel(errTaken)
+	}
 }
 
 func (r *resolved) finish(l *lookup, i *issuer, err error) {

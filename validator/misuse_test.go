@@ -2,6 +2,8 @@ package validator_test
 
 import (
 	"bytes"
+	"context"
+	"crypto/ecdsa"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -9,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/m2mguard/m2mguard/introspection"
 	"github.com/m2mguard/m2mguard/scopes"
 	"github.com/m2mguard/m2mguard/validator"
 )
@@ -78,5 +81,68 @@ func TestValidatorThatNewDidNotMake(t *testing.T) {
 	}
 	if !strings.Contains(log.String(), "not made by validator.New") {
 		t.Errorf("nobody is told: %s", &log)
+	}
+}
+
+type pointerResolver struct{ found validator.Issuer }
+
+func (r *pointerResolver) ResolveIssuer(context.Context, string) (validator.Issuer, error) {
+	return r.found, nil
+}
+
+type functionResolver func(string) validator.Issuer
+
+func (r functionResolver) ResolveIssuer(_ context.Context, url string) (validator.Issuer, error) {
+	return r(url), nil
+}
+
+type pointerAuth struct{ id string }
+
+func (a *pointerAuth) Authenticate(_ context.Context, r *introspection.Request) error {
+	r.Form.Set("client_id", a.id)
+	return nil
+}
+
+type pointerSigner struct{ key string }
+
+func (s *pointerSigner) SignAssertion(context.Context, string) (string, error) { return s.key, nil }
+
+type pointerAnswers struct{ name string }
+
+func (a *pointerAnswers) VerifyAnswer(context.Context, string) ([]byte, error) {
+	return []byte(a.name), nil
+}
+
+// TestNilWithAType: a nil pointer in an interface is no nil, and its first call
+// panics. New says so, and names the field.
+func TestNilWithAType(t *testing.T) {
+	asks := func(auth introspection.ClientAuth, answers introspection.AnswerVerifier) validator.Config {
+		return validator.Config{Issuers: []validator.Issuer{{URL: "https://id.example.com", Audience: []string{"api"},
+			Introspection: &introspection.Config{Endpoint: "https://id.example.com/introspect", Auth: auth, Answers: answers}}}}
+	}
+	for want, cfg := range map[string]validator.Config{
+		"Config.Resolver is a nil *validator_test.pointerResolver": {Resolver: (*pointerResolver)(nil)},
+		"Config.Resolver is a nil validator_test.functionResolver": {Resolver: functionResolver(nil)},
+		"Config.Auth is a nil *validator_test.pointerAuth":         asks((*pointerAuth)(nil), nil),
+		"Config.Auth has a nil AssertionSigner":                    asks(introspection.PrivateKeyJWT("api", (*pointerSigner)(nil)), nil),
+		"Config.Answers is a nil *validator_test.pointerAnswers":   asks(&pointerAuth{}, (*pointerAnswers)(nil)),
+	} {
+		v, err := validator.New(cfg)
+		if err == nil {
+			v.Close()
+		}
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, wanted %s", err, want)
+		}
+	}
+	if _, err := validator.NewAssertionSigner("api", (*ecdsa.PrivateKey)(nil), "", "ES256"); err == nil || !strings.Contains(err.Error(), "the key is nil") {
+		t.Errorf("a nil key: %v", err)
+	}
+	for name, resolver := range map[string]validator.Resolver{"a pointer": &pointerResolver{}, "none": nil} {
+		v, err := validator.New(validator.Config{Issuers: []validator.Issuer{{URL: "https://id.example.com", Audience: []string{"api"}}}, Resolver: resolver})
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		v.Close()
 	}
 }

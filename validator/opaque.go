@@ -144,7 +144,7 @@ func (v *Validator) confirm(ctx context.Context, p *proof, raw string, a asked) 
 	}
 	answer := weak.Make(result)
 	if known := p.confirmed.Load(); known != nil && known.answer == answer && (a.audience == nil || !known.differs) {
-		return known.times.checkTimes(v.now(), v.skew)
+		return known.times.check(v.now(), v.skew)
 	}
 	c, err := readAnswer(result)
 	if err != nil {
@@ -160,9 +160,7 @@ func (v *Validator) confirm(ctx context.Context, p *proof, raw string, a asked) 
 	if err := passAudience(audience, a.audience); err != nil {
 		return err
 	}
-	c.token = contents{expiry: c.token.expiry, notBefore: c.token.notBefore}
-	times := claims{token: c.token, hasExpiry: c.hasExpiry, hasNBF: c.hasNBF}
-	p.confirmed.Store(&confirmation{answer, times, !slices.Equal(audience, p.said.audience)})
+	p.confirmed.Store(&confirmation{answer, c.times(), !slices.Equal(audience, p.said.audience)})
 	return nil
 }
 
@@ -170,7 +168,7 @@ func (v *Validator) confirm(ctx context.Context, p *proof, raw string, a asked) 
 // at each request.
 type confirmation struct {
 	answer weak.Pointer[introspection.Result]
-	times  claims
+	times  times
 	// differs: its aud is another than the JWT's, which is what a route that narrows
 	// them is held against later; it is read again there.
 	differs bool

@@ -3,14 +3,17 @@ package validator_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/m2mguard/m2mguard/introspection"
 	"github.com/m2mguard/m2mguard/validator"
+	"github.com/m2mguard/m2mguard/validator/issuertest"
 )
 
 const private = "s3cr3t-s3cr3t"
@@ -83,6 +86,73 @@ func TestPrintingShowsNoClaim(t *testing.T) {
 					t.Errorf("%s printed with %s shows %s: %.300s", name, how, form, text)
 				}
 			}
+		}
+	}
+}
+
+// TestPrintingAnErrorIsItsText: whatever the verb is, and however it is wrapped, no
+// value from a token is shown beyond what Error shows of it.
+func TestPrintingAnErrorIsItsText(t *testing.T) {
+	iss := issuertest.NewInMemory(t)
+	claims := goodClaims(iss, time.Now())
+	claims["aud"] = strings.Repeat(private, 900)
+	_, err := newMany(t, keysOf(iss)).Verify(t.Context(), signed(iss, claims))
+	wantOutcome(t, "aud")(nil, err)
+	for name, x := range map[string]any{"an error": err, "a list": []error{err}, "a map": map[string]any{"err": err}} {
+		for how, text := range printed(x) {
+			if how != "%w" && len(text) > 3000 { // outside fmt.Errorf that is no verb, and fmt calls no method then
+				t.Errorf("%s printed with %s has %d bytes: %.100s", name, how, len(text), text)
+			}
+		}
+	}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%d", "%x", "%s", "%20.3q"} {
+		if text := fmt.Sprintf(verb, err); text != err.Error() {
+			t.Errorf("%s prints %.200s, wanted %s", verb, text, err)
+		}
+	}
+	var e *validator.Error
+	if wrapped := fmt.Errorf("here: %w", err); !errors.Is(wrapped, validator.ErrInvalidToken) || !errors.As(wrapped, &e) || wrapped.Error() != "here: "+err.Error() {
+		t.Errorf("%v is no longer the error that it wraps", wrapped)
+	}
+	var none *validator.Error
+	if text := fmt.Sprintf("%v", none); text != "<nil>" {
+		t.Errorf("no error is printed as %s", text)
+	}
+}
+
+// TestPrintingARequestShowsNoToken, however it is printed.
+func TestPrintingARequestShowsNoToken(t *testing.T) {
+	r := validator.Request{Token: private, Source: "192.0.2.1\n\u202e" + strings.Repeat("x", 9000)}
+	type holder struct{ Request *validator.Request }
+	for name, x := range map[string]any{"by reference": &r, "by value": r, "a list": []validator.Request{r}, "a struct": holder{&r}, "a map": map[string]*validator.Request{"r": &r}} {
+		for how, text := range printed(x) {
+			for _, form := range forms(private) {
+				if how != "%w" && strings.Contains(text, form) {
+					t.Errorf("%s printed with %s shows the token: %.300s", name, how, text)
+				}
+			}
+		}
+	}
+	if text := r.String(); !strings.HasPrefix(text, `request with a token from "192.0.2.1\n\u202exxx`) || len(text) > 400 {
+		t.Error(text)
+	}
+	if text := (&validator.Request{}).String(); text != `request without a token from ""` {
+		t.Error(text)
+	}
+}
+
+// TestHostileValuesInATokensAttributes: a good token's claims are its client's and
+// issuer's to choose, and break out of no log.
+func TestHostileValuesInATokensAttributes(t *testing.T) {
+	hostile := "evil\n\x1b[2J\u202e\u2028é" + strings.Repeat("y", 9000)
+	token, err := validator.DangerouslyUnverified(object(map[string]any{"iss": hostile, "client_id": hostile, "scope": distinctScopes(3000)}), validator.Profile{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for how, text := range printed(token) {
+		text = strings.TrimSuffix(text, "\n")
+		if len(text) > 3500 || strings.ContainsFunc(text, func(c rune) bool { return !unicode.IsPrint(c) }) {
+			t.Errorf("%s prints %d bytes: %.300q", how, len(text), text)
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 )
 
 // Request is what one request shows. Adapters fill in what their protocol has.
+// Printed, logged or written as JSON it shows no token.
 type Request struct {
 	_ [0]func()
 
@@ -15,7 +16,7 @@ type Request struct {
 	// for no credentials.
 	Scheme string
 	// Token is the access token, without its scheme; empty if none was sent.
-	Token string
+	Token string `json:"-"`
 	// Method and URL are the public request's, as its client sent it. They decide
 	// nothing for a bearer token.
 	Method, URL string

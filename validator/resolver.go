@@ -22,8 +22,9 @@ type Resolver interface {
 	//
 	// url is what an unverified token claims: look it up among issuers that
 	// were registered before, never fetch from it or derive trust from its form.
-	// ctx ends after 5 s, not with the request; calls for one url are shared,
-	// and so is a panic. A call that does not return by then is left behind.
+	// ctx ends after 5 s, not with the request, or after half a second if others
+	// need its turn more; calls for one url are shared, and so is a panic. A call
+	// that does not return by then is left behind.
 	//
 	// The answer is kept for as long as the issuer's tokens come in: when a
 	// customer is removed, or its issuer configured anew, call
@@ -50,7 +51,8 @@ const (
 	resolvePatience   = 1000
 	resolveMaxWaiting = 8192
 	resolveMaxWait    = 2 * time.Second
-	resolveMaxStuck   = 64 // calls that ignore their context's end
+	resolveHold       = resolveMaxWait / 4 // after which a turn is taken for a source that has fewer
+	resolveMaxStuck   = 64                 // calls that ignore their context's end
 )
 
 // resolved holds the issuers that a Resolver found. Only those that exist
@@ -117,24 +119,27 @@ func (r *resolved) find(ctx context.Context, url, source string) (*issuer, error
 		return nil, unknownIssuer(url)
 	}
 	for {
-		l, isNew := r.join(ctx, url)
+		l, mine := r.join(ctx, url, source)
 		if l == nil {
 			return nil, errClosed
 		}
-		if isNew {
-			r.room.Queue(source, &l.Ticket)
+		var refused chan struct{}
+		if mine != nil {
+			refused = mine.refused
 		}
 		select {
 		case <-l.done:
 			if p, ok := l.err.(*resolverPanic); ok {
 				panic(p.value)
 			}
-			if !isNew && errors.Is(l.err, ErrThrottled) {
-				continue // the share of the source that came first is not this one's
+			if errors.Is(l.err, errTaken) && l.turn.source != source {
+				continue // the share of the source whose turn it was is not this one's
 			}
 			return l.issuer, l.err
+		case <-refused:
+			return nil, mine.err
 		case <-ctx.Done():
-			r.leave(l)
+			r.leave(l, mine)
 			return nil, gaveUp(ctx)
 		}
 	}
@@ -142,7 +147,7 @@ func (r *resolved) find(ctx context.Context, url, source string) (*issuer, error
 
 func unknownIssuer(url string) error {
 	if url == "" {
-		return &Error{check: CheckIssuer, text: "the token has no iss, or an empty one", hint: issuerFix("", "")}
+		return &Error{check: CheckIssuer, text: "the token has no iss, or an empty one", hint: noIssuer}
 	}
 	return &Error{check: CheckIssuer, text: "the Resolver knows no such issuer", got: []string{url}, hint: "Config.Resolver; iss is looked up byte for byte"}
 }
@@ -163,16 +168,18 @@ func (r *resolved) isUnknown(url string) bool {
 }
 
 // resolve asks the Resolver, for the request with context cause.
-func (r *resolved) resolve(url string, cause context.Context) (*issuer, error) {
+func (r *resolved) resolve(ctx context.Context, url string, cause context.Context) (*issuer, error) {
 	if i := r.remembered(url); i != nil {
 		return i, nil
 	}
-	ctx, cancel := context.WithTimeout(r.ended, resolveTimeout)
+	ctx, cancel := context.WithTimeout(ctx, resolveTimeout)
 	defer cancel()
 	ctx, ended := r.observer.Begin(ctx, observe.Operation{Kind: observe.Resolve, Issuer: url, Cause: cause})
 	found, err := r.call(ctx, url)
 	ended(err)
 	switch {
+	case err != nil && context.Cause(ctx) == errTaken:
+		return nil, throttled(errTaken)
 	case errors.Is(err, ErrUnknownIssuer):
 		r.rememberUnknown(url)
 		return nil, unknownIssuer(url)

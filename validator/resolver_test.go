@@ -386,8 +386,12 @@ func TestAnothersShareOfLookUps(t *testing.T) {
 			flood.Go(func() { v.VerifyRequest(t.Context(), &validator.Request{Token: bad, Source: "stranger"}, nil) })
 		}
 		synctest.Wait()
+		start := time.Now()
 		a, err := v.VerifyRequest(t.Context(), &validator.Request{Token: real.Token(issuertest.Claims{}), Source: "client"}, nil)
 		wantOutcome(t, "ok")(a.Token, err)
+		if waited := time.Since(start); waited > time.Second {
+			t.Errorf("waited %v at two turns a second, want a turn of its own", waited)
+		}
 		flood.Wait()
 	})
 }

@@ -41,8 +41,8 @@ func (t *contents) lacks(needs string) string {
 
 // has reports whether the token holds a claim, named as in a Profile.
 func (t *contents) has(name string) bool {
-	value, err := strictjson.Find(t.claims, steps(name)...)
-	return err == nil && value != nil && !value.IsNull()
+	value := strictjson.Value(t.claims).Find(steps(name)...)
+	return value != nil && !value.IsNull()
 }
 
 // scopeFix is where to mend it: at the route, at the profile, or at the issuer.
@@ -58,18 +58,14 @@ func (t *contents) scopeFix(needs string) string {
 			return fix
 		}
 	}
-	for name := range strings.FieldsSeq(needs) {
-		if t.scopes.Contains(name) {
-			continue
+	missing := slices.DeleteFunc(strings.Fields(needs), t.scopes.Contains)
+	for scope := range t.scopes.All() {
+		if strings.ContainsAny(scope, ",;") && slices.ContainsFunc(strings.FieldsFunc(scope, func(r rune) bool { return r == ',' || r == ';' }), among(missing)) {
+			return "the issuer joins scopes by another character than a space (RFC 6749 §3.3), so they count as one; let it write spaces or an array"
 		}
-		for scope := range t.scopes.All() {
-			if slices.Contains(strings.FieldsFunc(scope, func(r rune) bool { return r == ',' || r == ';' }), name) {
-				return "the issuer joins scopes by another character than a space (RFC 6749 §3.3), so they count as one; let it write spaces or an array"
-			}
-		}
-		if claim := t.claimWith(name); claim != "" {
-			return "claim " + quote.Value(claim) + " holds it: name that claim in Profile.ScopeClaims if it is to grant scopes"
-		}
+	}
+	if claim := t.claimWith(missing); claim != "" {
+		return "claim " + quote.Value(claim) + " holds it: name that claim in Profile.ScopeClaims if it is to grant scopes"
 	}
 	if !slices.ContainsFunc(t.profile.ScopeClaims, t.has) {
 		return "the token holds none of Profile.ScopeClaims: the client asked its authorization server for no scope, or scopes are in another claim"
@@ -102,22 +98,30 @@ func pointerFor(name string) string {
 // notScopes are claims that may hold a scope's name by chance.
 var notScopes = []string{"iss", "sub", "aud", "jti", "client_id", "azp", "appid", "cid", "scope", "scp"}
 
-// claimWith returns the claim outside notScopes that holds name, as a Profile
-// would name it: a string of names, or an array with it. Empty: there is none.
-func (t *contents) claimWith(name string) string {
+// claimWith returns the first claim outside notScopes that holds one of names, as
+// a Profile would name it: a string of names, or an array with it. Empty: there is
+// none. It reads the claims once, and asks for a path when it has found one.
+func (t *contents) claimWith(names []string) string {
 	for d := jsontext.NewDecoder(bytes.NewReader(t.claims)); ; {
 		value, err := d.ReadToken()
 		if err != nil {
 			return ""
 		}
-		kind, n := d.StackIndex(d.StackDepth())
-		if memberName := kind == '{' && n%2 == 1; memberName || value.Kind() != '"' {
+		if value.Kind() != '"' {
+			continue
+		}
+		depth := d.StackDepth()
+		kind, n := d.StackIndex(depth)
+		if kind == '{' && n%2 == 1 {
+			if depth == 1 && slices.Contains(notScopes, value.String()) && d.SkipValue() != nil {
+				return ""
+			}
+			continue
+		}
+		if !slices.ContainsFunc(strings.Fields(value.String()), among(names)) {
 			continue
 		}
 		path := strings.Split(string(d.StackPointer()), "/")[1:]
-		if slices.Contains(notScopes, path[0]) || !slices.Contains(strings.Fields(value.String()), name) {
-			continue
-		}
 		if kind == '[' {
 			path = path[:len(path)-1]
 		}
@@ -126,4 +130,8 @@ func (t *contents) claimWith(name string) string {
 		}
 		return "/" + strings.Join(path, "/")
 	}
+}
+
+func among(names []string) func(string) bool {
+	return func(name string) bool { return slices.Contains(names, name) }
 }

@@ -26,6 +26,11 @@ func settleIssuer(c Issuer) (*issuer, []error) {
 		answerIDOK:        c.DangerouslyAcceptAnswerID,
 		profile:           c.Profile.settled(),
 	}
+	i.ours = make(map[string]bool, len(i.audience))
+	for _, name := range i.audience {
+		i.ours[name] = true
+		i.longestName = max(i.longestName, len(name))
+	}
 	for _, problem := range c.Profile.faults() {
 		fault("Profile.%s", problem)
 	}

@@ -78,9 +78,17 @@ type jwt struct {
 	said           sighting
 }
 
+// longHeader is the length, decoded, from which on a header shares no array with
+// the payload, which the cache keeps. It does not count what of that is a header.
+const longHeader = 256
+
 // readHeader decodes the header, into room that is enough for the payload, too.
 func (t *jwt) readHeader() (err error) {
-	room := make([]byte, 0, jws.DecodedLen(t.Header)+jws.DecodedLen(t.Payload))
+	n := jws.DecodedLen(t.Header)
+	if n <= longHeader {
+		n += jws.DecodedLen(t.Payload)
+	}
+	room := make([]byte, 0, n)
 	if t.text, err = jws.AppendDecode(room, t.Header); err != nil {
 		return refuse(CheckEncoding, "the header "+err.Error())
 	}
@@ -90,7 +98,11 @@ func (t *jwt) readHeader() (err error) {
 
 // payload decodes it.
 func (t *jwt) payload() ([]byte, error) {
-	payload, err := jws.AppendDecode(t.text[len(t.text):], t.Payload)
+	room := t.text[len(t.text):]
+	if n := jws.DecodedLen(t.Payload); cap(room) < n {
+		room = make([]byte, 0, n)
+	}
+	payload, err := jws.AppendDecode(room, t.Payload)
 	if err != nil {
 		return nil, refuse(CheckEncoding, "the payload "+err.Error())
 	}

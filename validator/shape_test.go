@@ -61,6 +61,14 @@ func TestWhatReadsAsJOSEIsNeverOpaque(t *testing.T) {
 		"one part": p[0], "one part, padded": p[0] + "=", "two parts": p[0] + "." + p[1], "no signature, and no dot for it": p[0] + "." + p[1],
 		"a header alone with dots": p[0] + "..", "five parts": good + "." + p[1] + "." + p[2], "five parts, two empty": good + "..",
 
+		"a part of nothing before it": "~." + good, "another": "A." + good, "a blank before it": "IA." + good,
+		"a foreign character, and a dot at its end": p[0] + "~AAAA" + rest + ".", "and two dots": p[0] + "~AAAA" + rest + "..",
+		"a no-break space":                withHeader("\u00a0" + string(header)),
+		"a paragraph separator":           withHeader("\u2029" + string(header)),
+		"an octal escape":                 withHeader(`{"\141lg":"EdDSA",}`),
+		"a line that goes on":             withHeader("{\"a\\\nlg\":\"EdDSA\",}"),
+		"a no-break space before a colon": withHeader("{\"alg\"\u00a0:\"EdDSA\",}"),
+
 		"a foreign character in the header": p[0][:4] + "~" + p[0][4:] + rest,
 		"a letter more in the header":       strings.TrimRight(p[0], "=") + strings.Repeat("A", 1+(4-len(p[0])%4)%4) + rest,
 		"a byte order mark":                 withHeader("\ufeff" + string(header)),

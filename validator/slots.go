@@ -6,6 +6,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/rsa"
 	"errors"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -46,11 +47,17 @@ func costly(key crypto.PublicKey) bool {
 }
 
 // slotPool hands out slots of one kind. While nobody waits, half of them cost no
-// more than counting; the others are handed out in turn, fairly by source.
+// more than counting; the others are handed out in turn, fairly by source. While
+// some wait, a counted slot that is given back is lent to the room, so that none
+// stands idle; the room returns it when nobody waits any more.
 type slotPool struct {
-	counted atomic.Int64
-	free    int64 // how many may be taken by counting
+	counted atomic.Int64 // taken by counting, or lent
+	free    int64        // how many may be
 	room    *turns.Room
+	own     int // of the room, without what is lent
+
+	lent atomic.Int64
+	mu   sync.Mutex // orders changes of lent and the room's limit
 }
 
 // verifyMaxWaiting is how many may wait for a slot.
@@ -58,21 +65,24 @@ const verifyMaxWaiting = 8192
 
 func newSlotPool(n int, wait time.Duration) *slotPool {
 	free := n / 2
-	return &slotPool{
+	p := &slotPool{
 		free: int64(free),
-		room: turns.New(turns.Config{AtOnce: n - free, MaxWaiting: verifyMaxWaiting, MaxWait: wait}),
+		own:  n - free,
+		room: turns.New(turns.Config{AtOnce: n, MaxWaiting: verifyMaxWaiting, MaxWait: wait}),
 	}
+	p.room.SetLimit(p.own)
+	return p
 }
 
 // acquire takes a slot, at once if there is one, else within the pool's wait. A
 // slot that was counted has no ticket.
 func (p *slotPool) acquire(ctx context.Context, source string) (*turns.Ticket, error) {
 	if p.room.Waiting() == 0 {
-		for n := p.counted.Load(); n < p.free; n = p.counted.Load() {
-			if p.counted.CompareAndSwap(n, n+1) {
-				return nil, nil
-			}
+		if p.count() {
+			return nil, nil
 		}
+	} else if p.count() { // one that stands idle: it is for who waits
+		p.lend()
 	}
 	turn := new(turns.Ticket)
 	switch err := p.room.Enter(ctx, source, turn); {
@@ -86,12 +96,56 @@ func (p *slotPool) acquire(ctx context.Context, source string) (*turns.Ticket, e
 	return nil, errBusy
 }
 
+// count takes a slot by counting, if there is one.
+func (p *slotPool) count() bool {
+	for n := p.counted.Load(); n < p.free; n = p.counted.Load() {
+		if p.counted.CompareAndSwap(n, n+1) {
+			return true
+		}
+	}
+	return false
+}
+
 func (p *slotPool) release(turn *turns.Ticket) {
-	if turn == nil {
-		p.counted.Add(-1)
+	if turn != nil {
+		p.room.Leave(turn)
+		if p.lent.Load() > 0 && p.room.Waiting() == 0 {
+			p.takeBack()
+		}
 		return
 	}
-	p.room.Leave(turn)
+	if p.room.Waiting() > 0 {
+		p.lend()
+		return
+	}
+	p.counted.Add(-1)
+	if p.room.Waiting() > 0 && p.count() { // somebody came at this moment
+		p.lend()
+	}
+}
+
+// lend passes a slot that was counted on to the room.
+func (p *slotPool) lend() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.room.SetLimit(p.own + int(p.lent.Add(1)))
+}
+
+// takeBack has what was lent be counted again, as far as the room has no use for
+// it.
+func (p *slotPool) takeBack() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for p.lent.Load() > 0 {
+		less := p.own + int(p.lent.Load()) - 1
+		p.room.SetLimit(less) // first, so that no turn begins beyond it
+		if p.room.Waiting() > 0 || p.room.Working() > less {
+			p.room.SetLimit(less + 1)
+			return
+		}
+		p.lent.Add(-1)
+		p.counted.Add(-1)
+	}
 }
 
 // working is how many hold a slot.

@@ -1,7 +1,5 @@
 package validator
 
-import "strings"
-
 // isB64Token reports whether s is a b64token (RFC 6750 §2.1):
 //
 //	1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="
@@ -36,7 +34,14 @@ var notB64 = func() (out [256]uint8) {
 
 // notB64Token says what keeps raw from being a token's text.
 func notB64Token(raw string) *Error {
-	if isB64Token(strings.ReplaceAll(raw, "=", "")) {
+	letters, foreign := 0, uint8(0)
+	for i := range len(raw) {
+		if raw[i] != '=' {
+			letters++
+			foreign |= notB64[raw[i]]
+		}
+	}
+	if letters > 0 && foreign == 0 {
 		return errPadded
 	}
 	return errNotB64Token

@@ -13,7 +13,8 @@ import (
 // Token is what a verified access token says. It is immutable, and many
 // requests share one. Printed or logged it names issuer and client, and its
 // claims in no form. There is no token in a nil *Token: whoever reads from one
-// gets a panic that says so.
+// gets a panic that says so. Nobody may write through a *Token: the cache and other
+// requests hold the same.
 type Token struct {
 	// Two references, because fmt follows one: where it looks at fields by itself,
 	// as in a struct of the user's that hides a Token, it finds an address.
@@ -135,7 +136,8 @@ func NewContext(ctx context.Context, t *Token) context.Context {
 }
 
 // FromContext returns the token that the request was let in with, or nil if
-// the handler is not behind an adapter's Require. A gin.Context is no carrier of it: use
+// the handler is not behind an adapter's Require. It must not be written to
+// (*t = Token{}): other requests share it. A gin.Context is no carrier of it: use
 // ginauth.Token, or the request's own context.
 func FromContext(ctx context.Context) *Token {
 	t, _ := ctx.Value(contextKey{}).(*Token)

@@ -158,6 +158,7 @@ func (v *Validator) newResolved(cfg *Config) *resolved {
 	}
 	r.room = turns.New(turns.Config{AtOnce: resolveAtOnce, MaxWaiting: resolveMaxWaiting, MaxWait: resolveMaxWait,
 		Pace: func(now time.Time, _ int) time.Duration { return r.pace.Take(now) }})
+	r.room.SetHold(resolveHold)
 	return r
 }
 
@@ -166,7 +167,7 @@ func (v *Validator) newResolved(cfg *Config) *resolved {
 // iss.
 func (v *Validator) issuerOf(ctx context.Context, url, source string) (*issuer, error) {
 	if url == "" {
-		return nil, &Error{check: CheckIssuer, flaw: absent, text: "the token has no iss, or an empty one", want: v.issuerURLs, hint: issuerFix("", "")}
+		return nil, &Error{check: CheckIssuer, flaw: absent, text: "the token has no iss, or an empty one", want: v.issuerURLs, hint: noIssuer}
 	}
 	if i := v.issuers[url]; i != nil {
 		return i, nil

@@ -117,7 +117,8 @@ func (v *Validator) forget(id fingerprint) {
 	}
 }
 
-var errClosed = &Error{check: CheckUnavailable, text: "the validator is closed", retryAfter: time.Second}
+var errClosed = &Error{check: CheckUnavailable, text: "the validator is closed", retryAfter: time.Second,
+	hint: "Close was called: it ends with the process, or a new Validator takes its place"}
 
 // proveJWT makes the checks of checks.go in their order, from where shape.go
 // leaves off.

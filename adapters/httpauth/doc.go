@@ -15,7 +15,7 @@
 //	bad, expired, foreign, revoked token  401  invalid_token
 //	a scope is missing                    403  insufficient_scope, and what the route needs
 //	the API's own policy says no          403  access_denied, no challenge
-//	more new tokens than its share        429  no challenge; Retry-After
+//	too many new tokens of one caller     429  no challenge; Retry-After
 //	keys or introspection cannot be had   503  no challenge; Retry-After
 //
 // Besides Require there are gates for routes that ask for more or for less:

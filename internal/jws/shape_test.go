@@ -77,14 +77,40 @@ func TestReadsAsJOSE(t *testing.T) {
 		"an equals sign":                       b64(`{alg = RS256; typ = JWT}`),
 		"a comma too many":                     b64(`{"alg":"RS256",}`),
 		"long white space before it":           b64(strings.Repeat(" ", 500) + plain),
+		"longer white space before it":         b64(strings.Repeat(" ", 5000) + plain),
+		"a no-break space before it":           b64("\u00a0" + plain),
+		"a line separator before it":           b64("\u2028" + plain),
+		"an ideographic space before it":       b64("\u3000" + plain),
+		"no character before it":               b64("\x80" + plain),
+		"a no-break space in it":               b64("{\"alg\"\u00a0:\"RS256\",}"),
+		"an octal escape":                      b64(`{"\141\154g":"RS256",}`),
+		"an escape in braces":                  b64(`{"a\u{6C}\u{00000067}":"RS256",}`),
+		"a line that goes on":                  b64("{\"a\\\nl\\\r\ng\":\"RS256\",}"),
+		"escapes in UTF-16":                    b64(utf16Text(`{"\u0061\x6cg":"RS256",}`, true, false)),
+		"escapes one after another":            b64(`{"\\u0061\u00\u0061\u006cg":"RS256",}`),
+		"the name after its beginnings":        b64(`{aalalalg:'RS256'}`),
+		"the name after much text":             b64("{" + strings.Repeat("Orders are valid\n", 600) + "'alg':1"),
 	} {
-		for _, token := range []string{part, part + ".", part + ".x", part + ".x.y", part + ".x.y.z", part + ".x.y.z.a", part + ".x.y.z.a.b", "." + part + ".x.y", part + "..", "..." + part} {
-			parts := strings.Count(token, ".") + 1
-			if name == "a foreign character" || parts == 3 || parts == 5 || !strings.Contains(part, "~") {
+		for _, token := range []string{part, part + ".", part + ".x", part + ".x.y", part + ".x.y.z", part + ".x.y.z.a", part + ".x.y.z.a.b", "." + part + ".x.y", part + "..", "..." + part,
+			"~." + part + ".x.y", "A." + part + ".x.y", "~.A..=.IA." + part, b64("\u00a0") + "." + part + ".x", b64("\ufeff \x00") + "." + part + ".x.y"} {
+			parts := len(strings.FieldsFunc(token, func(r rune) bool { return r == '.' }))
+			if parts >= 3 || !strings.Contains(part, "~") {
 				if !jws.ReadsAsJOSE(token) {
 					t.Errorf("%s: %q reads as no JOSE", name, token)
 				}
 			}
+		}
+	}
+	for name, token := range map[string]string{
+		"joined, and three parts":      b64(plain) + "~AAAA.x.y.",
+		"joined, and dots between":     b64(plain) + "~AAAA..x..y",
+		"joined, and five":             b64(plain) + "~AAAA.x.y.z.a..",
+		"blanks without end":           strings.Repeat("A", 16<<10),
+		"two alphabets in a long part": b64("{"+strings.Repeat("x", 1<<10)) + "+-",
+		"beginnings without end":       b64("{" + strings.Repeat("al", 1<<10)),
+	} {
+		if !jws.ReadsAsJOSE(token) {
+			t.Errorf("%s: %.80q reads as no JOSE", name, token)
 		}
 	}
 	for name, token := range map[string]string{
@@ -106,7 +132,10 @@ func TestReadsAsJOSE(t *testing.T) {
 		"XML":                         b64(`<alg>RS256</alg>`) + ".x.y",
 		"a JWT without its dots":      b64(plain) + "~" + b64(`{"iss":"x"}`) + ".x",
 		"rubbish in braces":           b64("{\x93\xa1\x00\x11alga\x80}") + ".x.y",
-		"a long line":                 strings.Repeat("A", 16<<10),
+		"two parts joined, and dots":  b64(`{"alg":"RS256",}`) + "~" + b64(`{"iss":"x"}`) + "..x..",
+		"words without the name":      b64("{" + strings.Repeat("Orders of the first half of the year, in euros. ", 250)),
+		"a long line":                 strings.Repeat("a", 16<<10),
+		"a line of blanks":            strings.Repeat("A", 1<<10),
 		"many dots":                   strings.Repeat(".", 16<<10),
 	} {
 		if jws.ReadsAsJOSE(token) {

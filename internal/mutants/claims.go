@@ -63,7 +63,7 @@ var claimMutants = []mutant{
 	{"under way", "what lands is held against the present", []edit{never("validator/verify.go", "!p.lands(v.now())")}, ofValidator},
 	{"under way", "so is an introspected token", []edit{{"validator/passes.go", "return !p.issuer.closed.Load()\n", "return true\n"}}, ofValidator},
 	{"under way", "who comes after a change joins nobody from before it", []edit{{"validator/verify.go", "verification{t.id, i, key}", "verification{id: t.id}"}}, ofValidator},
-	{"floods", "first-time verifications have slots", []edit{{"validator/slots.go", "turns.Config{AtOnce: n - free,", "turns.Config{AtOnce: 1 << 12,"}}, ofValidator},
+	{"floods", "first-time verifications have slots", []edit{{"validator/slots.go", "turns.Config{AtOnce: n,", "turns.Config{AtOnce: 1 << 12,"}, {"validator/slots.go", "	p.room.SetLimit(p.own)\n", ""}}, ofValidator},
 	{"floods", "verifications of all issuers together have slots", []edit{{"validator/validator.go", "v.slots = newSlots(2*s.verifySlots, s.verifyWait)", "v.slots = newSlots(1<<12, s.verifyWait)"}}, []suite{{"validator", "TestSlotsOfAllIssuers"}}},
 	{"floods", "costly keys have slots of their own", []edit{never("validator/slots.go", "costly(key)")}, ofValidator},
 	{"Resolver", "made-up issuers cause a bounded number of calls", []edit{{"validator/validator.go", "return r.pace.Take(now)", "return 0"}}, ofValidator},

@@ -20,7 +20,9 @@ var keyMutants = []mutant{
 	{"keys", "a key that is not UTF-8 is skipped", []edit{{"jwks/parsekey.go", "err := json.Unmarshal(e.text, j)", "err := json.Unmarshal(e.text, j, jsontext.AllowInvalidUTF8(true))"}}, ofKeys},
 	{"keys", "a key's nesting is bounded", []edit{never("jwks/parsekey.go", "e.depth > strictjson.MaxDepth")}, ofKeys},
 	{"keys", "a set that names its keys twice is refused", []edit{{"jwks/split.go", "json.Unmarshal(rest, &doc)", "json.Unmarshal(rest, &doc, jsontext.AllowDuplicateNames(true))"}}, ofKeys},
-	{"keys", "a set with a key that is no JSON is refused", []edit{{"jwks/split.go", "err != nil && k.depth < maxNesting", "err != nil && k.depth < 0"}}, ofKeys},
+	{"keys", "a set with a key that is no JSON is refused", []edit{{"jwks/split.go", "tolerant...); err != nil {", "tolerant...); err != nil && k.depth < 0 {"}}, ofKeys},
+	{"keys", "a key that nests beyond the decoder is JSON, too", []edit{never("jwks/split.go", "!isJSON(k.text)")}, ofKeys},
+	{"keys", "the keys of a set are counted before they are read", []edit{{"jwks/split.go", "if ends(at); len(keys) > maxKeys {", "if ends(at); false {"}, never("jwks/split.go", "len(keys) > maxKeys")}, ofKeys},
 	{"keys", "a set has at most 1000 keys", []edit{{"jwks/parse.go", "	case n > maxKeys:\n", "	case false:\n"}}, ofKeys},
 	{"key set", "only a 200 replaces a good set", []edit{{"jwks/source.go", "	case res.Status != http.StatusOK:\n", "	case false:\n"}}, ofKeys},
 	{"key set", "an empty set replaces nothing", []edit{

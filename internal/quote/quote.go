@@ -21,6 +21,29 @@ const (
 // Value quotes v. A long one keeps both ends, and its length is said.
 func Value(v string) string { return cut(v, -1) }
 
+// Plain is v as it stands where it is short and holds nothing but what Value would
+// write between its marks; else it is Value's. It is for attributes of a log line.
+func Plain(v string) string {
+	quoted := cut(v, -1)
+	if len(quoted) == len(v)+len(`""`) && quoted[1:len(quoted)-1] == v {
+		return v
+	}
+	return quoted
+}
+
+// Plains is Plain for the values of a list: the first few, and a count of the rest.
+func Plains(values []string) []string {
+	const most = 8
+	plain := make([]string, 0, most+1)
+	for _, v := range values[:min(len(values), most)] {
+		plain = append(plain, Plain(v))
+	}
+	if rest := len(values) - len(plain); rest > 0 {
+		plain = append(plain, fmt.Sprintf("%d more", rest))
+	}
+	return plain
+}
+
 // Beside quotes v for a reader who holds it against others. A long one keeps
 // both ends and the place where it ceases to be like the one that it resembles
 // most.
@@ -51,22 +74,25 @@ func List(values, others []string) string {
 }
 
 // resembling returns the indices of the values to show: those most like one of
-// others, as long as they fit.
+// others, as long as they fit. Each is held against others once, however many
+// there are.
 func resembling(values, others []string) (kept []int) {
+	likes := make([]int, len(values))
+	for i, v := range values {
+		likes[i] = likeness(v, others)
+	}
 	left := room
 	for len(kept) < min(most, len(values)) {
-		best, likest := -1, -1
-		for i, v := range values {
-			if slices.Contains(kept, i) {
-				continue
-			}
-			if like := likeness(v, others); like > likest {
-				best, likest = i, like
+		best := 0
+		for i, like := range likes {
+			if like > likes[best] {
+				best = i
 			}
 		}
 		if left -= min(longest, quotedLen(values[best])); left < 0 {
 			break
 		}
+		likes[best] = -1
 		kept = append(kept, best)
 	}
 	return kept
@@ -151,4 +177,7 @@ func suffix(v string, limit int) (n int) {
 }
 
 // written is how many bytes a character takes between quotation marks.
-func written(character string) int { return len(strconv.QuoteToASCII(character)) - len(`""`) }
+func written(character string) int {
+	var room [16]byte
+	return len(strconv.AppendQuoteToASCII(room[:0], character)) - len(`""`)
+}

@@ -37,9 +37,8 @@ func codeUnit(text []byte, at int) (r rune, ok bool) {
 	if at+6 > len(text) || text[at] != '\\' || text[at+1] != 'u' {
 		return 0, false
 	}
-	for _, c := range text[at+2 : at+6] {
-		r = r<<4 | hexadecimal[c]
-	}
+	digits := text[at+2 : at+6 : at+6]
+	r = hexadecimal[digits[0]]<<12 | hexadecimal[digits[1]]<<8 | hexadecimal[digits[2]]<<4 | hexadecimal[digits[3]]
 	return r, r >= 0
 }
 

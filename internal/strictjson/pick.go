@@ -22,10 +22,11 @@ func (v Value) Find(path ...string) Value {
 // pass; what is not there stays as it is. v is of a text that was walked over
 // before, so that only what is looked for is read again.
 func (v Value) Pick(names []string, values []Value) {
-	if len(v) == 0 || v[0] != '{' {
+	begin := skipSpace(v, 0) // of a whole text, white space may come first
+	if begin == len(v) || v[begin] != '{' {
 		return
 	}
-	for at := skipSpace(v, 1); at < len(v) && v[at] == '"'; {
+	for at := skipSpace(v, begin+1); at < len(v) && v[at] == '"'; {
 		end := pastValue(v, at)
 		name := v[at:end:end]
 		at = skipSpace(v, skipSpace(v, end)+1) // over the colon

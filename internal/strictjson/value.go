@@ -80,6 +80,24 @@ func (v Value) String() (string, error) {
 	return asString(slices.Clip(bytes.Clone(text))), nil // callers keep it, and not its room
 }
 
+// Longest is how long a JSON string may be, between its marks, that stands for a
+// text of n bytes.
+func Longest(n int) int { return len(`\u0000`) * n }
+
+// Text returns what a JSON string stands for, where it is no longer between its marks
+// than room, which is written to if it holds escapes. Else, and for what is no
+// string, fits is false.
+func (v Value) Text(room []byte) (text []byte, fits bool) {
+	if len(v) < 2 || v[0] != '"' || len(v)-2 > len(room) {
+		return nil, false
+	}
+	inner := v[1 : len(v)-1]
+	if bytes.IndexByte(inner, '\\') < 0 {
+		return inner, true
+	}
+	return appendUnescaped(room[:0], inner) // which is no longer
+}
+
 // asString views b as a string.
 func asString(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
