@@ -8,6 +8,7 @@ package validator_test
 import (
 	"fmt"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -54,6 +55,26 @@ func TestForgedTokensAllocateLittle(t *testing.T) {
 		})
 		if n > 30 {
 			t.Errorf("%s: %v allocations", name, n)
+		}
+	}
+}
+
+// TestWhatIsNoTokensTextIsNotCopied to say what is wrong with it.
+func TestWhatIsNoTokensTextIsNotCopied(t *testing.T) {
+	iss := issuertest.NewInMemory(t)
+	v := newValidator(t, bothOf(iss), func(c *validator.Config) { c.Observer = func(validator.Event) {} })
+	ctx := t.Context()
+	for _, unit := range []string{"=", "=a", "a=", "é", "=é"} {
+		cost := func(size int) float64 {
+			raw := strings.Repeat(unit, size/len(unit)) + "a"
+			return testing.AllocsPerRun(10, func() {
+				if _, err := v.Verify(ctx, raw); outcome(nil, err) != "request" {
+					t.Fatal(err)
+				}
+			})
+		}
+		if short, long := cost(8), cost(16_000); long > short {
+			t.Errorf("%q: %v allocations, and %v of a short one", unit, long, short)
 		}
 	}
 }
