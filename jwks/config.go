@@ -11,6 +11,7 @@ import (
 	"github.com/m2mguard/m2mguard/internal/fetch"
 	"github.com/m2mguard/m2mguard/internal/jws"
 	"github.com/m2mguard/m2mguard/internal/metadata"
+	"github.com/m2mguard/m2mguard/internal/quote"
 	"github.com/m2mguard/m2mguard/observe"
 )
 
@@ -130,7 +131,7 @@ func (c Config) compile() (Config, error) {
 	c.Algorithms = slices.Clone(c.Algorithms)
 	for i, alg := range c.Algorithms {
 		if c.Algorithms[i] = jws.Canonical(alg); !jws.Supported(c.Algorithms[i]) {
-			fault("Algorithms has %q, wanted some of %q", alg, jws.Algorithms())
+			fault("Algorithms has %s, wanted some of %q", quote.Value(alg), jws.Algorithms())
 		}
 	}
 	if len(c.Algorithms) == 0 {

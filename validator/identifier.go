@@ -59,7 +59,7 @@ func (d discovery) check(url string) string {
 
 // asField turns an error of a check into what follows a field's name.
 func asField(url string, err error) string {
-	if rest, ok := strings.CutPrefix(err.Error(), quote.Value(fetch.WithoutQuery(url))+" "); ok {
+	if rest, ok := strings.CutPrefix(err.Error(), fetch.Shown(url)+" "); ok {
 		return " " + rest
 	}
 	return ": " + err.Error()
@@ -85,7 +85,7 @@ func checkIdentifier(id string) string {
 	}
 	switch {
 	case strings.Contains(id+"/", "/.well-known/"):
-		return " is the address of the issuer's document, wanted the issuer: " + quote.Value(withoutWellKnown(id))
+		return " is the address of the issuer's document, wanted the issuer: " + fetch.Shown(withoutWellKnown(id))
 	case keyAddress.MatchString(id):
 		return " is the address of keys or of an endpoint, wanted the issuer, from which they are discovered; an address of keys is for Keys.URL"
 	}

@@ -255,9 +255,20 @@ func TestNoSecretInFaults(t *testing.T) {
 	}
 	l.secret("a private key", parts["d"])
 	for what, change := range map[string]func(*validator.Issuer){
-		"URL":              func(i *validator.Issuer) { i.URL = "https://api:" + password + "@id.example.com" },
-		"URL, http":        func(i *validator.Issuer) { i.URL = "http://api:" + password + "@id.example.com" },
-		"URL, unparseable": func(i *validator.Issuer) { i.URL = "https://api:" + password + "@id.example.com:port" },
+		"URL":                   func(i *validator.Issuer) { i.URL = "https://api:" + password + "@id.example.com" },
+		"URL, http":             func(i *validator.Issuer) { i.URL = "http://api:" + password + "@id.example.com" },
+		"URL, unparseable":      func(i *validator.Issuer) { i.URL = "https://api:" + password + "@id.example.com:port" },
+		"URL, one slash":        func(i *validator.Issuer) { i.URL = "https:/api:" + password + "@id.example.com" },
+		"URL, a query":          func(i *validator.Issuer) { i.URL = "https://id.example.com/jwks?key=" + password },
+		"URL, a query and an @": func(i *validator.Issuer) { i.URL = "ftp://id.example.com/.well-known/x?a=b@c&key=" + password },
+		"URL, a document":       func(i *validator.Issuer) { i.URL = "ftp://api:" + password + "@id.example.com/.well-known/x" },
+		"URL, a fragment":       func(i *validator.Issuer) { i.URL = "https://id.example.com/#" + password },
+		"Audience of an issuer with a query": func(i *validator.Issuer) {
+			i.URL, i.Keys, i.Audience = "https://id.example.com/?key="+password, &jwks.Config{Set: []byte("{}")}, nil
+		},
+		"Keys.URL, no colon": func(i *validator.Issuer) {
+			i.Keys = &jwks.Config{URL: "https//api:" + password + "@id.example.com/keys"}
+		},
 		"Keys.Issuer": func(i *validator.Issuer) {
 			i.Keys = &jwks.Config{Issuer: "https://api:" + password + "@id.example.com"}
 		},

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/m2mguard/m2mguard/internal/fetch"
 	"github.com/m2mguard/m2mguard/internal/jws"
 	"github.com/m2mguard/m2mguard/internal/quote"
 )
@@ -111,15 +112,7 @@ func (c *Issuer) argumentFaults() (faults []error) {
 // issuerFault names the issuer whose configuration is wrong, without what its
 // URL should not hold.
 func issuerFault(c Issuer, format string, args ...any) error {
-	return fmt.Errorf("validator: Issuer %s: "+format, append([]any{quote.Value(withoutUser(c.URL))}, args...)...)
-}
-
-// withoutUser cuts off user information, which may be a password.
-func withoutUser(url string) string {
-	if at := strings.LastIndexByte(url, '@'); at >= 0 {
-		return "..." + url[at:]
-	}
-	return url
+	return fmt.Errorf("validator: Issuer %s: "+format, append([]any{fetch.Shown(c.URL)}, args...)...)
 }
 
 // issuerFaults names the field that each fault of a nested configuration is in.

@@ -144,21 +144,21 @@ func CheckURL(raw string, allowHTTP bool) error {
 	case strings.Contains(raw, "@") && (err != nil || u.Opaque != ""):
 		return errors.New("the value is not a URL, and is not shown because it may hold a password")
 	case err != nil:
-		return fmt.Errorf("%s is not a URL", shown(raw))
+		return fmt.Errorf("%s is not a URL", Shown(raw))
 	case u.Host == "" || u.Opaque != "":
-		return fmt.Errorf("%s is not an absolute URL such as %q", shown(raw), "https://id.example.com")
+		return fmt.Errorf("%s is not an absolute URL such as %q", Shown(raw), "https://id.example.com")
 	case u.User != nil:
 		return fmt.Errorf("the URL for host %s holds user information; credentials have their own fields", quote.Value(u.Host))
 	case u.Fragment != "" || strings.HasSuffix(raw, "#"):
-		return fmt.Errorf("%s has a fragment", shown(raw))
+		return fmt.Errorf("%s has a fragment", Shown(raw))
 	case u.Scheme == "https":
 		return nil
 	case u.Scheme != "http":
-		return fmt.Errorf("%s has scheme %s, wanted https", shown(raw), quote.Value(u.Scheme))
+		return fmt.Errorf("%s has scheme %s, wanted https", Shown(raw), quote.Value(u.Scheme))
 	case allowHTTP || loopback(u.Hostname()):
 		return nil
 	}
-	return fmt.Errorf("%s is http, which is for loopback hosts alone: use https, or set DangerouslyAllowHTTP, whose comment says what is lost", shown(raw))
+	return fmt.Errorf("%s is http, which is for loopback hosts alone: use https, or set DangerouslyAllowHTTP, whose comment says what is lost", Shown(raw))
 }
 
 // CheckDiscovered says what is wrong with an address that issuer's own
@@ -169,7 +169,7 @@ func CheckDiscovered(issuer, found string, allowHTTP bool) error {
 		return err
 	}
 	if isHTTPS(issuer) && !isHTTPS(found) && !allowHTTP {
-		return fmt.Errorf("%s is http, but the issuer %s is https", shown(found), quote.Value(issuer))
+		return fmt.Errorf("%s is http, but the issuer %s is https", Shown(found), Shown(issuer))
 	}
 	return nil
 }
@@ -179,9 +179,23 @@ func isHTTPS(raw string) bool {
 	return err == nil && u.Scheme == "https" // in lower case, whatever raw has
 }
 
-// shown quotes an address, or what was found in place of one, as it may be
-// shown: without its query, which may hold an API key.
-func shown(raw string) string { return quote.Value(WithoutQuery(raw)) }
+// Shown quotes an address, or what was found in place of one, as it may be shown:
+// without its query and fragment, which may hold an API key, and without what is
+// before an @, which may be a password. Where a query may be part of a password,
+// or an @ of a query, nothing is shown.
+func Shown(raw string) string {
+	at := strings.LastIndexByte(raw, '@')
+	end := strings.IndexAny(raw, "?#")
+	switch {
+	case at >= 0 && end >= 0:
+		return "a URL that is not shown, because it may hold a password,"
+	case at >= 0:
+		return quote.Value("..." + raw[at:])
+	case end >= 0:
+		return quote.Value(raw[:end])
+	}
+	return quote.Value(raw)
+}
 
 // WithoutQuery is an address up to its query.
 func WithoutQuery(url string) string {

@@ -171,6 +171,18 @@ func TestCheckURL(t *testing.T) {
 		"user information":          {url: "https://user:secret@id.example.com", want: "user information"},
 		"password, not a URL":       {url: "https://user:secret%zz@id.example.com", want: "not shown"},
 		"password, no scheme":       {url: "user:secret@id.example.com", want: "not shown"},
+		"password, one slash":       {url: "https:/user:secret@id.example.com/x", want: `"...@id.example.com`},
+		"password, no colon":        {url: "https//user:secret@id.example.com", want: `"...@id.example.com`},
+		"password, backslashes":     {url: `https:\\user:secret@id.example.com`, want: "not"},
+		"password, a path":          {url: "/user:secret@id.example.com", want: `"...@id.example.com`},
+		"password, in parts":        {url: "http://user:12?secret@id.example.com", want: "not shown"},
+		"password as a path":        {url: "http://user/secret@id.example.com", want: `"...@id.example.com"`},
+		"an @ in a query":           {url: "http://id.example.com/?mail=a@b&key=secret", want: "not shown"},
+		"query, no scheme":          {url: "id.example.com/?key=secret", want: `"id.example.com/" is`},
+		"query, another scheme":     {url: "htps://id.example.com/?key=secret", want: `scheme "htps"`},
+		"fragment, secret":          {url: "https://id.example.com/#secret", want: "fragment"},
+		"fragment, no scheme":       {url: "id.example.com/#secret", want: "absolute"},
+		"fragment, not a URL":       {url: "https://%zz#secret", want: "not a URL"},
 		"not a URL":                 {url: "https://%zz", want: "not a URL"},
 	}
 	for name, c := range cases {

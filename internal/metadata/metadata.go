@@ -60,10 +60,10 @@ func CheckIssuer(raw string, allowHTTP bool) error {
 		return err
 	}
 	if fetch.WithoutQuery(raw) != raw {
-		return fmt.Errorf("%s has a query, which no issuer identifier has (RFC 8414 §2)", quote.Value(fetch.WithoutQuery(raw)))
+		return fmt.Errorf("%s has a query, which no issuer identifier has (RFC 8414 §2)", fetch.Shown(raw))
 	}
 	if IsDocument(raw) {
-		return fmt.Errorf("%s is the address of the issuer's document, wanted the issuer", quote.Value(raw))
+		return fmt.Errorf("%s is the address of the issuer's document, wanted the issuer", fetch.Shown(raw))
 	}
 	return nil
 }

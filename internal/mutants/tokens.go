@@ -59,7 +59,7 @@ var tokenMutants = []mutant{
 	{"JSON", "elements are bounded", []edit{{"internal/strictjson/scan.go", "if s.values--; s.values < 0 {", "if s.values--; false {"}}, ofJSON},
 	{"JSON", "a header is bounded, too", []edit{{"internal/jws/header.go", "err := headerLimits.Walk(raw,", "err := strictjson.Unlimited.Walk(raw,"}}, ofJWS},
 	{"JSON", "white space before an object hides none of its members", []edit{{"internal/strictjson/pick.go", "begin := skipSpace(v, 0) //", "begin := 0 //"}}, []suite{{"validator", "TestSpaceAroundClaims"}}},
-	{"JSON", "a string is a JSON string", []edit{{"internal/strictjson/value.go", "len(v) < 2 || v[0] != '\"'", "len(v) < 2"}}, ofJSON},
+	{"JSON", "a string is a JSON string", []edit{{"internal/strictjson/value.go", "if len(v) < 2 || v[0] != '\"' {", "if len(v) < 2 {"}}, ofJSON},
 	{"JSON", "a kid of null is none", []edit{never("internal/jws/header.go", "value.IsNull()")}, ofJWS},
 	{"crit, b64", "crit is refused", []edit{{"internal/jws/header.go", `case "crit", "b64":`, `case "b64":`}}, ofJWS},
 	{"crit, b64", "b64 is refused", []edit{{"internal/jws/header.go", `case "crit", "b64":`, `case "crit":`}}, ofJWS},

@@ -94,6 +94,12 @@ var wrongArguments = []struct {
 	{"Keycloak without an audience", func() validator.Issuer { return providers.Keycloak("https://id.example.com", "shop", "") }, "Audience holds an empty name"},
 	{"Hydra without an issuer", func() validator.Issuer { return providers.Hydra("", orders) }, "URL is empty"},
 	{"Hydra with a host alone", func() validator.Issuer { return providers.Hydra("id.example.com", orders) }, "is not an absolute URL"},
+	{"HydraOpaque with a query", func() validator.Issuer {
+		return providers.HydraOpaque("https://id.example.com/", orders, "https://hydra.internal/?key=secret", auth)
+	}, "wanted a URL without query"},
+	{"HydraOpaque with a query beside a document", func() validator.Issuer {
+		return providers.HydraOpaque("https://id.example.com/", orders, "https://hydra.internal/.well-known/x?key=secret", auth)
+	}, "wanted a URL without query"},
 	{"HydraOpaque without an admin URL", func() validator.Issuer { return providers.HydraOpaque("https://id.example.com/", orders, "", auth) }, "is not an absolute URL"},
 	{"HydraOpaque without authentication", func() validator.Issuer {
 		return providers.HydraOpaque("https://id.example.com/", orders, "https://hydra-admin.example.com", nil)

@@ -37,9 +37,9 @@ func (a *arguments) url(name, value string) {
 	case err != nil:
 		a.wrong("the %s: %v", name, err)
 	case unseen(value) || fetch.WithoutQuery(value) != value:
-		a.wrong("the %s is %s, wanted a URL without query and blanks", name, shown(value))
+		a.wrong("the %s is %s, wanted a URL without query and blanks", name, shownURL(value))
 	case strings.Contains(value+"/", "/.well-known/"):
-		a.wrong("the %s is %s, wanted the issuer, not its document", name, shown(value))
+		a.wrong("the %s is %s, wanted the issuer, not its document", name, shownURL(value))
 	}
 }
 
@@ -133,4 +133,12 @@ func shown(argument string) string {
 		return "not shown, because it may hold a password"
 	}
 	return "'" + strings.TrimSuffix(strings.TrimPrefix(quote.Value(argument), `"`), `"`) + "'"
+}
+
+// shownURL is shown without a query.
+func shownURL(argument string) string {
+	if strings.Contains(argument, "@") {
+		return shown(argument) // whatever is a query there
+	}
+	return shown(fetch.WithoutQuery(argument))
 }
