@@ -137,8 +137,12 @@ func allowed(client, scope string) answer {
 // refused is the answer to a token that fails check. needs is the scope of the
 // route, for CheckScope.
 func refused(check validator.Check, needs ...string) answer {
-	e := validator.NewError(check)
-	a := answer{Status: http.StatusUnauthorized, Error: e.Code(), Description: e.Description()}
+	return refusedWith(check, validator.NewError(check).Description(), needs...)
+}
+
+// refusedWith is refused for what has a sentence of its own.
+func refusedWith(check validator.Check, description string, needs ...string) answer {
+	a := answer{Status: http.StatusUnauthorized, Error: validator.NewError(check).Code(), Description: description}
 	switch check {
 	case validator.CheckUnavailable:
 		a.Status, a.RetryAfter, a.Error = http.StatusServiceUnavailable, true, "temporarily_unavailable"

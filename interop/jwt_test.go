@@ -122,8 +122,12 @@ func TestWrongAudience(t *testing.T) {
 		"opaque, for no audience": "",
 	} {
 		token := shared.token(t, grant{readScope, resource})
-		expect(t, name, apis, read, token, refused(validator.CheckAudience))
-		expect(t, name+", again", apis, read, token, refused(validator.CheckAudience))
+		want := refused(validator.CheckAudience)
+		if resource == "" {
+			want = refusedWith(validator.CheckAudience, "The access token does not name the API that it is meant for.")
+		}
+		expect(t, name, apis, read, token, want)
+		expect(t, name+", again", apis, read, token, want)
 	}
 
 	issuer.DangerouslyAcceptMissingAudience = true
