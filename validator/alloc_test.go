@@ -84,28 +84,6 @@ func TestForgedTokensAllocateLittle(t *testing.T) {
 	}
 }
 
-// TestWhatIsNoTokensTextIsNotCopied to say what is wrong with it.
-func TestWhatIsNoTokensTextIsNotCopied(t *testing.T) {
-	iss := issuertest.NewInMemory(t)
-	v := newValidator(t, bothOf(iss), func(c *validator.Config) {
-		c.Observer = observe.Observer{Event: func(context.Context, *observe.Event) {}}
-	})
-	ctx := t.Context()
-	for _, unit := range []string{"=", "=a", "a=", "é", "=é"} {
-		cost := func(size int) float64 {
-			raw := strings.Repeat(unit, size/len(unit)) + "a"
-			return testing.AllocsPerRun(10, func() {
-				if _, err := v.Verify(ctx, raw); outcome(nil, err) != "request" {
-					t.Fatal(err)
-				}
-			})
-		}
-		if short, long := cost(8), cost(16_000); long > short {
-			t.Errorf("%q: %v allocations, and %v of a short one", unit, long, short)
-		}
-	}
-}
-
 // TestNewHeadersAllocateNoMore: where every token has a header of its own, a first
 // sight costs what it costs elsewhere.
 func TestNewHeadersAllocateNoMore(t *testing.T) {
