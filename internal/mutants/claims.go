@@ -3,11 +3,11 @@ package main
 // claimMutants concern what a token says, and what is remembered of it.
 var claimMutants = []mutant{
 	{"exp", "a JWT without exp is refused", []edit{never("validator/checks.go", "!c.hasExpiry")}, ofValidator},
-	{"exp", "an expired token is refused", []edit{never("validator/checks.go", "c.hasExpiry && !now.Before(t.expiry.Add(skew))")}, ofValidator},
+	{"exp", "an expired token is refused", []edit{never("validator/checks.go", "t.hasExpiry && !now.Before(t.expiry.Add(skew))")}, ofValidator},
 	{"exp", "the clock skew counts after exp", []edit{{"validator/checks.go", "!now.Before(t.expiry.Add(skew))", "!now.Before(t.expiry)"}}, ofValidator},
 	{"exp", "exp is a number of seconds up to the year 9999", []edit{{"internal/strictjson/value.go", "if !ok || sec > maxDate {", "if !ok {"}}, ofJSON},
 	{"exp", "a long date with an exponent is not read", []edit{never("internal/strictjson/value.go", "len(v) > maxExponential")}, ofJSON},
-	{"nbf", "a token is refused before its time", []edit{never("validator/checks.go", "c.hasNBF && now.Before(t.notBefore.Add(-skew))")}, ofValidator},
+	{"nbf", "a token is refused before its time", []edit{never("validator/checks.go", "t.hasNBF && now.Before(t.notBefore.Add(-skew))")}, ofValidator},
 	{"nbf", "the clock skew counts before nbf", []edit{{"validator/checks.go", "now.Before(t.notBefore.Add(-skew))", "now.Before(t.notBefore)"}}, ofValidator},
 	{"forms", "an iat is a NumericDate", []edit{{"validator/claims.go", "return claimError(CheckIssuedAt, name, err)", "return nil"}}, ofValidator},
 	{"forms", "null is a mistake where it would widen a token", []edit{{"validator/claims.go", `	case "act", "authorization_details", "token_use":`, `	case "":`}}, ofValidator},
@@ -52,7 +52,7 @@ var claimMutants = []mutant{
 	{"VerifyFresh", "the answer is about this client", []edit{{"validator/checks.go", `{"client_id", t.clientID, jwt.clientID}, `, ""}}, ofValidator},
 	{"VerifyFresh", "the answer is about this token", []edit{{"validator/checks.go", `, {"jti", t.id, jwt.id},`, ","}}, ofValidator},
 	{"VerifyFresh", "the answer is matched, too", []edit{{"validator/checks.go", "	return i.profile.check(c, i.profile.MatchAnswer, nil)\n", "	return nil\n"}}, ofValidator},
-	{"VerifyFresh", "the times of an answer are checked each time", []edit{{"validator/opaque.go", "		return known.times.checkTimes(v.now(), v.skew)\n", "		return nil\n"}}, ofValidator},
+	{"VerifyFresh", "the times of an answer are checked each time", []edit{{"validator/opaque.go", "		return known.times.check(v.now(), v.skew)\n", "		return nil\n"}}, ofValidator},
 	{"Token.Claims", "a user's UnmarshalJSON changes no token", []edit{{"validator/decode.go", "json.Unmarshal(bytes.Clone(claims), dst, decoding)", "json.Unmarshal(append(claims[:0:len(claims)], bytes.Clone(claims)...), dst, decoding)"}}, ofValidator},
 	{"under way", "what lands is held against the present", []edit{never("validator/verify.go", "!p.lands(v.now())")}, ofValidator},
 	{"under way", "so is an introspected token", []edit{{"validator/cache.go", "return !p.issuer.closed.Load()\n", "return true\n"}}, ofValidator},

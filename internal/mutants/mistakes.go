@@ -14,7 +14,7 @@ var mistakeMutants = []mutant{
 	{"printing", "a token prints no claim", []edit{{"validator/print.go", "io.WriteString(state, t.String())", "io.WriteString(state, string(t.there().claims))"}}, ofValidator},
 	{"printing", "a token in a hidden field prints no claim", []edit{{"validator/token.go", "	said **contents\n", "	said **contents\n	shown contents\n"}, {"validator/token.go", "	s.token.said = &s.ref\n", "	s.token.said, s.token.shown = &s.ref, c\n"}}, ofValidator},
 	{"printing", "what differs is not cut out of a long value", []edit{{"internal/quote/quote.go", "at >= head && at < len(v)-tail", "at >= head && at < 0"}}, ofQuote},
-	{"printing", "the values that resemble each other are shown, of many", []edit{{"internal/quote/quote.go", "like > likest {\n				best, likest = i, like", "best < 0 && like > likest {\n				best, likest = i, like"}}, ofQuote},
+	{"printing", "the values that resemble each other are shown, of many", []edit{{"internal/quote/quote.go", "if like > likes[best] {", "if like > likes[best] && likes[best] < 0 {"}}, ofQuote},
 	{"printing", "where a JSON text breaks is said without quoting it", []edit{{"internal/strictjson/why.go", "return \"it is no JSON from there on\"", "return string(text)"}}, []suite{{folder: "internal/strictjson"}}},
 	{"refusals", "a header field that ErrorHandler changed stays so", []edit{{"adapters/httpauth/failure.go", "known && !slices.Equal(was, h[name])", "known && was == nil"}}, ofAdapters},
 	{"refusals", "a refusal that a program made answers with its body", []edit{{"adapters/httpauth/failure.go", "if f.json != nil && f.Body == f.made {", "if true {"}}, ofAdapters},

@@ -88,7 +88,7 @@ func Longest(n int) int { return len(`\u0000`) * n }
 // than room, which is written to if it holds escapes. Else, and for what is no
 // string, fits is false.
 func (v Value) Text(room []byte) (text []byte, fits bool) {
-	if len(v) < 2 || v[0] != '"' || len(v)-2 > len(room) {
+	if len(v) == 0 || v[0] != '"' || len(v)-2 > len(room) {
 		return nil, false
 	}
 	inner := v[1 : len(v)-1]
