@@ -51,7 +51,7 @@ func TestHostileKeySetsInLogs(t *testing.T) {
 	good["kid"] = "\u202e\x1b[2J" + strings.Repeat("k", 100_000)
 	keys := []any{good}
 	for i := range 450 {
-		keys = append(keys, map[string]any{"kty": "RSA", "kid": fmt.Sprint("\n\u202e", strings.Repeat("z", 300), i)}, map[string]any{"kty": "RSA", "use": "enc", "kid": fmt.Sprint(i)})
+		keys = append(keys, map[string]any{"kty": "RSA", "kid": fmt.Sprint("\n\u202e", strings.Repeat("z", 20_000/(i+1)), i)}, map[string]any{"kty": "RSA", "use": "enc", "kid": fmt.Sprint(i)})
 	}
 	iss := issuertest.NewInMemory(t)
 	iss.SetJWKS(object(map[string]any{"keys": keys}), nil)
