@@ -239,7 +239,7 @@ func TestBoundJWTsOfIntrospectedIssuers(t *testing.T) {
 			raw := iss.Token(issuertest.Claims{Extra: map[string]any{"cnf": cnf}})
 			if cnf, null := cnf.(json.RawMessage); null { // the fake issuer leaves null out
 				raw = iss.Sign(object(map[string]any{"alg": "EdDSA", "kid": iss.CurrentKeyID("EdDSA")}),
-					object(map[string]any{"iss": iss.URL(), "aud": issuertest.Audience, "exp": 9_999_999_999, "cnf": cnf}), "EdDSA")
+					object(map[string]any{"iss": iss.URL(), "aud": issuertest.Audience, "exp": int64(9_999_999_999), "cnf": cnf}), "EdDSA")
 			}
 			for range 2 {
 				wantOutcome(t, "cnf")(v.Verify(t.Context(), raw))
