@@ -26,8 +26,7 @@ func TestANetworkOfSourcesTakesNoTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newClient(t, newUpstream(slowly(5*time.Millisecond)), nil)
 		know(t, c, "known", 1)
-		var strangers func()
-		strangers = besiege(1, time.Millisecond, func(_, round int) {
+		strangers := besiege(1, time.Millisecond, func(_, round int) {
 			go ask(t.Context(), c, fmt.Sprintf("2001:db8:1:%x::1", round%65536), fmt.Sprint("evil", round))
 		})
 		elapse(20 * time.Second)

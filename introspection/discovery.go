@@ -43,10 +43,13 @@ func (c *Client) endpoint(ctx context.Context) (string, error) {
 	return found.(string), nil
 }
 
+// nobody is the cause of what no request asked for.
+var nobody context.Context
+
 // rediscover starts a discovery that is tied to no caller, or joins the one
 // that is under way.
 func (c *Client) rediscover() <-chan singleflight.Result {
-	return c.where.flight.DoChan("", func() (any, error) { return c.discover(nil) })
+	return c.where.flight.DoChan("", func() (any, error) { return c.discover(nobody) })
 }
 
 // mayHaveMoved has the endpoint discovered again, at most once a second. Nobody
@@ -62,7 +65,7 @@ func (c *Client) mayHaveMoved() {
 }
 
 // discover reads from the issuer's metadata where its endpoint is, for the caller
-// with context cause, nil for nobody.
+// with context cause, nobody if there is none.
 func (c *Client) discover(cause context.Context) (any, error) {
 	ctx, end, err := c.calls.begin()
 	if err != nil {

@@ -47,7 +47,10 @@ type flight struct {
 	err       error     // after done: why the fetch failed
 }
 
-// start begins a fetch for the caller with context cause, nil for nobody. The
+// nobody is the cause of what no request asked for.
+var nobody context.Context
+
+// start begins a fetch for the caller with context cause, or for nobody. The
 // caller holds mu, no fetch is under way, and the set is not closed.
 func (s *KeySet) start(cause context.Context) *flight {
 	ctx, cancel := context.WithCancel(context.Background())
@@ -229,7 +232,7 @@ func (s *KeySet) onRefresh(now time.Time) []*observe.Event {
 		return nil
 	}
 	if s.flight == nil {
-		s.start(nil)
+		s.start(nobody)
 	}
 	return nil
 }

@@ -154,7 +154,10 @@ func (s slots) working() int { return s.usual.working() + s.costly.working() }
 // waiting is how many wait for one.
 func (s slots) waiting() int { return s.usual.room.Waiting() + s.costly.room.Waiting() }
 
-func (p *slotPool) working() int { return int(p.counted.Load()) + p.room.Working() }
+// working counts a slot that is lent once: by who holds a turn.
+func (p *slotPool) working() int {
+	return int(p.counted.Load()-p.lent.Load()) + p.room.Working()
+}
 
 var errBusy = &Error{
 	check: CheckUnavailable, retryAfter: time.Second,

@@ -45,8 +45,11 @@ func TestAllSlotsWorkWhileSomeWait(t *testing.T) {
 				if p.room.Waiting() == 0 {
 					t.Fatal("nobody waits, so this test shows nothing")
 				}
-				if now != n {
-					t.Errorf("%d verify while %d wait, want %d", now, p.room.Waiting(), n)
+				mu.Lock()
+				working := now
+				mu.Unlock()
+				if working != n || p.working() != n {
+					t.Errorf("%d verify, and %d are counted, while %d wait; want %d", working, p.working(), p.room.Waiting(), n)
 				}
 				crowd.Wait()
 				if peak != n {

@@ -16,7 +16,7 @@ func (m inMemory) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err := r.Context().Err(); err != nil {
 		return nil, err
 	}
-	w := &httptest.ResponseRecorder{HeaderMap: make(http.Header), Body: new(bytes.Buffer), Code: http.StatusOK}
+	w := httptest.NewRecorder()
 	if dropped := m.serve(w, r.Clone(r.Context())); dropped {
 		return nil, io.ErrUnexpectedEOF
 	}
