@@ -23,7 +23,7 @@ var otherMutants = []mutant{
 	{"answers", "an error prints as its text, by any verb", []edit{{"validator/errors.go", "func (e *Error) Format(", "func (e *Error) format("}}, []suite{{"validator", "TestPrintingAnErrorIsItsText"}}},
 	{"answers", "a request prints without its token", []edit{{"validator/print.go", "func (r Request) Format(", "func (r Request) format("}, {"validator/print.go", "	_ fmt.Formatter  = Request{}\n", ""}}, []suite{{"validator", "TestPrintingARequestShowsNoToken"}}},
 	{"answers", "kids are quoted and cut in logs", []edit{{"validator/log.go", "quote.Plain(e.KeyID)", "e.KeyID"}}, []suite{{"validator", "TestHostileKeySetsInLogs"}}},
-	{"answers", "skipped keys are reported one by one up to a number", []edit{{"jwks/refresh.go", "*n > mostSkipped {", "*n < 0 {"}}, []suite{{"validator", "TestHostileKeySetsInLogs"}}},
+	{"answers", "skipped keys are reported one by one up to a number", []edit{{"jwks/event.go", "*n > mostSkipped {", "*n < 0 {"}}, []suite{{"validator", "TestHostileKeySetsInLogs"}}},
 	{"configuration", "HMAC cannot be configured", []edit{{"validator/settle.go", "if !jws.Supported(canonical) {", "if false && !jws.Supported(canonical) {"}}, ofValidator},
 	{"configuration", "a Resolver is no nil pointer", []edit{never("validator/config.go", "isNil(c.Resolver)")}, []suite{{"validator", "TestNilWithAType"}}},
 	{"configuration", "an audience must be configured", []edit{never("validator/settle.go", "len(c.Audience) == 0 && !c.DangerouslyAcceptMissingAudience && !c.Profile.NoAudience")}, ofValidator},
