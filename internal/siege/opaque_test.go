@@ -233,12 +233,16 @@ func manyGoroutines() {
 func TestHangingEndpoint(t *testing.T) {
 	const maxConcurrent, waiting = 4, 40
 	iss := issuertest.New(t)
-	ask := introspection.Config{MaxConcurrent: maxConcurrent, RequestTimeout: 500 * time.Millisecond}
+	requests := &gauge{next: iss.Client().Transport}
+	ask := introspection.Config{
+		MaxConcurrent:  maxConcurrent,
+		RequestTimeout: 500 * time.Millisecond,
+		HTTPClient:     &http.Client{Transport: requests},
+	}
 	a := listen(t, trusting(validator.Issuer{URL: iss.URL(), Keys: &jwks.Config{}, Introspection: asked(iss, ask)}))
 	known := fresh(iss)
 	a.become(known, ok, unavailable)
-	doors := newTurnstile(nil)
-	iss.SetFault(issuertest.Introspection, doors.pass(hang()))
+	iss.SetFault(issuertest.Introspection, hang())
 	var opaques sync.WaitGroup
 	var left atomic.Int64
 	left.Store(waiting)
@@ -251,7 +255,7 @@ func TestHangingEndpoint(t *testing.T) {
 			}
 		})
 	}
-	until(t, "the endpoint to be busy", func() bool { return doors.peaks()[0] == maxConcurrent })
+	until(t, "the endpoint to be busy", func() bool { return requests.most.Load() == maxConcurrent })
 	served := 0
 	until(t, "the waiting to be told", func() bool {
 		a.want(known, ok)
@@ -260,7 +264,7 @@ func TestHangingEndpoint(t *testing.T) {
 		return left.Load() == 0
 	})
 	opaques.Wait()
-	if peak := doors.peaks()[0]; peak > maxConcurrent {
+	if peak := requests.most.Load(); peak > maxConcurrent {
 		t.Errorf("%d requests at once, wanted at most %d", peak, maxConcurrent)
 	}
 	if served < 2 {
