@@ -34,6 +34,13 @@ func (h *hanging) ResolveIssuer(ctx context.Context, url string) (validator.Issu
 	return validator.Issuer{}, ctx.Err()
 }
 
+// asked is how often it was asked about an issuer.
+func (h *hanging) asked(url string) int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.calls[url]
+}
+
 func newHanging(issuers ...validator.Issuer) *hanging {
 	return &hanging{directory: newDirectory(issuers...), times: make(map[string]int), calls: make(map[string]int)}
 }
@@ -82,7 +89,7 @@ func TestLookUpsThatHangAreTaken(t *testing.T) {
 			t.Errorf("waited %v, want a turn that was taken after half a second", waited)
 		}
 		requests.Wait()
-		if n := directory.calls[real.URL()]; n != 2 {
+		if n := directory.asked(real.URL()); n != 2 {
 			t.Errorf("asked %d times for the issuer of all, want one call that hung and one that all shared", n)
 		}
 	})
@@ -123,7 +130,7 @@ func TestLookUpsOfSeveralSources(t *testing.T) {
 		synctest.Wait()
 		giveUp()
 		requests.Wait()
-		if n := directory.calls[real.URL()]; n != 1 {
+		if n := directory.asked(real.URL()); n != 1 {
 			t.Errorf("asked %d times, want once for all", n)
 		}
 		v.Close()

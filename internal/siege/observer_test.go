@@ -23,19 +23,28 @@ import (
 // diary is an observer that writes down the name of each event, and apart from
 // that all that a handler of log/slog and a careless print would show of it.
 type diary struct {
+	log observe.Observer
+
 	mu      sync.Mutex
 	names   []string
 	printed bytes.Buffer
-	log     observe.Observer
+}
+
+// Write is for log, which writes outside of events, too.
+func (d *diary) Write(p []byte) (int, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.printed.Write(p)
 }
 
 func newDiary() *diary {
 	d := new(diary)
-	d.log = validator.LogEvents(slog.New(slog.NewJSONHandler(&d.printed, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	d.log = validator.LogEvents(slog.New(slog.NewJSONHandler(d, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	return d
 }
 
 func (d *diary) observe(ctx context.Context, e *observe.Event) {
+	d.log.Event(ctx, e)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	name := string(e.Kind)
@@ -43,7 +52,6 @@ func (d *diary) observe(ctx context.Context, e *observe.Event) {
 		name += ": " + e.Check
 	}
 	d.names = append(d.names, name)
-	d.log.Event(ctx, e)
 	fmt.Fprintf(&d.printed, "%+v\n", e)
 }
 
