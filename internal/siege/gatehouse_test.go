@@ -138,8 +138,12 @@ func saysOf(status int, contentType, body string, header ...string) http.Handler
 }
 
 // resets cuts the connection so that the other side sees a reset.
-func resets(w http.ResponseWriter, _ *http.Request) {
-	conn, _, err := w.(http.Hijacker).Hijack()
+func resets(w http.ResponseWriter, r *http.Request) {
+	socket, ok := w.(http.Hijacker)
+	if !ok {
+		drops(w, r)
+	}
+	conn, _, err := socket.Hijack()
 	if err != nil {
 		panic(err)
 	}
@@ -260,8 +264,12 @@ func (h *house) enter(n int) {
 	h.peakWaiting = max(h.peakWaiting, h.inside-under)
 }
 
-// get sends a request over the socket, and counts the answer with a group's.
+// get sends a request over the house's socket if it has one, and counts the
+// answer with a group's.
 func (h *house) get(group, source, path, token string) int {
+	if h.url == "" {
+		return h.knock(group, source, path, token)
+	}
 	r, err := http.NewRequest(http.MethodGet, h.url+path, nil)
 	if err != nil {
 		h.t.Error(err)

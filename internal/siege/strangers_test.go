@@ -8,13 +8,14 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/m2mguard/m2mguard/introspection"
 )
 
 // besieged is one run of strangers, honest newcomers and known callers, all at
-// once on sockets.
+// once.
 type besieged struct {
 	*house
 	known  []string
@@ -32,8 +33,8 @@ const (
 
 // besiege runs until the strangers have asked 480 times, so many honest first
 // sights came and each known token was renewed.
-func besiege(t *testing.T, d *desk, ask introspection.Config, least int64) *besieged {
-	b := &besieged{house: openHouse(t, d, ask, nil)}
+func besiege(t *testing.T, h *house, least int64) *besieged {
+	d, b := h.desk, &besieged{house: h}
 	b.known = b.warm(knownTokens)
 	b.before = d.asked()
 	began := time.Now()
@@ -69,7 +70,7 @@ func besiege(t *testing.T, d *desk, ask introspection.Config, least int64) *besi
 		others.Go(func() {
 			for i := part; !done.Load() || newcomers.Load() < least; i += 5 {
 				b.get("known", "known-"+strconv.Itoa(part), "/orders", b.known[i%knownTokens])
-				<-time.After(8 * time.Millisecond)
+				elapse(8 * time.Millisecond)
 				if time.Now().After(end) {
 					return
 				}
@@ -78,7 +79,7 @@ func besiege(t *testing.T, d *desk, ask introspection.Config, least int64) *besi
 	}
 	strangers.Wait()
 	for d.leastAsked(b.known) < 2 && time.Now().Before(end) {
-		<-time.After(5 * time.Millisecond)
+		elapse(5 * time.Millisecond)
 	}
 	done.Store(true)
 	others.Wait()
@@ -103,7 +104,7 @@ func (b *besieged) show(t *testing.T) {
 		b.desk.asked()-b.before, b.desk.peak, b.peakWaiting, b.desk.leastAsked(b.known)-1)
 }
 
-// knownAllServed and quiet are promised whatever strangers send.
+// check wants what is promised whatever strangers send.
 func (b *besieged) check(t *testing.T) {
 	if by, all, _ := b.answers("known"); by[http.StatusOK] != all {
 		t.Errorf("known tokens were answered %v", by)
@@ -162,12 +163,22 @@ func TestStrangersAndNewcomers(t *testing.T) {
 		{"late", late(200*time.Millisecond, inactive), few},
 		{"never", late(time.Hour, inactive), hung},
 	} {
-		t.Run(row.name, func(t *testing.T) {
-			b := besiege(t, &desk{latency: 5 * time.Millisecond, others: row.others}, row.ask, newcomersLeast)
+		run := func(t *testing.T, h *house) {
+			b := besiege(t, h, newcomersLeast)
 			b.check(t)
 			if by, all, _ := b.answers("newcomers"); all < newcomersLeast || by[http.StatusOK]*100 < all*99 {
 				t.Errorf("newcomers were answered %v, wanted 99 %% of at least %d let in", by, newcomersLeast)
 			}
+		}
+		t.Run(row.name, func(t *testing.T) {
+			run(t, openHouse(t, &desk{latency: 5 * time.Millisecond, others: row.others}, row.ask, nil))
+		})
+		t.Run(row.name+" in fake time", func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := &desk{latency: 5 * time.Millisecond, others: row.others}
+				row.ask.Endpoint, row.ask.HTTPClient = "https://id.example.test/introspect", &http.Client{Transport: inMemory{d}}
+				run(t, furnish(t, d, row.ask, nil))
+			})
 		})
 	}
 }

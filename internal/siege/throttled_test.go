@@ -43,7 +43,7 @@ func TestServerThatWantsFewer(t *testing.T) {
 	for name, status := range map[string]int{"429": 429, "503": 503} {
 		for _, after := range []string{"1", "60"} {
 			t.Run(name+" about made-up tokens, Retry-After "+after, func(t *testing.T) {
-				b := besiege(t, &desk{latency: 5 * time.Millisecond, others: saysOf(status, "", "", "Retry-After", after)}, scaled(), 0)
+				b := besiege(t, openHouse(t, &desk{latency: 5 * time.Millisecond, others: saysOf(status, "", "", "Retry-After", after)}, scaled(), nil), 0)
 				b.check(t)
 				b.checkEach(t)
 			})
@@ -59,7 +59,7 @@ func TestServerThatWantsFewer(t *testing.T) {
 					refuse(w, nil)
 					return true
 				}}
-				b := besiege(t, d, scaled(), 0)
+				b := besiege(t, openHouse(t, d, scaled(), nil), 0)
 				b.check(t)
 				b.checkEach(t)
 				if most := float64(rate) * b.took.Seconds(); float64(g.granted) < most/3 {
