@@ -68,7 +68,8 @@ func public() []string {
 var shared = map[string][]string{
 	"internal/jws": {jwx},
 	// Test support, which the test below keeps out of everything but tests.
-	"internal/hostile": {"testdata", "validator/issuertest"},
+	"internal/hostile":     {"testdata", "validator/issuertest"},
+	"internal/exampletest": {"jwks", "validator", "validator/issuertest"},
 }
 
 // source is a Go file of this module.
@@ -171,7 +172,7 @@ func TestImports(t *testing.T) {
 			case !thirdParty(imported): // the standard library
 			case within(imported, strict):
 			case own == "observe":
-			case own == "internal/hostile":
+			case own == "internal/hostile", own == "internal/exampletest":
 				t.Errorf("%s imports %s, which is for tests alone", file.name, own)
 			case ours && within(own, "internal"):
 			case ours && slices.Contains(allowed, own):
