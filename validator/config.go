@@ -203,6 +203,7 @@ type settings struct {
 	verifyWait  time.Duration
 	now         func() time.Time
 	observer    observe.Observer
+	log         *eventLog // the default observer, which ends with the Validator; or nil
 }
 
 // settle fills in defaults and reports every fault outside Issuers.
@@ -251,7 +252,8 @@ func (c *Config) settle() (settings, []error) {
 		s.now = time.Now
 	}
 	if s.observer.Event == nil {
-		s.observer.Event = LogEvents(nil).Event
+		s.log = new(eventLog)
+		s.observer.Event = s.log.event
 	}
 	return s, faults
 }

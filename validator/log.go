@@ -26,7 +26,9 @@ const (
 // all; at the minute's end one line counts the others, each of which is also
 // written at Debug. So it is seen at once that everything is refused, and why, and
 // nobody can fill a log by being refused. What concerns an issuer is at Info or
-// Warn, and no news of a key set at Debug. Accepted requests are not written.
+// Warn, and no news of a key set at Debug. Accepted requests are not written. A
+// minute's line may come after Validator.Close; that of the default observer, which
+// is the Validator's own, comes with it.
 func LogEvents(l *slog.Logger) observe.Observer {
 	return observe.Observer{Event: (&eventLog{to: l}).event}
 }
@@ -37,6 +39,9 @@ type eventLog struct {
 	mu      sync.Mutex
 	written map[refusalKind]bool // since the minute began; nil: none has
 	rest    map[string]int       // refusals not written since then, by check
+	minute  *time.Timer          // ends the last minute that began
+	ended   bool
+	minutes sync.WaitGroup // those that were not counted yet
 }
 
 type refusalKind struct {
@@ -98,7 +103,10 @@ func (l *eventLog) isFirst(kind refusalKind) bool {
 	defer l.mu.Unlock()
 	if l.written == nil {
 		l.written, l.rest = make(map[refusalKind]bool), make(map[string]int)
-		time.AfterFunc(refusalsEvery, l.count)
+		if !l.ended {
+			l.minutes.Add(1)
+			l.minute = time.AfterFunc(refusalsEvery, l.count)
+		}
 	}
 	if l.written[kind] || len(l.written) == refusalLines {
 		l.rest[kind.check]++
@@ -110,6 +118,7 @@ func (l *eventLog) isFirst(kind refusalKind) bool {
 
 // count ends a minute: one line for all that was not written in it.
 func (l *eventLog) count() {
+	defer l.minutes.Done()
 	l.mu.Lock()
 	rest := l.rest
 	l.written, l.rest = nil, nil
@@ -128,6 +137,19 @@ func (l *eventLog) count() {
 	}
 	l.logger().LogAttrs(context.Background(), slog.LevelWarn, "m2mguard: more tokens refused in the last minute",
 		slog.Int("count", all), slog.Group("checks", checks...))
+}
+
+// end ends the minute under way, and begins none any more: what is refused from
+// now on is not counted.
+func (l *eventLog) end() {
+	l.mu.Lock()
+	l.ended = true
+	minute := l.minute
+	l.mu.Unlock()
+	if minute != nil && minute.Stop() {
+		l.count()
+	}
+	l.minutes.Wait()
 }
 
 func (l *eventLog) keys(ctx context.Context, e *observe.Event) {

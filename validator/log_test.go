@@ -87,6 +87,31 @@ func TestDefaultObserver(t *testing.T) {
 	}
 }
 
+// TestDefaultObserverEnds with its Validator: Close tells what was not told yet, and
+// no timer writes to whatever is slog's default logger by then.
+func TestDefaultObserverEnds(t *testing.T) {
+	var log page
+	log.byDefault(t)
+	synctest.Test(t, func(t *testing.T) {
+		v := newJWT(t, issuertest.NewInMemory(t))
+		for range 3 {
+			wantOutcome(t, "shape")(v.Verify(t.Context(), "opaque"))
+		}
+		v.Close()
+		v.Close()
+		if lines := log.take("in the last minute", "count=2 checks.shape=2"); len(lines) != 1 {
+			t.Errorf("Close wrote %q", lines)
+		}
+		for range 100 {
+			wantOutcome(t, "unavailable")(v.Verify(t.Context(), "opaque"))
+		}
+		elapse(time.Hour)
+		if lines := log.take(); len(lines) > 1 {
+			t.Errorf("after Close: %q", lines)
+		}
+	})
+}
+
 // TestEverythingIsRefused: whatever one mistake makes every token refused, default
 // settings show it within the first ten requests, once, with where to mend it.
 func TestEverythingIsRefused(t *testing.T) {
@@ -113,6 +138,7 @@ func TestEverythingIsRefused(t *testing.T) {
 		"a wrong profile": {func(c *validator.Config) { c.Issuers[0].Profile.Require = []string{"acme"} }, "claims", []string{"acme", "Issuer.Profile"}},
 	} {
 		t.Run(name, func(t *testing.T) {
+			log.take() // the counts that the last one's Close wrote
 			v := newJWT(t, iss, tc.change)
 			for range 10 {
 				token, err := v.Verify(t.Context(), iss.Token(issuertest.Claims{Scope: "orders:read", NotBefore: time.Now()}))

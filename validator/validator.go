@@ -223,4 +223,7 @@ func (v *Validator) Close() {
 	if v.resolved != nil {
 		v.resolved.close()
 	}
+	if v.log != nil {
+		v.log.end()
+	}
 }
