@@ -24,7 +24,7 @@ import (
 	"github.com/m2mguard/m2mguard/adapters/echoauth"
 	"github.com/m2mguard/m2mguard/adapters/ginauth"
 	"github.com/m2mguard/m2mguard/adapters/httpauth"
-	"github.com/m2mguard/m2mguard/internal/hostile"
+	"github.com/m2mguard/m2mguard/internal/trials/hostile"
 	"github.com/m2mguard/m2mguard/introspection"
 	"github.com/m2mguard/m2mguard/jwks"
 	"github.com/m2mguard/m2mguard/observe"

@@ -15,7 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/m2mguard/m2mguard/internal/hostile"
+	"github.com/m2mguard/m2mguard/internal/trials/hostile"
 )
 
 // answeredFirst lists what net/http answers by itself when it comes over a

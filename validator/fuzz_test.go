@@ -13,7 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/m2mguard/m2mguard/internal/hostile"
+	"github.com/m2mguard/m2mguard/internal/trials/hostile"
 	"github.com/m2mguard/m2mguard/jwks"
 	"github.com/m2mguard/m2mguard/observe"
 	"github.com/m2mguard/m2mguard/testdata"

@@ -17,7 +17,7 @@ import (
 	"github.com/m2mguard/m2mguard/validator/issuertest"
 )
 
-// What all adapters have in common is tested in internal/adaptertest.
+// What all adapters have in common is tested in internal/trials/adaptertest.
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 

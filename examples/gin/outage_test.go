@@ -3,7 +3,7 @@ package main
 import (
 	"testing"
 
-	"github.com/m2mguard/m2mguard/internal/exampletest"
+	"github.com/m2mguard/m2mguard/internal/trials/exampletest"
 )
 
 func TestBounds(t *testing.T) {

@@ -3,9 +3,9 @@
 // Markdown table of what was disabled and which test failed, and fails itself
 // if a check can be disabled without any test noticing.
 //
-//	go run ./internal/mutants                  # the table, after some minutes
-//	go run ./internal/mutants -write           # put it into SECURITY.md
-//	go run ./internal/mutants -only 'salt'     # those whose row holds a word
+//	go run ./internal/trials/mutants                  # the table, after some minutes
+//	go run ./internal/trials/mutants -write           # put it into docs/mutants.md
+//	go run ./internal/trials/mutants -only 'salt'     # those whose row holds a word
 package main
 
 import (
@@ -22,7 +22,7 @@ import (
 const workers = 2
 
 func main() {
-	write := flag.Bool("write", false, "put the table into SECURITY.md instead of printing it")
+	write := flag.Bool("write", false, "put the table into docs/mutants.md instead of printing it")
 	only := flag.String("only", "", "run the mutants whose row holds this")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -59,7 +59,7 @@ func tabulate(ctx context.Context, only string, write bool) error {
 		fmt.Print(table)
 		return nil
 	}
-	return replaceTable(filepath.Join(root, "SECURITY.md"), table)
+	return replaceTable(filepath.Join(root, "docs", "mutants.md"), table)
 }
 
 // moduleRoot is the folder of the go.mod above the working directory.

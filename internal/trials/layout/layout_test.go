@@ -16,7 +16,8 @@ import (
 )
 
 const (
-	root   = "../.."
+	root   = "../../.."
+	trials = "internal/trials" // for tests alone
 	module = "github.com/m2mguard/m2mguard"
 
 	jwx     = "github.com/lestrrat-go/jwx/v2"
@@ -67,9 +68,6 @@ func public() []string {
 // three: each other, and no room.
 var shared = map[string][]string{
 	"internal/jws": {jwx},
-	// Test support, which the test below keeps out of everything but tests.
-	"internal/hostile":     {"testdata", "validator/issuertest"},
-	"internal/exampletest": {"jwks", "validator", "validator/issuertest"},
 }
 
 // source is a Go file of this module.
@@ -158,7 +156,7 @@ func row(dir string) (allowed []string, found bool) {
 
 func TestImports(t *testing.T) {
 	for _, file := range sources(t) {
-		if file.test {
+		if file.test || within(file.dir, trials) {
 			continue
 		}
 		allowed, found := row(file.dir)
@@ -172,7 +170,7 @@ func TestImports(t *testing.T) {
 			case !thirdParty(imported): // the standard library
 			case within(imported, strict):
 			case own == "observe":
-			case own == "internal/hostile", own == "internal/exampletest":
+			case within(own, trials):
 				t.Errorf("%s imports %s, which is for tests alone", file.name, own)
 			case ours && within(own, "internal"):
 			case ours && slices.Contains(allowed, own):
@@ -180,6 +178,17 @@ func TestImports(t *testing.T) {
 			default:
 				t.Errorf("%s imports %s, wanted some of %q", file.name, imported, allowed)
 			}
+		}
+	}
+}
+
+// TestFilesAreShort enough to be read in one sitting.
+func TestFilesAreShort(t *testing.T) {
+	const most = 350
+	for _, file := range sources(t) {
+		lines := file.fset.File(file.parsed.FileStart).LineCount()
+		if !file.test && lines > most {
+			t.Errorf("%s has %d lines, wanted at most %d", file.name, lines, most)
 		}
 	}
 }

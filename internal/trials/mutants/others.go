@@ -6,7 +6,7 @@ var otherMutants = []mutant{
 	{"header", "the scheme is Bearer", []edit{{"adapters/httpauth/header.go", "if value[i]|0x20 != scheme[i] {", "if value[i]|0x20 == 0 {"}}, ofAdapters},
 	{"header", "the scheme is compared to its end", []edit{{"adapters/httpauth/header.go", "for i := range len(scheme) {", "for i := range len(scheme) - 1 {"}}, ofAdapters},
 	{"header", "the scheme is Bearer alone, and no longer word", []edit{{"adapters/httpauth/header.go", "return rest, rest == \"\" || !isTokenChar[rest[0]]", "return rest, true"}}, ofAdapters},
-	{"header", "a space stands before the token", []edit{{"adapters/httpauth/header.go", "if len(token) == len(rest) || token == \"\" {", "if token == \"\" {"}}, []suite{{"internal/siege", "TestHeadersAsWeapons"}}},
+	{"header", "a space stands before the token", []edit{{"adapters/httpauth/header.go", "if len(token) == len(rest) || token == \"\" {", "if token == \"\" {"}}, []suite{{"internal/trials/siege", "TestHeadersAsWeapons"}}},
 	{"answers", "an outage is no 401", []edit{{"adapters/httpauth/failure.go", "	default:\n		a.status, a.body.Error = http.StatusServiceUnavailable, \"temporarily_unavailable\"\n", "	default:\n		a.status = http.StatusUnauthorized\n"}}, ofAdapters},
 	{"answers", "a realm that could break out of the challenge panics", []edit{never("adapters/httpauth/httpauth.go", "!quotable(m.realm)")}, ofAdapters},
 	{"answers", "the handler does not run after a refusal", []edit{{"adapters/httpauth/gate.go", "			rt.Fail(w, r, failure)\n			return\n", "			rt.Fail(w, r, failure)\n"}}, ofAdapters},

@@ -22,7 +22,7 @@ var update = flag.Bool("update", false, "write the exported API into api/")
 // TestAPI compares what each package of this module exports with its page in api/,
 // so that a change of it is seen in a diff, and meant:
 //
-//	go test ./internal/layout -run API -update
+//	go test ./internal/trials/layout -run API -update
 func TestAPI(t *testing.T) {
 	pages := filepath.Join(root, "api")
 	wanted := readPages(t, pages)
@@ -36,7 +36,7 @@ func TestAPI(t *testing.T) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(got)) {
 		if diff := gocmp.Diff(strings.Split(wanted[name], "\n"), strings.Split(got[name], "\n")); diff != "" {
-			t.Errorf("api/%s is not what the package exports; if that is meant: go test ./internal/layout -run API -update (-api +package):\n%s", name, diff)
+			t.Errorf("api/%s is not what the package exports; if that is meant: go test ./internal/trials/layout -run API -update (-api +package):\n%s", name, diff)
 		}
 		delete(wanted, name)
 	}

@@ -21,7 +21,7 @@ var (
 	ofDiscovery     = []suite{{folder: "internal/metadata"}, {folder: "internal/fetch"}}
 	ofIntrospection = []suite{{folder: "introspection"}, {folder: "validator"}}
 	ofTurns         = []suite{{folder: "internal/turns"}, {folder: "introspection"}}
-	ofAdapters      = []suite{{folder: "adapters/httpauth"}, {folder: "internal/adaptertest"}}
+	ofAdapters      = []suite{{folder: "adapters/httpauth"}, {folder: "internal/trials/adaptertest"}}
 )
 
 // tokenMutants concern the form of a token, and what proves it. Their checks bear

@@ -1,7 +1,7 @@
 package main
 
 // ofGates are the tests of what gates let through, in every framework.
-var ofGates = []suite{{folder: "internal/adaptertest"}}
+var ofGates = []suite{{folder: "internal/trials/adaptertest"}}
 
 // gateMutants concern what a route asks beside a good token with a scope.
 var gateMutants = []mutant{

@@ -66,37 +66,37 @@ func TestOrderedListIsCovered(t *testing.T) {
 	}
 }
 
-// TestTableIsCurrent compares SECURITY.md with the mutants.
+// TestTableIsCurrent compares docs/mutants.md with the mutants.
 func TestTableIsCurrent(t *testing.T) {
-	_, table, _, err := splitTable(read(t, "SECURITY.md"))
+	_, table, _, err := splitTable(read(t, "docs/mutants.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	rows := strings.Split(strings.TrimSpace(table), "\n")
 	if len(rows) < 2 {
-		t.Fatal("the table is empty: go run ./internal/mutants -write")
+		t.Fatal("the table is empty: go run ./internal/trials/mutants -write")
 	}
 	rows = rows[2:]
 	all := mutants()
 	if len(rows) != len(all) {
-		t.Errorf("%d rows for %d mutants: go run ./internal/mutants -write", len(rows), len(all))
+		t.Errorf("%d rows for %d mutants: go run ./internal/trials/mutants -write", len(rows), len(all))
 	}
 	for i := range min(len(rows), len(all)) {
 		begin, _, _ := strings.Cut(all[i].row("*"), "*")
 		if !strings.HasPrefix(rows[i], begin+"`") {
-			t.Errorf("row %q, wanted %q and a test: go run ./internal/mutants -write", rows[i], begin)
+			t.Errorf("row %q, wanted %q and a test: go run ./internal/trials/mutants -write", rows[i], begin)
 		}
 	}
 }
 
-// testName is how SECURITY.md names a test: the folder of its package, and it.
+// testName is how our pages name a test: the folder of its package, and it.
 var testName = regexp.MustCompile("`([a-z0-9/]+)\\.((?:Test|Fuzz)\\w+)`")
 
-// TestNamedTestsExist looks for every test that SECURITY.md names, and wants each
-// row of its table of threats to name one.
+// TestNamedTestsExist looks for every test that our pages on security name, and
+// wants each row of the table of threats to name one.
 func TestNamedTestsExist(t *testing.T) {
 	page := read(t, "SECURITY.md")
-	names := testName.FindAllStringSubmatch(page, -1)
+	names := testName.FindAllStringSubmatch(page+read(t, "docs/mutants.md")+read(t, "docs/fips.md")+read(t, "docs/backing-off.md"), -1)
 	if len(names) < len(mutants()) {
 		t.Errorf("%d tests are named", len(names))
 	}
@@ -120,7 +120,7 @@ func TestNamedTestsExist(t *testing.T) {
 			}
 		}
 		if !known[folder+"."+test] {
-			t.Errorf("SECURITY.md names %s.%s, which does not exist", folder, test)
+			t.Errorf("a page names %s.%s, which does not exist", folder, test)
 		}
 	}
 	_, threats, _ := strings.Cut(page, "| threat | defence | proof |\n")

@@ -5,7 +5,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/m2mguard/m2mguard/internal/hostile"
+	"github.com/m2mguard/m2mguard/internal/trials/hostile"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// The table stands between these lines of SECURITY.md.
+// The table stands between these lines of docs/mutants.md.
 const (
-	tableBegins = "<!-- The table below is the output of: go run ./internal/mutants -write -->\n"
+	tableBegins = "<!-- The table below is the output of: go run ./internal/trials/mutants -write -->\n"
 	tableEnds   = "<!-- The table ends here. -->\n"
 )
 
