@@ -3,6 +3,7 @@ package validator
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/m2mguard/m2mguard/internal/jws"
@@ -267,6 +268,13 @@ func (i *issuer) checkClient(c *claims) error {
 type header struct {
 	jws.Header
 	canonical string
+}
+
+// clone lets go of the token, whose pieces h's strings are.
+func (h header) clone() header {
+	h.Algorithm, h.KeyID, h.Type = strings.Clone(h.Algorithm), strings.Clone(h.KeyID), strings.Clone(h.Type)
+	h.canonical = jws.Canonical(h.Algorithm)
+	return h
 }
 
 // parseHeader reads a decoded header, and says if it is a strict JSON object at

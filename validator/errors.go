@@ -1,6 +1,7 @@
 package validator
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -242,4 +243,25 @@ func unavailable(retryAfter time.Duration, cause error) *Error {
 // throttled wraps why a source got no turn.
 func throttled(cause error) *Error {
 	return &Error{check: CheckShare, retryAfter: time.Second, cause: cause}
+}
+
+// What a request meets that is nobody's fault.
+var (
+	errForgotten = &Error{check: CheckUnavailable, retryAfter: time.Second, text: "ForgetIssuer was called while the issuer was being looked up"}
+	errBusy      = &Error{
+		check: CheckUnavailable, retryAfter: time.Second,
+		text: "too many first-time verifications are under way (Config.VerifySlots, Config.VerifyWait)",
+	}
+)
+
+// gaveUp is the error of a caller whose context ended while it waited.
+func gaveUp(ctx context.Context) *Error {
+	return &Error{check: CheckUnavailable, gaveUp: true, cause: context.Cause(ctx)}
+}
+
+// leaderGaveUp reports whether an error concerns only the caller that worked for
+// others.
+func leaderGaveUp(err error) bool {
+	refused, ok := errors.AsType[*Error](err)
+	return ok && (refused.gaveUp || refused.check == CheckShare) // its source's share is not theirs
 }

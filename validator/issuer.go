@@ -3,13 +3,17 @@ package validator
 import (
 	"cmp"
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/m2mguard/m2mguard/internal/jws"
+	"github.com/m2mguard/m2mguard/internal/turns"
 	"github.com/m2mguard/m2mguard/introspection"
 	"github.com/m2mguard/m2mguard/jwks"
+	"github.com/m2mguard/m2mguard/validator/internal/registry"
+	"github.com/m2mguard/m2mguard/validator/internal/slots"
 )
 
 // issuer is a compiled Issuer.
@@ -28,9 +32,16 @@ type issuer struct {
 	introspection     *introspection.Client // nil: JWTs only
 	refreshAhead      time.Duration         // introspection's
 	answerKeys        *jwks.KeySet          // for signed answers of an issuer without keys
-	slots             slots
-	lastUse           *lastUse // nil: configured, not resolved
+	slots             slots.Slots
+	lastUse           *registry.Use // nil: configured, not resolved
 	closed            atomic.Bool
+}
+
+// used notes that a token of i was accepted.
+func (i *issuer) used() {
+	if i.lastUse != nil {
+		i.lastUse.Mark()
+	}
 }
 
 // close ends what was started for i and waits for it.
@@ -62,17 +73,17 @@ func (v *Validator) verifySignature(ctx context.Context, i *issuer, t *jwt, key 
 	if err != nil {
 		return refuse(CheckEncoding, "the signature "+err.Error())
 	}
-	own, all := i.slots.of(key.Public()), v.slots.of(key.Public())
-	mine, err := own.acquire(ctx, source)
+	own, all := i.slots.Of(key.Public()), v.slots.Of(key.Public())
+	mine, err := own.Acquire(ctx, source)
 	if err != nil {
-		return err
+		return noSlot(ctx, err)
 	}
-	defer own.release(mine)
-	shared, err := all.acquire(ctx, source)
+	defer own.Release(mine)
+	shared, err := all.Acquire(ctx, source)
 	if err != nil {
-		return err
+		return noSlot(ctx, err)
 	}
-	defer all.release(shared)
+	defer all.Release(shared)
 	if err := jws.Verify(t.header.canonical, key.Public(), t.SigningInput, signature); err != nil {
 		e := &Error{check: CheckSignature, cause: err, got: []string{t.header.KeyID}}
 		if t.Signature == "" {
@@ -83,6 +94,17 @@ func (v *Validator) verifySignature(ctx context.Context, i *issuer, t *jwt, key 
 	return nil
 }
 
+// noSlot says why a request got no slot.
+func noSlot(ctx context.Context, err error) *Error {
+	switch {
+	case ctx.Err() != nil:
+		return gaveUp(ctx)
+	case errors.Is(err, turns.ErrShare):
+		return throttled(err)
+	}
+	return errBusy
+}
+
 // nowhere stands for an address that New has refused already, so that what else
 // is wrong is told, and this once.
 const nowhere = "https://issuer.invalid"
@@ -90,7 +112,7 @@ const nowhere = "https://issuer.invalid"
 // newIssuer compiles c and reports its faults.
 func (v *Validator) newIssuer(c Issuer) (*issuer, []error) {
 	i, faults := settleIssuer(c)
-	i.slots = newSlots(v.verifySlots, v.verifyWait)
+	i.slots = slots.New(v.verifySlots, v.verifyWait)
 	from := c.URL
 	if c.refusals != nil || cmp.Or(checkIdentifier(c.URL), c.discovery().check(c.URL)) != "" {
 		from = nowhere

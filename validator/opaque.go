@@ -10,6 +10,7 @@ import (
 
 	"github.com/m2mguard/m2mguard/internal/strictjson"
 	"github.com/m2mguard/m2mguard/introspection"
+	"github.com/m2mguard/m2mguard/validator/internal/cache"
 )
 
 // opaqueIssuerOf is where a token that names no issuer is taken to.
@@ -39,12 +40,12 @@ func (v *Validator) opaqueIssuerOf(ctx context.Context, raw, source string, what
 }
 
 // proveOpaque takes a token to where opaque ones go.
-func (v *Validator) proveOpaque(ctx context.Context, raw string, id fingerprint, a asked, what kind) (*proof, error) {
+func (v *Validator) proveOpaque(ctx context.Context, raw string, id cache.ID, a asked, what kind) (*proof, error) {
 	i, err := v.opaqueIssuerOf(ctx, raw, a.source, what)
 	if err != nil {
 		return nil, err
 	}
-	p, err := v.proveByAsking(ctx, raw, &proof{id: id, issuer: i, chosen: v.opaqueIssuer != nil}, a)
+	p, err := v.proveByAsking(ctx, raw, &kept{ID: id, Value: proof{issuer: i, chosen: v.opaqueIssuer != nil}}, a)
 	return p, (&sighting{issuer: i.url}).on(err)
 }
 
@@ -55,17 +56,18 @@ func (v *Validator) choseThis(ctx context.Context, raw string, p *proof) bool {
 	return !p.chosen || v.opaqueIssuer(ctx, raw) == p.issuer.url
 }
 
-// proveByAsking completes p with what its issuer says of the token; the
+// proveByAsking completes a proof with what its issuer says of the token; the
 // answer's claims pass the same checks as a JWT's. An answer that was read and
 // checked before is not read again.
-func (v *Validator) proveByAsking(ctx context.Context, raw string, p *proof, a asked) (*proof, error) {
+func (v *Validator) proveByAsking(ctx context.Context, raw string, k *kept, a asked) (*proof, error) {
+	p := &k.Value
 	revocations := v.revocations.Load()
-	result, err := v.ask(ctx, p.issuer, raw, p.id, a)
+	result, err := v.ask(ctx, p.issuer, raw, k.ID, a)
 	if err != nil {
 		return nil, err
 	}
 	p.answer = weak.Make(result)
-	if known := v.recall(&p.id); known != nil && known.answer == p.answer && known.issuer == p.issuer && known.chosen == p.chosen {
+	if known := v.recall(&k.ID); known != nil && known.answer == p.answer && known.issuer == p.issuer && known.chosen == p.chosen {
 		return known, nil
 	}
 	c, err := readAnswer(result)
@@ -81,16 +83,16 @@ func (v *Validator) proveByAsking(ctx context.Context, raw string, p *proof, a a
 	if p.until = result.ValidUntil(); !p.until.IsZero() {
 		p.until = p.until.Add(-p.issuer.refreshAhead) // the last uses go to introspection, which renews
 	}
-	v.remember(p, &c)
+	v.remember(k, &c)
 	if v.cache != nil && v.revocations.Load() != revocations {
-		v.cache.drop(p) // a newer answer may have called the token inactive meanwhile
+		v.cache.Drop(&k.ID, p) // a newer answer may have called the token inactive meanwhile
 	}
 	return p, nil
 }
 
 // ask returns the issuer's answer about an active token. What it calls inactive
 // leaves the cache.
-func (v *Validator) ask(ctx context.Context, i *issuer, raw string, id fingerprint, a asked) (*introspection.Result, error) {
+func (v *Validator) ask(ctx context.Context, i *issuer, raw string, id cache.ID, a asked) (*introspection.Result, error) {
 	result, err := i.introspection.Ask(ctx, introspection.Question{Token: raw, MaxAge: a.maxAge, Source: a.source})
 	if errors.Is(err, introspection.ErrRefused) {
 		return nil, &Error{check: CheckActive, cause: err}
@@ -133,12 +135,12 @@ func (v *Validator) VerifyFresh(ctx context.Context, raw string, maxAge time.Dur
 // confirm asks about a JWT whose signature is good. The answer's iss, sub,
 // client_id, jti, exp, nbf, aud, cnf and what the profile matches are checked
 // where they are there; a missing aud is the JWT's, which was checked.
-func (v *Validator) confirm(ctx context.Context, p *proof, raw string, a asked) error {
+func (v *Validator) confirm(ctx context.Context, p *proof, raw string, id cache.ID, a asked) error {
 	i := p.issuer
 	if i.introspection == nil {
 		return &Error{check: CheckUnavailable, retryAfter: time.Second, text: "the issuer has no Introspection, which VerifyFresh needs", got: []string{i.url}}
 	}
-	result, err := v.ask(ctx, i, raw, p.id, a)
+	result, err := v.ask(ctx, i, raw, id, a)
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/m2mguard/m2mguard/internal/jws"
 	"github.com/m2mguard/m2mguard/internal/strictjson"
+	"github.com/m2mguard/m2mguard/validator/internal/cache"
 )
 
 // prove is the way of a token that is not in the cache: what it is decides how
@@ -14,13 +15,13 @@ import (
 // a JWT that only a lenient reader takes, such as one with a dot more, would
 // otherwise be taken to introspection as an opaque token and pass without the
 // checks that JWTs are held to.
-func (v *Validator) prove(ctx context.Context, raw string, id fingerprint, a asked) (*proof, error) {
+func (v *Validator) prove(ctx context.Context, raw string, id cache.ID, a asked) (*proof, error) {
 	t := jwt{raw: raw, id: id}
 	var three bool
 	var err error
 	if t.Compact, three = jws.Split(raw); three {
 		var known bool
-		if t.header, known = v.headers.get(t.Header); !known {
+		if t.header, known = v.headers.Get(t.Header); !known {
 			err = t.readHeader()
 		}
 		if err == nil {
@@ -69,7 +70,7 @@ func (v *Validator) introspects() bool { return v.introspector != nil || v.opaqu
 // jwt is a token that has the shape of one.
 type jwt struct {
 	raw string
-	id  fingerprint
+	id  cache.ID
 	jws.Compact
 	header         header
 	text           []byte // the header, decoded, unless its meaning was known
@@ -141,5 +142,5 @@ func (v *Validator) proveJWTByAsking(ctx context.Context, t *jwt, i *issuer, pay
 	if err != nil {
 		return nil, payloadError(err)
 	}
-	return v.proveByAsking(ctx, t.raw, &proof{id: t.id, issuer: i, bound: c.bound}, a)
+	return v.proveByAsking(ctx, t.raw, &kept{ID: t.id, Value: proof{issuer: i, bound: c.bound}}, a)
 }

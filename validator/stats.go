@@ -3,7 +3,6 @@ package validator
 import (
 	"cmp"
 	"slices"
-	"sync/atomic"
 
 	"github.com/m2mguard/m2mguard/introspection"
 	"github.com/m2mguard/m2mguard/jwks"
@@ -48,22 +47,21 @@ func (v *Validator) Stats() Stats {
 		return Stats{}
 	}
 	var s Stats
-	s.Hits, s.Misses = v.fingerprints.counted()
+	s.Hits, s.Misses = v.fingerprints.Counted()
 	if v.cache != nil {
-		s.CacheEntries, s.CacheSize = int(v.cache.entries.Load()), len(v.cache.sets)*v.cache.ways
+		s.CacheEntries, s.CacheSize = v.cache.Len(), v.cache.Size()
 	}
-	s.Verifying = v.slots.working()
-	s.VerifyWaiting = v.slots.waiting()
+	s.Verifying = v.slots.Working()
+	s.VerifyWaiting = v.slots.Waiting()
 	for _, url := range v.issuerURLs {
 		s.add(v.issuers[url])
 	}
 	if r := v.resolved; r != nil {
-		s.LookupsWaiting, s.LookupsUnderWay = r.room.Waiting(), r.room.Working()
+		s.LookupsWaiting, s.LookupsUnderWay = r.Waiting(), r.Working()
 		first := len(s.Issuers)
-		r.known.Range(func(_, found any) bool {
-			s.add(found.(*issuer))
-			return true
-		})
+		for i := range r.All {
+			s.add(i)
+		}
 		resolved := s.Issuers[first:]
 		s.Resolved = len(resolved)
 		slices.SortFunc(resolved, func(a, b IssuerStats) int { return cmp.Compare(a.URL, b.URL) })
@@ -79,30 +77,6 @@ func (s *Stats) add(i *issuer) {
 	if i.introspection != nil {
 		one.Introspection = i.introspection.Stats()
 	}
-	s.VerifyWaiting += i.slots.waiting()
+	s.VerifyWaiting += i.slots.Waiting()
 	s.Issuers = append(s.Issuers, one)
-}
-
-// tallies count hits and misses. One counter that all processors write would be a
-// queue at the cache: whoever is in the fingerprinter's pool has one of these, and
-// the pool is a processor's own.
-type tallies struct {
-	next atomic.Uint32
-	all  [64]tally
-}
-
-type tally struct {
-	hits, misses atomic.Uint64
-	_            [112]byte // in two cache lines of its own
-}
-
-// one hands out counters in turn.
-func (t *tallies) one() *tally { return &t.all[t.next.Add(1)%uint32(len(t.all))] }
-
-func (t *tallies) counted() (hits, misses uint64) {
-	for i := range t.all {
-		hits += t.all[i].hits.Load()
-		misses += t.all[i].misses.Load()
-	}
-	return hits, misses
 }

@@ -12,7 +12,11 @@ import (
 
 	"github.com/m2mguard/m2mguard/internal/quote"
 	"github.com/m2mguard/m2mguard/internal/strictjson"
-	"github.com/m2mguard/m2mguard/internal/turns"
+	"github.com/m2mguard/m2mguard/validator/internal/cache"
+	"github.com/m2mguard/m2mguard/validator/internal/fingerprint"
+	"github.com/m2mguard/m2mguard/validator/internal/flights"
+	"github.com/m2mguard/m2mguard/validator/internal/memo"
+	"github.com/m2mguard/m2mguard/validator/internal/slots"
 )
 
 // Validator verifies access tokens. It is safe for concurrent use, and made
@@ -33,11 +37,11 @@ type Validator struct {
 	opaqueOnly bool
 	limits     strictjson.Limits
 
-	fingerprints *fingerprinter
-	cache        *cache // nil for none
-	headers      headerMemo
-	flights      flights
-	slots        slots         // of all issuers together
+	fingerprints *fingerprint.Maker
+	cache        *cache.Cache[proof] // nil for none
+	headers      *memo.Memo[header]
+	flights      *flights.Group[verification, *proof]
+	slots        slots.Slots   // of all issuers together
 	revocations  atomic.Uint64 // counts inactive answers
 	closed       atomic.Bool
 }
@@ -57,11 +61,11 @@ func New(cfg Config) (*Validator, error) {
 		limits:       limitsOf(s.maxToken),
 		issuers:      make(map[string]*issuer, len(cfg.Issuers)),
 		opaqueIssuer: cfg.OpaqueIssuer,
-		fingerprints: newFingerprinter(),
-		headers:      newHeaderMemo(len(cfg.Issuers)),
-		flights:      flights{now: make(map[verification]*flight)},
+		fingerprints: fingerprint.New(),
+		headers:      memo.New(len(cfg.Issuers), header.clone),
+		flights:      flights.New[verification, *proof](leaderGaveUp),
 	}
-	v.slots = newSlots(2*s.verifySlots, s.verifyWait) // whatever one issuer takes, as many are left
+	v.slots = slots.New(2*s.verifySlots, s.verifyWait) // whatever one issuer takes, as many are left
 	if len(cfg.Issuers) == 0 && cfg.Resolver == nil {
 		faults = append(faults, errors.New("validator: Config.Issuers is empty, wanted at least one"))
 	}
@@ -83,12 +87,12 @@ func New(cfg Config) (*Validator, error) {
 	}
 	if cfg.Resolver != nil {
 		v.opaqueOnly = false
-		v.resolved = v.newResolved(&cfg)
-		v.headers = newHeaderMemo(len(cfg.Issuers) + v.resolved.limit)
+		limit := cmp.Or(cfg.MaxResolved, defaultMaxResolved)
+		v.resolved = v.newResolved(cfg.Resolver, limit, cmp.Or(cfg.ResolvesPerSecond, defaultResolvesPerSecond))
+		v.headers = memo.New(len(cfg.Issuers)+limit, header.clone)
 	}
 	if s.entries > 0 {
-		v.cache = newCache(s.entries)
-		v.cache.bound(s.maxToken)
+		v.cache = cache.New[proof](s.entries, s.maxToken)
 	}
 	return v, nil
 }
@@ -135,33 +139,6 @@ func (v *Validator) chooseIntrospector(r Resolver) []error {
 	return nil
 }
 
-func (v *Validator) newResolved(cfg *Config) *resolved {
-	perSecond := cmp.Or(cfg.ResolvesPerSecond, defaultResolvesPerSecond)
-	ended, end := context.WithCancel(context.Background())
-	r := &resolved{
-		resolver: cfg.Resolver,
-		observer: v.observer,
-		compile: func(c Issuer) (*issuer, error) {
-			i, faults := v.newIssuer(c)
-			if len(faults) > 0 {
-				i.close()
-				return nil, errors.Join(faults...)
-			}
-			return i, nil
-		},
-		limit:   cmp.Or(cfg.MaxResolved, defaultMaxResolved),
-		pace:    turns.Pace{Patience: resolvePatience, OneIn: 10, Rates: []float64{float64(perSecond)}},
-		ended:   ended,
-		end:     end,
-		unknown: make(map[string]time.Time),
-		lookups: make(map[string]*lookup),
-	}
-	r.room = turns.New(turns.Config{AtOnce: resolveAtOnce, MaxWaiting: resolveMaxWaiting, MaxWait: resolveMaxWait,
-		Pace: func(now time.Time, _ int) time.Duration { return r.pace.Take(now) }})
-	r.room.SetHold(resolveHold)
-	return r
-}
-
 // issuerOf picks the issuer that an unverified iss names: a choice among what
 // the configuration holds, or what the Resolver knows. Nothing is fetched from
 // iss.
@@ -173,7 +150,7 @@ func (v *Validator) issuerOf(ctx context.Context, url, source string) (*issuer, 
 		return i, nil
 	}
 	if v.resolved != nil {
-		return v.resolved.find(ctx, url, source)
+		return v.resolve(ctx, url, source)
 	}
 	return nil, &Error{check: CheckIssuer, got: []string{url}, want: v.issuerURLs}
 }
@@ -221,7 +198,7 @@ func (v *Validator) Close() {
 		i.close()
 	}
 	if v.resolved != nil {
-		v.resolved.close()
+		v.resolved.Close()
 	}
 	if v.log != nil {
 		v.log.end()

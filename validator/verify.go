@@ -10,6 +10,8 @@ import (
 	"github.com/m2mguard/m2mguard/introspection"
 	"github.com/m2mguard/m2mguard/jwks"
 	"github.com/m2mguard/m2mguard/observe"
+	"github.com/m2mguard/m2mguard/validator/internal/cache"
+	"github.com/m2mguard/m2mguard/validator/internal/flights"
 )
 
 // Verify proves raw, an access token without its scheme, and returns what it
@@ -39,16 +41,16 @@ func (v *Validator) verify(ctx context.Context, raw string, a asked) (*proof, ob
 	if v.closed.Load() {
 		return nil, "", errClosed
 	}
-	id, tally := v.fingerprints.of(raw)
+	id, tally := v.fingerprints.Of(raw)
 	p := v.recall(&id)
 	if p != nil && p.key == nil && (a.fresh() || !v.choseThis(ctx, raw, p)) {
 		p = nil // introspection's own cache knows how old its answer is
 	}
 	if p != nil && (p.key == nil || !a.fresh()) {
-		tally.hits.Add(1)
+		tally.Hit()
 		return p, observe.ByCache, nil
 	}
-	tally.misses.Add(1)
+	tally.Miss()
 	p, err := v.settle(ctx, raw, id, p, a)
 	if err != nil {
 		return nil, "", err
@@ -67,7 +69,7 @@ const changes = 3
 // confirm what its age demands. That takes time, in which the issuer may be
 // forgotten, the key withdrawn or the validator closed: then the token is
 // proven anew, by the rules of now.
-func (v *Validator) settle(ctx context.Context, raw string, id fingerprint, p *proof, a asked) (*proof, error) {
+func (v *Validator) settle(ctx context.Context, raw string, id cache.ID, p *proof, a asked) (*proof, error) {
 	for range changes {
 		if p == nil {
 			var err error
@@ -76,7 +78,7 @@ func (v *Validator) settle(ctx context.Context, raw string, id fingerprint, p *p
 			}
 		}
 		if p.key != nil && a.fresh() { // without a key, it was just proven by asking
-			if err := v.confirm(ctx, p, raw, a); err != nil {
+			if err := v.confirm(ctx, p, raw, id, a); err != nil {
 				return nil, p.sighting().on(err)
 			}
 		}
@@ -92,27 +94,27 @@ func (v *Validator) settle(ctx context.Context, raw string, id fingerprint, p *p
 var errUnsettled = &Error{check: CheckUnavailable, text: "the issuer's keys or rules went on changing while the token was verified", retryAfter: time.Second}
 
 // recall returns a proof from the cache if it holds now.
-func (v *Validator) recall(id *fingerprint) *proof {
+func (v *Validator) recall(id *cache.ID) *proof {
 	if v.cache == nil {
 		return nil
 	}
-	p := v.cache.get(id)
+	p := v.cache.Get(id)
 	if p == nil {
 		return nil
 	}
 	if !p.holds(v.now()) {
-		v.cache.drop(p)
+		v.cache.Drop(id, p)
 		return nil
 	}
 	return p
 }
 
 // forget drops what the cache knows of a token that its issuer called inactive.
-func (v *Validator) forget(id fingerprint) {
+func (v *Validator) forget(id cache.ID) {
 	v.revocations.Add(1)
 	if v.cache != nil {
-		if p := v.cache.get(&id); p != nil {
-			v.cache.drop(p)
+		if p := v.cache.Get(&id); p != nil {
+			v.cache.Drop(&id, p)
 		}
 	}
 }
@@ -157,7 +159,7 @@ func (v *Validator) proveJWT(ctx context.Context, t *jwt, a asked) (*proof, erro
 	if err != nil {
 		return nil, keyError(ctx, t, err)
 	}
-	p, err := v.flights.do(ctx, verification{t.id, i, key}, func() (*proof, error) {
+	p, err := v.flights.Do(ctx, verification{t.id, i, key}, func() (*proof, error) {
 		if p := v.recall(&t.id); p != nil { // another caller was done before this one began
 			return p, nil
 		}
@@ -168,16 +170,20 @@ func (v *Validator) proveJWT(ctx context.Context, t *jwt, a asked) (*proof, erro
 		if err := i.checkProven(&c); err != nil {
 			return nil, t.said.on(err)
 		}
-		return v.remember(&proof{id: t.id, issuer: i, key: key}, &c), nil
+		return v.remember(&kept{ID: t.id, Value: proof{issuer: i, key: key}}, &c), nil
 	})
+	if err == flights.ErrEnded {
+		return nil, gaveUp(ctx)
+	}
 	if err == nil && t.text != nil {
-		v.headers.put(t.Header, t.header)
+		v.headers.Put(t.Header, t.header)
 	}
 	return p, err
 }
 
-// remember completes p with what the claims say and puts it into the cache.
-func (v *Validator) remember(p *proof, c *claims) *proof {
+// remember completes a proof with what the claims say and puts it into the cache.
+func (v *Validator) remember(k *kept, c *claims) *proof {
+	p := &k.Value
 	p.state(c.token)
 	if c.hasExpiry {
 		p.notAfter = c.token.expiry.Add(v.skew)
@@ -188,10 +194,7 @@ func (v *Validator) remember(p *proof, c *claims) *proof {
 	if v.cache == nil || p.key == nil && p.until.IsZero() {
 		return p
 	}
-	if n := p.size(); v.cache.fits(n) {
-		p.bytes = int64(n)
-		v.cache.put(p)
-	}
+	v.cache.Put(k, p.size())
 	return p
 }
 

@@ -44,7 +44,8 @@ var rooms = map[string][]string{
 	"observe":              {},
 	"jwks":                 {jwkset, keyfunc, golang, xsync, xtime},
 	"introspection":        {xsync, xtime, otter},
-	"validator":            {"scopes", "jwks", "introspection", xsync, xtime},
+	"validator":            append([]string{"scopes", "jwks", "introspection", xsync, xtime}, lower...),
+	"validator/internal":   lower,
 	"validator/issuertest": {"testdata", jwx},
 	"validator/providers":  {"validator", "jwks", "introspection"},
 	"adapters/httpauth":    {"validator", "scopes"},
@@ -54,6 +55,13 @@ var rooms = map[string][]string{
 	"examples":             append(public(), echo, gin, chi, oauth2, xsync),
 	"interop":              append(public(), echo, gin, oauth2, xsync),
 	"testdata":             {},
+}
+
+// lower are the rooms below validator. They know nothing of tokens: none imports
+// what is above.
+var lower = []string{
+	"validator/internal/cache", "validator/internal/fingerprint", "validator/internal/flights",
+	"validator/internal/memo", "validator/internal/registry", "validator/internal/slots",
 }
 
 // public lists the packages that a user may import.

@@ -1,4 +1,4 @@
-package validator
+package slots
 
 import (
 	"context"
@@ -17,7 +17,7 @@ func TestAllSlotsWorkWhileSomeWait(t *testing.T) {
 	for _, n := range []int{1, 2, 3, 8, 17} {
 		t.Run(fmt.Sprint(n, " slots"), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				p := newSlotPool(n, time.Hour)
+				p := newPool(n, time.Hour)
 				var mu sync.Mutex
 				now, peak := 0, 0
 				enter := func(by int) {
@@ -29,7 +29,7 @@ func TestAllSlotsWorkWhileSomeWait(t *testing.T) {
 				var crowd sync.WaitGroup
 				for i := range 20 * n {
 					crowd.Go(func() {
-						turn, err := p.acquire(context.Background(), fmt.Sprint("source ", i%5))
+						turn, err := p.Acquire(context.Background(), fmt.Sprint("source ", i%5))
 						if err != nil {
 							t.Error(err)
 							return
@@ -37,7 +37,7 @@ func TestAllSlotsWorkWhileSomeWait(t *testing.T) {
 						enter(1)
 						<-time.After(time.Duration(10+i%3) * time.Millisecond)
 						enter(-1)
-						p.release(turn)
+						p.Release(turn)
 					})
 				}
 				<-time.After(25 * time.Millisecond) // each slot was given back once at least
@@ -59,7 +59,7 @@ func TestAllSlotsWorkWhileSomeWait(t *testing.T) {
 					t.Errorf("afterwards %d are counted, %d lent and %d have a turn", p.counted.Load(), p.lent.Load(), p.room.Working())
 				}
 				for i := range n / 2 {
-					if turn, err := p.acquire(context.Background(), ""); turn != nil || err != nil {
+					if turn, err := p.Acquire(context.Background(), ""); turn != nil || err != nil {
 						t.Errorf("slot %d is not one that is counted: %v", i, err)
 					}
 				}
@@ -71,7 +71,7 @@ func TestAllSlotsWorkWhileSomeWait(t *testing.T) {
 // TestNoMoreThanTheSlots holds as well when requests come and go at any moment.
 func TestNoMoreThanTheSlots(t *testing.T) {
 	const n = 4
-	p := newSlotPool(n, time.Hour)
+	p := newPool(n, time.Hour)
 	var now atomic.Int64
 	var crowd sync.WaitGroup
 	for i := range 16 {
@@ -81,12 +81,12 @@ func TestNoMoreThanTheSlots(t *testing.T) {
 				if (i+round)%5 == 0 {
 					cancel() // gives up at once, if it must wait
 				}
-				if turn, err := p.acquire(ctx, fmt.Sprint(i%3)); err == nil {
+				if turn, err := p.Acquire(ctx, fmt.Sprint(i%3)); err == nil {
 					if got := now.Add(1); got > n {
 						t.Errorf("%d at once, want at most %d", got, n)
 					}
 					now.Add(-1)
-					p.release(turn)
+					p.Release(turn)
 				}
 				cancel()
 			}

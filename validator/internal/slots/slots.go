@@ -1,11 +1,12 @@
-package validator
+// Package slots bounds how much is done at once of what anybody can cause and is
+// dear.
+package slots
 
 import (
 	"context"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/rsa"
-	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -13,21 +14,24 @@ import (
 	"github.com/m2mguard/m2mguard/internal/turns"
 )
 
-// slots bound how many signatures are verified at once: of one issuer's tokens,
+// Slots bound how many signatures are verified at once: of one issuer's tokens,
 // and of all together. Anybody can send tokens that name a known key and carry
 // garbage for a signature, so what they cost must not add up without end. A P-384
 // signature costs twenty times an RS256 one: keys of that kind have slots of their
 // own, so that forgeries under them leave the others' turns alone.
-type slots struct {
-	usual, costly *slotPool
+type Slots struct {
+	usual, costly *Pool
 }
 
-func newSlots(n int, wait time.Duration) slots {
+// New makes n slots for usual keys, and a quarter as many for costly ones. Whoever
+// finds none waits for at most wait.
+func New(n int, wait time.Duration) Slots {
 	n = max(1, n)
-	return slots{newSlotPool(n, wait), newSlotPool(max(1, n/4), wait)}
+	return Slots{newPool(n, wait), newPool(max(1, n/4), wait)}
 }
 
-func (s slots) of(key crypto.PublicKey) *slotPool {
+// Of are the slots for verifying with key.
+func (s Slots) Of(key crypto.PublicKey) *Pool {
 	if costly(key) {
 		return s.costly
 	}
@@ -46,11 +50,11 @@ func costly(key crypto.PublicKey) bool {
 	return false
 }
 
-// slotPool hands out slots of one kind. While nobody waits, half of them cost no
+// Pool hands out slots of one kind. While nobody waits, half of them cost no
 // more than counting; the others are handed out in turn, fairly by source. While
 // some wait, a counted slot that is given back is lent to the room, so that none
 // stands idle; the room returns it when nobody waits any more.
-type slotPool struct {
+type Pool struct {
 	counted atomic.Int64 // taken by counting, or lent
 	free    int64        // how many may be
 	room    *turns.Room
@@ -60,23 +64,23 @@ type slotPool struct {
 	mu   sync.Mutex // orders changes of lent and the room's limit
 }
 
-// verifyMaxWaiting is how many may wait for a slot.
-const verifyMaxWaiting = 8192
+// maxWaiting is how many may wait for a slot.
+const maxWaiting = 8192
 
-func newSlotPool(n int, wait time.Duration) *slotPool {
+func newPool(n int, wait time.Duration) *Pool {
 	free := n / 2
-	p := &slotPool{
+	p := &Pool{
 		free: int64(free),
 		own:  n - free,
-		room: turns.New(turns.Config{AtOnce: n, MaxWaiting: verifyMaxWaiting, MaxWait: wait}),
+		room: turns.New(turns.Config{AtOnce: n, MaxWaiting: maxWaiting, MaxWait: wait}),
 	}
 	p.room.SetLimit(p.own)
 	return p
 }
 
-// acquire takes a slot, at once if there is one, else within the pool's wait. A
-// slot that was counted has no ticket.
-func (p *slotPool) acquire(ctx context.Context, source string) (*turns.Ticket, error) {
+// Acquire takes a slot, at once if there is one, else within the pool's wait. A
+// slot that was counted has no ticket. The error is the room's, or ctx's.
+func (p *Pool) Acquire(ctx context.Context, source string) (*turns.Ticket, error) {
 	if p.room.Waiting() == 0 {
 		if p.count() {
 			return nil, nil
@@ -85,19 +89,14 @@ func (p *slotPool) acquire(ctx context.Context, source string) (*turns.Ticket, e
 		p.lend()
 	}
 	turn := new(turns.Ticket)
-	switch err := p.room.Enter(ctx, source, turn); {
-	case err == nil:
-		return turn, nil
-	case ctx.Err() != nil:
-		return nil, gaveUp(ctx)
-	case errors.Is(err, turns.ErrShare):
-		return nil, throttled(err)
+	if err := p.room.Enter(ctx, source, turn); err != nil {
+		return nil, err
 	}
-	return nil, errBusy
+	return turn, nil
 }
 
 // count takes a slot by counting, if there is one.
-func (p *slotPool) count() bool {
+func (p *Pool) count() bool {
 	for n := p.counted.Load(); n < p.free; n = p.counted.Load() {
 		if p.counted.CompareAndSwap(n, n+1) {
 			return true
@@ -106,7 +105,8 @@ func (p *slotPool) count() bool {
 	return false
 }
 
-func (p *slotPool) release(turn *turns.Ticket) {
+// Release gives a slot back, with the ticket that Acquire returned.
+func (p *Pool) Release(turn *turns.Ticket) {
 	if turn != nil {
 		p.room.Leave(turn)
 		if p.lent.Load() > 0 && p.room.Waiting() == 0 {
@@ -125,7 +125,7 @@ func (p *slotPool) release(turn *turns.Ticket) {
 }
 
 // lend passes a slot that was counted on to the room.
-func (p *slotPool) lend() {
+func (p *Pool) lend() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.room.SetLimit(p.own + int(p.lent.Add(1)))
@@ -133,7 +133,7 @@ func (p *slotPool) lend() {
 
 // takeBack has what was lent be counted again, as far as the room has no use for
 // it.
-func (p *slotPool) takeBack() {
+func (p *Pool) takeBack() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for p.lent.Load() > 0 {
@@ -148,18 +148,13 @@ func (p *slotPool) takeBack() {
 	}
 }
 
-// working is how many hold a slot.
-func (s slots) working() int { return s.usual.working() + s.costly.working() }
+// Working is how many hold a slot.
+func (s Slots) Working() int { return s.usual.working() + s.costly.working() }
 
-// waiting is how many wait for one.
-func (s slots) waiting() int { return s.usual.room.Waiting() + s.costly.room.Waiting() }
+// Waiting is how many wait for one.
+func (s Slots) Waiting() int { return s.usual.room.Waiting() + s.costly.room.Waiting() }
 
 // working counts a slot that is lent once: by who holds a turn.
-func (p *slotPool) working() int {
+func (p *Pool) working() int {
 	return int(p.counted.Load()-p.lent.Load()) + p.room.Working()
-}
-
-var errBusy = &Error{
-	check: CheckUnavailable, retryAfter: time.Second,
-	text: "too many first-time verifications are under way (Config.VerifySlots, Config.VerifyWait)",
 }

@@ -1,4 +1,5 @@
-package validator
+// Package fingerprint makes keys out of secrets that nobody can turn back.
+package fingerprint
 
 import (
 	"crypto/aes"
@@ -11,13 +12,12 @@ import (
 	"strings"
 	"sync"
 	"unsafe"
+
+	"github.com/m2mguard/m2mguard/validator/internal/cache"
 )
 
-// fingerprint stands for a token in the cache: 128 bits under keys that never
-// leave this process.
-type fingerprint [16]byte
-
-// fingerprinter computes fingerprints in one of two ways.
+// Maker computes what stands for a token in the cache, 128 bits under keys that
+// never leave this process, in one of two ways.
 //
 // A JWT is authenticated as the additional data of an AES-GCM seal without
 // plaintext, under a random key and one constant nonce. That tag is GHASH, a
@@ -35,22 +35,23 @@ type fingerprint [16]byte
 // opaque token may be shorter than the tag, so it gets HMAC-SHA-256, cut to 128
 // bits. In FIPS 140 mode, where GCM with a nonce of our own is not allowed,
 // every token gets that.
-type fingerprinter struct {
+type Maker struct {
 	gcm    cipher.AEAD // nil in FIPS 140 mode
 	macKey [sha256.Size]byte
-	pool   sync.Pool // of *fingerprintBuffer
+	pool   sync.Pool // of *buffer
 	tallies
 }
 
-type fingerprintBuffer struct {
+type buffer struct {
 	nonce [12]byte
 	tag   [sha256.Size]byte
 	mac   hash.Hash
-	tally *tally
+	tally *Tally
 }
 
-func newFingerprinter() *fingerprinter {
-	f := new(fingerprinter)
+// New makes one with keys of its own.
+func New() *Maker {
+	f := new(Maker)
 	rand.Read(f.macKey[:])
 	if !fips140.Enabled() {
 		var key [16]byte
@@ -64,7 +65,7 @@ func newFingerprinter() *fingerprinter {
 		}
 	}
 	f.pool.New = func() any {
-		b := &fingerprintBuffer{mac: hmac.New(sha256.New, f.macKey[:]), tally: f.one()}
+		b := &buffer{mac: hmac.New(sha256.New, f.macKey[:]), tally: f.one()}
 		b.mac.Reset() // so that the next one overwrites what was hashed
 		return b
 	}
@@ -75,9 +76,9 @@ func newFingerprinter() *fingerprinter {
 // supported algorithm makes: 64 bytes, by ES256 and EdDSA.
 const minSignatureChars = 86
 
-// of returns the fingerprint of token, and where to count what is found by it.
-func (f *fingerprinter) of(token string) (fingerprint, *tally) {
-	b := f.pool.Get().(*fingerprintBuffer)
+// Of returns the fingerprint of token, and where to count what is found by it.
+func (f *Maker) Of(token string) (cache.ID, *Tally) {
+	b := f.pool.Get().(*buffer)
 	defer f.pool.Put(b)
 	text := unsafe.Slice(unsafe.StringData(token), len(token))
 	if f.gcm != nil && looksSigned(token) {
@@ -87,7 +88,7 @@ func (f *fingerprinter) of(token string) (fingerprint, *tally) {
 		b.mac.Sum(b.tag[:0])
 		b.mac.Reset() // the end of the token is in its buffer
 	}
-	return fingerprint(b.tag[:len(fingerprint{})]), b.tally
+	return cache.ID(b.tag[:len(cache.ID{})]), b.tally
 }
 
 // looksSigned reports whether token has two dots as a JWT has, and after them

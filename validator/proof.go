@@ -1,0 +1,66 @@
+package validator
+
+import (
+	"bytes"
+	"sync/atomic"
+	"time"
+	"weak"
+
+	"github.com/m2mguard/m2mguard/introspection"
+	"github.com/m2mguard/m2mguard/jwks"
+	"github.com/m2mguard/m2mguard/validator/internal/cache"
+)
+
+// proof is what the cache remembers of a token: what it says, and what proved
+// it. It is a fact, not a decision: whether the proof still holds is asked anew
+// at every hit.
+type proof struct {
+	stated
+	// notBefore and notAfter are nbf and exp with the clock skew applied; the
+	// zero time means no bound.
+	notBefore, notAfter time.Time
+	// issuer is whose token it is, key what verified a JWT; nil for an
+	// introspected token.
+	issuer *issuer
+	key    *jwks.Key
+	// chosen: the token is opaque, and Config.OpaqueIssuer chose the issuer.
+	chosen bool
+	// bound: the token is a JWT that is asked about, and holds a cnf.
+	bound bool
+	// until is when introspection's own result ends, by the process's clock, and
+	// answer that result itself: whoever asks again and gets it need not read it.
+	until  time.Time
+	answer weak.Pointer[introspection.Result]
+	// confirmed is the last answer about a JWT, for VerifyFresh.
+	confirmed atomic.Pointer[confirmation]
+}
+
+// kept is a proof with its place in the cache.
+type kept = cache.Entry[proof]
+
+// sighting is what is known of a token that has a proof.
+func (p *proof) sighting() *sighting {
+	s := p.said.sighting(p.issuer.url)
+	s.proven = true
+	return &s
+}
+
+// size is about how many bytes what the token says takes, and no less.
+func (p *proof) size() int {
+	const header = 16 // of a string, of which a list has one for each name
+	t := &p.said
+	n := cap(t.claims) + header*(cap(t.audience)+cap(t.roles)+t.scopes.Len())
+	if bytes.IndexByte(t.claims, '\\') >= 0 {
+		n += len(t.claims) / 2 // strings with escapes are copies, at most half as long
+	}
+	return n
+}
+
+// verification is what callers must have in common to share one: the token, and
+// the rules and the key that it is held against. Whoever comes after an issuer
+// was configured anew, or a key replaced, shares nothing with those before.
+type verification struct {
+	id     cache.ID
+	issuer *issuer
+	key    *jwks.Key
+}
