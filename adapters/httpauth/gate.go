@@ -78,7 +78,7 @@ func (m *Middleware) Compile(g Gate) *Route {
 		rt.demand.MaxAge = &maxAge
 	}
 	if g.DangerouslyReportOnly {
-		m.open.routes.Add(1)
+		m.open.opened()
 	}
 	return rt
 }

@@ -157,8 +157,9 @@ func TestFailureKnowsTheToken(t *testing.T) {
 	}
 }
 
-// TestReportOnlyWarns at the first request to an open route and once a minute
-// while such requests come, of however many routes and requests there are.
+// TestReportOnlyWarns at start, or at the first request to an open route if that
+// is sooner, and once a minute while such requests come, of however many routes and
+// requests there are.
 func TestReportOnlyWarns(t *testing.T) {
 	var log bytes.Buffer
 	before := slog.Default()
@@ -200,6 +201,16 @@ func TestReportOnlyWarns(t *testing.T) {
 		get(guarded, "")
 		const line = `level=WARN msg="m2mguard: DangerouslyReportOnly: routes refuse nobody" routes=2 let_through=`
 		if diff := cmp.Diff(line+"1\n"+line+"101\n", log.String()); diff != "" {
+			t.Error(diff)
+		}
+
+		log.Reset()
+		idle := httpauth.New(v, &httpauth.Config{DangerouslyReportOnly: true})
+		for range 3 {
+			_ = idle.Require(scopes.All("orders:read"))(empty)
+		}
+		time.Sleep(time.Hour)
+		if diff := cmp.Diff(strings.Replace(line, "routes=2", "routes=3", 1)+"0\n", log.String()); diff != "" {
 			t.Error(diff)
 		}
 	})

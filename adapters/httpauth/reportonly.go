@@ -14,12 +14,28 @@ type openRoutes struct {
 	due       atomic.Int64 // when to write the next line, in Unix nanoseconds
 }
 
-// passed notes a request to an open route, and writes a line if none was written
-// in the last minute.
+// startsWithin is how long a program may take from its first open route to its
+// last one.
+const startsWithin = time.Second
+
+// opened counts a route. Soon after the first one a line counts them, whether a
+// request comes or not.
+func (o *openRoutes) opened() {
+	if o.routes.Add(1) == 1 {
+		time.AfterFunc(startsWithin, o.warn)
+	}
+}
+
+// passed notes a request to an open route.
 func (o *openRoutes) passed(wouldRefuse bool) {
 	if wouldRefuse {
 		o.refusable.Add(1)
 	}
+	o.warn()
+}
+
+// warn writes a line if none was written in the last minute.
+func (o *openRoutes) warn() {
 	now, due := time.Now(), o.due.Load()
 	if now.UnixNano() < due || !o.due.CompareAndSwap(due, now.Add(time.Minute).UnixNano()) {
 		return
