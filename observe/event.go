@@ -7,8 +7,10 @@ type Kind string
 const (
 	// Refused: a request was refused. Check and Err say why.
 	Refused Kind = "token refused"
-	// Accepted: a request passed all that it was held against. It is told only to
-	// observers that ask for it.
+	// Accepted: a request passed all that one gate holds it against. It is told only
+	// to an observer that asks. Behind two gates it is told by each, so a request
+	// that the second one refuses, or a handler's Deny, is told as accepted and as
+	// refused. Who passes an optional route without a token is not told.
 	Accepted Kind = "token accepted"
 )
 

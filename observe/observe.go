@@ -5,13 +5,16 @@
 //
 //	v, err := validator.New(validator.Config{
 //		Issuers: issuers,
-//		Observer: observe.Observer{
+//		Observer: observe.Join(validator.LogEvents(nil), observe.Observer{
 //			Accepted: true,
 //			Event: func(ctx context.Context, e *observe.Event) {
 //				requests.Add(ctx, 1, e.Kind, e.Check, e.Issuer.Text, e.Way)
 //			},
-//		},
+//		}),
 //	})
+//
+// An observer alone takes the place of the default log, in which a wrong audience
+// shows: [Join] has both.
 package observe
 
 import "context"

@@ -18,7 +18,7 @@ import (
 // A handler that decides by a claim must not take that for an empty value.
 var ErrNoClaim = errors.New("no such claim")
 
-// Claim decodes one claim into dst, a pointer as for encoding/json, and reads the
+// Claim decodes one claim into dst, a pointer, as Claims does, and reads the
 // others no further than to find it. name is the claim's name, or, where it is
 // nested, a JSON Pointer (RFC 6901), which begins with a slash: "/tenant/plan",
 // "/groups/0". The error matches ErrNoClaim if there is no such claim, or says that
@@ -39,7 +39,7 @@ func (t *Token) Claim(name string, dst any) error {
 	if value == nil || value.IsNull() {
 		return fmt.Errorf("validator: %w: %s", ErrNoClaim, quote.Value(name))
 	}
-	if err := json.Unmarshal(value, dst); err != nil {
+	if err := json.Unmarshal(bytes.Clone(value), dst, decoding); err != nil {
 		return fmt.Errorf("validator: claim %s does not fit %T: %w", quote.Value(name), dst, err)
 	}
 	return nil

@@ -107,7 +107,12 @@ type Config struct {
 	// a network. It is called on the request's goroutine or a background one, must
 	// not block, nor call Close or ForgetIssuer, which wait for it, and never gets
 	// token material. Default: LogEvents(slog.Default()), also in the place of an
-	// Observer whose Event is nil.
+	// Observer whose Event is nil. An observer of your own takes the place of that
+	// log, and nobody sees a wrong audience then:
+	//
+	//	observe.Join(validator.LogEvents(nil), yours)
+	//
+	// has both.
 	Observer observe.Observer
 }
 

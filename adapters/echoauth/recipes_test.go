@@ -25,11 +25,12 @@ func ExampleMiddleware_accessLog() {
 		if f.Token != nil {
 			client = f.Token.ClientID()
 		}
-		fmt.Println(r.Header.Get("X-Request-Id"), client, f.Status, f.Err.Check())
+		fmt.Println(w.Header().Get(echo.HeaderXRequestID), client, f.Status, f.Err.Check())
 		f.Respond(w)
 	}})
 	defer stop()
 	e := echo.New()
+	e.Use(middleware.RequestID())
 	auth.Handle(e, "GET", "/orders", scopes.All("orders:read"), listOrders)
 	send(e, "GET", "/orders", "")
 	send(e, "GET", "/orders", token("orders:write"))
@@ -62,20 +63,30 @@ func ExampleMiddleware_problem() {
 	defer stop()
 	e := echo.New()
 	e.HTTPErrorHandler = func(err error, c echo.Context) {
-		problem := map[string]any{"status": http.StatusInternalServerError}
-		if refusal, ok := errors.AsType[*echo.HTTPError](err); ok {
-			problem["status"], problem["detail"] = refusal.Code, refusal.Message.(httpauth.Body).Description
+		if c.Response().Committed { // a middleware that logs may have had it answered
+			return
 		}
+		status, problem := http.StatusInternalServerError, map[string]any{}
+		if failed, ok := errors.AsType[*echo.HTTPError](err); ok {
+			status = failed.Code
+			if body, ok := failed.Message.(httpauth.Body); ok { // Echo's own errors hold a string
+				problem["detail"] = body.Description
+			}
+		}
+		problem["status"] = status
 		c.Response().Header().Set("Content-Type", "application/problem+json")
-		_ = c.JSON(problem["status"].(int), problem)
+		_ = c.JSON(status, problem)
 	}
 	auth.Handle(e, "GET", "/orders", scopes.All("orders:read"), listOrders)
 	fmt.Println(send(e, "GET", "/orders", ""))
-	// Output: 401 {"detail":"No access token was sent.","status":401}
+	fmt.Println(send(e, "GET", "/nowhere", ""))
+	// Output:
+	// 401 {"detail":"No access token was sent.","status":401}
+	// 404 {"status":404}
 }
 
 // A CORS preflight carries no token: Echo's middleware
-// answers it before the gate.
+// answers it before the gate, and marks refusals, too.
 func ExampleMiddleware_Require_preflight() {
 	auth, _, stop := recipe(nil)
 	defer stop()

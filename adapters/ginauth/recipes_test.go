@@ -70,18 +70,20 @@ func ExampleMiddleware_problem() {
 	// Output: 401 {"detail":"No access token was sent.","instance":"/orders","status":401,"title":"Unauthorized"}
 }
 
-// A CORS preflight carries no token: it is answered
-// before the gate.
+// A CORS preflight carries no token: it is answered before the gate, by what also
+// marks refusals, so that a browser's script can read them.
 func ExampleMiddleware_Require_preflight() {
 	auth, _, stop := recipe(nil)
 	defer stop()
 	engine := gin.New()
-	auth.Handle(engine, "GET", "/orders", scopes.All("orders:read"), listOrders)
-	engine.OPTIONS("/orders", func(c *gin.Context) {
+	engine.Use(func(c *gin.Context) { // or github.com/gin-contrib/cors; before the routes
 		c.Header("Access-Control-Allow-Origin", "https://app.example.test")
-		c.Header("Access-Control-Allow-Headers", "authorization")
-		c.AbortWithStatus(http.StatusNoContent)
+		if c.Request.Method == http.MethodOptions {
+			c.Header("Access-Control-Allow-Headers", "authorization")
+			c.AbortWithStatus(http.StatusNoContent)
+		}
 	})
+	auth.Handle(engine, "GET", "/orders", scopes.All("orders:read"), listOrders)
 	fmt.Println(send(engine, "OPTIONS", "/orders", ""))
 	fmt.Println(send(engine, "GET", "/orders", ""))
 	// Output:

@@ -13,7 +13,7 @@ import (
 	"github.com/m2mguard/m2mguard/validator/issuertest"
 )
 
-// patience is how long a handler may take, for those that stream without end.
+// patience is how long a handler may take that hangs.
 const patience = 5 * time.Second
 
 // reply is how a route answered.
@@ -21,6 +21,18 @@ type reply struct {
 	status     int // 0: the handler panicked, so it ran
 	challenges string
 	body       string
+}
+
+// recorder ends the request of a handler that streams: what is asked is known by
+// then.
+type recorder struct {
+	*httptest.ResponseRecorder
+	end context.CancelFunc
+}
+
+func (r recorder) Flush() {
+	r.ResponseRecorder.Flush()
+	r.end()
 }
 
 // scopeMissing reports whether the gate found the token good and its scopes not.
@@ -50,6 +62,15 @@ type question struct {
 	pattern, method, host, path string
 }
 
+// String is the route, and the request if that says more.
+func (q question) String() string {
+	asked := q.method + " " + q.path
+	if asked == q.pattern {
+		return q.pattern
+	}
+	return q.pattern + ": " + asked
+}
+
 func (q question) request(ctx context.Context) *http.Request {
 	request := httptest.NewRequestWithContext(ctx, q.method, q.path, http.NoBody)
 	request.Host = q.host
@@ -75,7 +96,7 @@ func (q question) shadowed() bool {
 	if !slices.ContainsFunc(q.app.Routes, func(route httpauth.RouteInfo) bool { return route.Pattern == q.pattern }) {
 		return false
 	}
-	q.Errorf("guardtest: %s: %s %s is answered by %s, which shadows it and is not in Want", q.pattern, q.method, q.path, matched)
+	q.Errorf("guardtest: %s is answered by %s, which shadows it and is not in Want", q, matched)
 	return true
 }
 
@@ -92,7 +113,7 @@ func (q question) send(token string) (a reply) {
 			a = reply{}
 		}
 	}()
-	w := httptest.NewRecorder()
+	w := recorder{httptest.NewRecorder(), cancel}
 	q.app.Handler.ServeHTTP(w, request)
 	return reply{w.Code, strings.Join(w.Header().Values("WWW-Authenticate"), ", "), w.Body.String()}
 }
@@ -104,19 +125,19 @@ func (q question) ask() {
 	const beside = "registered past the gate, shadowed by an open route, or report-only"
 	switch {
 	case without.status == http.StatusNotFound || without.status == http.StatusMethodNotAllowed:
-		q.Errorf("guardtest: %s: %s %s is answered with %d before anybody asks for a token: there is no such route, or it is %s",
-			q.pattern, q.method, q.path, without.status, beside)
+		q.Errorf("guardtest: %s is answered with %d before anybody asks for a token: there is no such route, or it is %s",
+			q, without.status, beside)
 		return
 	case passes && badPasses:
-		q.Errorf("guardtest: %s: %s %s is open: %d without a token, %d with a bad one, wanted 401: it is %s",
-			q.pattern, q.method, q.path, without.status, bad.status, beside)
+		q.Errorf("guardtest: %s is open: %d without a token, %d with a bad one, wanted 401: it is %s",
+			q, without.status, bad.status, beside)
 		return
 	case badPasses:
-		q.Errorf("guardtest: %s: %s %s answers %d to a bad token, wanted 401", q.pattern, q.method, q.path, bad.status)
+		q.Errorf("guardtest: %s answers %d to a bad token, wanted 401", q, bad.status)
 		return
 	case passes && !q.optional[q.pattern]:
-		q.Errorf("guardtest: %s: %s %s answers %d without a token, wanted 401: it is optional, and not listed as such",
-			q.pattern, q.method, q.path, without.status)
+		q.Errorf("guardtest: %s answers %d without a token, wanted 401: it is optional, and not listed as such",
+			q, without.status)
 	}
 	q.compareRules()
 }
@@ -135,20 +156,20 @@ func (q question) compareRules() {
 		got, allowed := q.send(q.token(set)), rule.Allows(granted(set))
 		switch {
 		case got.status == http.StatusUnauthorized || got.status == http.StatusServiceUnavailable && strings.Contains(got.body, "temporarily_unavailable"):
-			q.Errorf("guardtest: %s: %s %s answers %d to a good token: the app must trust the issuer and have the audience that it is given",
-				q.pattern, q.method, q.path, got.status)
+			q.Errorf("guardtest: %s answers %d to a good token: the app must trust the issuer and have the audience that it is given; for a route with an audience of its own, name that in guardtest.Claims",
+				q, got.status)
 			return
 		case allowed && got.scopeMissing():
-			q.Errorf("guardtest: %s: %s %s refuses a token with the scopes %q, which satisfy the rule in Want: another rule, or a shadowed route",
-				q.pattern, q.method, q.path, set)
+			q.Errorf("guardtest: %s refuses a token with the scopes %q, which satisfy the rule in Want: another rule, a group's rule that Want leaves out (scopes.AllOf), or a shadowed route",
+				q, set)
 			return
 		case !allowed && got.status != http.StatusForbidden:
-			q.Errorf("guardtest: %s: %s %s answers %d to a token with the scopes %q, wanted 403: another rule, or a shadowed route",
-				q.pattern, q.method, q.path, got.status, set)
+			q.Errorf("guardtest: %s answers %d to a token with the scopes %q, wanted 403: another rule, a group's rule that Want leaves out (scopes.AllOf), or a shadowed route",
+				q, got.status, set)
 			return
 		case !allowed && !got.scopeMissing() && got == answered:
-			q.Errorf("guardtest: %s: %s %s answers 403 to every token, so its rule cannot be seen: Claims can make tokens that the API's own policy accepts",
-				q.pattern, q.method, q.path)
+			q.Errorf("guardtest: %s answers 403 to every token, so its rule cannot be seen: Claims can make tokens that the API's own policy accepts",
+				q)
 			return
 		}
 	}

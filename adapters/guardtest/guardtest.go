@@ -47,7 +47,7 @@ type App struct {
 	Router any
 	// Routes is what the middleware remembers: auth.Routes(), or those of several in
 	// a row. Leave those out whose patterns lack the prefix under which their router
-	// is mounted (http.StripPrefix); of chi's routers that is seen.
+	// is mounted (http.StripPrefix). Routers mounted within chi's need no care.
 	Routes []httpauth.RouteInfo
 	// Close, if not nil, is called at the end.
 	Close func()
@@ -82,12 +82,13 @@ func ReportOnly(patterns ...string) Option { return func(r *run) { r.list(r.repo
 // default each is "guardtest", or something that fits its regular expression.
 func Path(pattern, path string) Option { return func(r *run) { r.paths[pattern] = path } }
 
-// Claims are what good tokens hold beside scopes and audience, for an API whose
-// own policy asks for more.
+// Claims are what good tokens hold beside scopes, for an API whose own policy asks
+// for more. Audience, if set, takes the place of the one that the app is built for:
+// name both where a route narrows it (httpauth.Config.Audience).
 func Claims(c issuertest.Claims) Option { return func(r *run) { r.claims = c } }
 
 // Send puts a token on a request, for an API with Config.Credentials. By default
-// it goes into the Authorization field.
+// it goes into the Authorization field. It may look at r.URL.Path where routes differ.
 func Send(put func(r *http.Request, token string)) Option { return func(r *run) { r.put = put } }
 
 // AllGuarded starts an issuer, has app built for it and for an audience, and

@@ -1,6 +1,7 @@
 package httpauth
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 
@@ -27,18 +28,28 @@ func elsewhere(fields []string, scheme, token string) (string, *validator.Error)
 	case len(fields) > 1:
 		return "", errRequest
 	case scheme == "" && token == "" && len(fields) == 0:
-		return "", errNothing
+		return "", errNotFound
 	case scheme == "" && token == "":
-		return "", errScheme
+		return "", errNotThere
 	case len(fields) == 1 && !holds(fields[0], scheme, token):
 		return "", errRequest
+	case scheme == "":
+		return "", errNoScheme
 	case !strings.EqualFold(scheme, "Bearer"):
 		return "", errScheme
 	case token == "":
-		return "", errRequest
+		return "", errNoToken
 	}
 	return token, nil
 }
+
+// What Config.Credentials said of a request without a token to verify.
+var (
+	errNotFound = errNothing.Because(errors.New("Config.Credentials found none, and it alone says here where a token is"))
+	errNotThere = errNothing.Because(errors.New("there is an Authorization field, but Config.Credentials, which alone says here where a token is, found none"))
+	errNoScheme = errScheme.Because(errors.New("Config.Credentials returned a token without its scheme, wanted Bearer"))
+	errNoToken  = errRequest.Because(errors.New("Config.Credentials returned the scheme without a token, wanted two empty strings for none"))
+)
 
 // holds reports whether an Authorization field is the credentials that were
 // found.

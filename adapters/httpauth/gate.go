@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,6 +21,8 @@ type Gate struct {
 	MaxAge *time.Duration                                // RequireFresh; nil for what caches hold
 	Policy func(context.Context, *validator.Token) error // RequireThat; nil for none
 	Bound  bool                                          // RequireBound
+
+	Audience []string // in the place of Config.Audience, if not nil
 
 	Optional bool // a request without any credentials passes, without a token
 
@@ -55,17 +58,23 @@ func (g *Gate) kind() string {
 func (m *Middleware) Route(rule scopes.Rule) *Route { return m.Compile(Gate{Rule: rule}) }
 
 // Compile makes a Route of a gate, for adapters of other frameworks. It panics
-// where RequireFresh does, and if g asks for what excludes each other.
+// where RequireFresh does, if g asks for what excludes each other, and if its
+// Audience is empty or holds an empty name.
 func (m *Middleware) Compile(g Gate) *Route {
 	if g.DangerouslyReportOnly && g.strict() {
 		panic("httpauth: Gate: DangerouslyReportOnly is set beside MaxAge, Policy or Bound, which it never loosens: wanted one of them")
 	}
 	g.DangerouslyReportOnly = g.DangerouslyReportOnly || m.reportOnly && !g.strict()
+	if g.Audience != nil {
+		checkAudience("Gate", g.Audience)
+	} else {
+		g.Audience = m.audience
+	}
 	rt := &Route{
 		middleware:   m,
 		gate:         g,
 		missingScope: newAnswer(m.realm, validator.NewError(validator.CheckScope), g.Rule.Needs()),
-		demand:       validator.Demand{Audience: m.audience, Bound: g.Bound, More: true},
+		demand:       validator.Demand{Audience: slices.Clone(g.Audience), Bound: g.Bound, More: true},
 	}
 	if g.MaxAge != nil {
 		maxAge := *g.MaxAge
@@ -130,7 +139,7 @@ func (rt *Route) Admit(r *http.Request, pattern string) (*http.Request, *Failure
 func (rt *Route) judge(r *http.Request, pattern string) (*validator.Token, *Failure) {
 	m := rt.middleware
 	raw, refusal := m.token(r)
-	if refusal == errNothing && rt.gate.Optional {
+	if rt.gate.Optional && (refusal == errNothing || refusal == errNotFound) {
 		return nil, nil
 	}
 	shown := m.request(r, pattern, raw)

@@ -46,7 +46,16 @@ type Config struct {
 	// field. An Authorization field beside what it found is 400, unless it holds
 	// the same; two empty strings mean that there are none, and then a token in the
 	// Authorization field is not taken either: a function that allows both reads
-	// both. An error is 400, or 503 if it matches validator.ErrUnavailable or is the
+	// both:
+	//
+	//	func(r *http.Request) (scheme, token string, err error) {
+	//		if t := r.Header.Get("X-Access-Token"); t != "" {
+	//			return "Bearer", t, nil
+	//		}
+	//		return "", "", nil
+	//	}
+	//
+	// An error is 400, or 503 if it matches validator.ErrUnavailable or is the
 	// end of a context; its text goes to the observer and must hold no credential.
 	// Deny calls the function again.
 	//
@@ -61,8 +70,8 @@ type Config struct {
 
 	// Audience narrows Issuer.Audience for the routes of this middleware: their
 	// tokens must name one of these as well, and a token without aud never passes.
-	// So several APIs share one validator and one cache of keys. Default: what the
-	// issuer's configuration accepts.
+	// So several APIs share one validator and one cache of keys. Gate.Audience does
+	// so for one route. Default: what the issuer's configuration accepts.
 	Audience []string
 
 	// DangerouslyReportOnly makes all routes of this middleware report what they
@@ -119,10 +128,17 @@ func New(v *validator.Validator, cfg *Config) *Middleware {
 	if !quotable(m.realm) {
 		panic(fmt.Sprintf("httpauth: New: Config.Realm is %q, wanted printable ASCII without %q and %q", m.realm, '"', '\\'))
 	}
-	if m.audience != nil && len(m.audience) == 0 || slices.Contains(m.audience, "") {
-		panic(fmt.Sprintf("httpauth: New: Config.Audience is %q, wanted names that tokens hold, or nil", m.audience))
+	if m.audience != nil {
+		checkAudience("New: Config", m.audience)
 	}
 	return m
+}
+
+// checkAudience panics if nobody could pass, or whoever's audience is empty.
+func checkAudience(where string, names []string) {
+	if len(names) == 0 || slices.Contains(names, "") {
+		panic(fmt.Sprintf("httpauth: %s.Audience is %q, wanted names that tokens hold, or nil", where, names))
+	}
 }
 
 // Require returns a middleware that lets a request through to the handler if it
@@ -141,11 +157,13 @@ func (m *Middleware) RequireFresh(maxAge time.Duration, rule scopes.Rule) func(h
 }
 
 // RequireThat is Require with a decision of the API's own after the rule, about
-// tenant, ownership or plan. If policy returns an error, the answer is 403 with
+// tenant or plan. policy sees the token and what the request's context holds: what a
+// middleware before this one put there, and chi.URLParamFromCtx. Where a path value
+// or data decides, such as ownership, a handler uses [Middleware.Deny]. If policy returns an error, the answer is 403 with
 // access_denied and one constant sentence, and no challenge, because no other
 // scope would help; if that error matches validator.ErrUnavailable or a context
 // has ended, 503. What the error says goes to the observer, never to the client.
-// It panics if policy is nil. A handler that finds out later uses [Middleware.Deny].
+// It panics if policy is nil.
 func (m *Middleware) RequireThat(rule scopes.Rule, policy func(context.Context, *validator.Token) error) func(http.Handler) http.Handler {
 	if policy == nil {
 		panic("httpauth: RequireThat: the policy is nil")

@@ -67,17 +67,24 @@ func ExampleFailure_problemChi() {
 	// Output: 401 {"detail":"No access token was sent.","status":401,"title":"Unauthorized"}
 }
 
-// A CORS preflight carries no token: under chi, it has a route of its own.
+// A CORS preflight carries no token: under chi, too, it is answered before the
+// gate, by what also marks refusals.
 func ExampleMiddleware_Require_preflightChi() {
 	auth, _, stop := recipe(nil)
 	defer stop()
 	r := chi.NewRouter()
-	r.With(auth.Require(scopes.All("orders:read"))).Get("/orders", listOrders)
-	r.Options("/orders", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Access-Control-Allow-Origin", "https://app.example.test")
-		w.Header().Set("Access-Control-Allow-Headers", "authorization")
-		w.WriteHeader(http.StatusNoContent)
+	r.Use(func(next http.Handler) http.Handler { // or github.com/go-chi/cors; before the routes
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Access-Control-Allow-Origin", "https://app.example.test")
+			if r.Method == http.MethodOptions {
+				w.Header().Set("Access-Control-Allow-Headers", "authorization")
+				w.WriteHeader(http.StatusNoContent)
+				return
+			}
+			next.ServeHTTP(w, r)
+		})
 	})
+	r.With(auth.Require(scopes.All("orders:read"))).Get("/orders", listOrders)
 	fmt.Println(send(r, "OPTIONS", "/orders", ""))
 	fmt.Println(send(r, "GET", "/orders", ""))
 	// Output:

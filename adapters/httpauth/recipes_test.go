@@ -67,19 +67,24 @@ func ExampleFailure_problem() {
 	// Output: 401 {"detail":"No access token was sent.","instance":"/orders","status":401,"title":"Unauthorized"}
 }
 
-// A CORS preflight carries no token: it is answered before the gate.
+// A CORS preflight carries no token: it is answered before the gate, by what also
+// marks refusals, so that a browser's script can read them.
 func ExampleMiddleware_Require_preflight() {
 	auth, _, stop := recipe(nil)
 	defer stop()
 	mux := http.NewServeMux()
 	auth.Handle(mux, "GET /orders", scopes.All("orders:read"), http.HandlerFunc(listOrders))
-	mux.HandleFunc("OPTIONS /orders", func(w http.ResponseWriter, _ *http.Request) {
+	api := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Access-Control-Allow-Origin", "https://app.example.test")
-		w.Header().Set("Access-Control-Allow-Headers", "authorization")
-		w.WriteHeader(http.StatusNoContent)
+		if r.Method == http.MethodOptions {
+			w.Header().Set("Access-Control-Allow-Headers", "authorization")
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
+		mux.ServeHTTP(w, r)
 	})
-	fmt.Println(send(mux, "OPTIONS", "/orders", ""))
-	fmt.Println(send(mux, "GET", "/orders", ""))
+	fmt.Println(send(api, "OPTIONS", "/orders", ""))
+	fmt.Println(send(api, "GET", "/orders", ""))
 	// Output:
 	// 204
 	// 401 {"error":"unauthorized","error_description":"No access token was sent."}
