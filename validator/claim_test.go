@@ -1,10 +1,12 @@
 package validator_test
 
 import (
+	"encoding/json"
 	"errors"
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -100,5 +102,36 @@ func TestUnverifiedTokenHasAProfile(t *testing.T) {
 	got := []any{token.Scopes().String(), token.Roles(), token.Tenant()}
 	if diff := cmp.Diff([]any{"a", []string{"r"}, "acme"}, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestClaimDecodesAsClaims does, whatever it decodes into.
+func TestClaimDecodesAsClaims(t *testing.T) {
+	token := unverified(t, `{"large":9007199254740993,"life":5000000000,"list":[1,9007199254740993]}`)
+	var all struct {
+		Large json.Number
+		Life  time.Duration
+		List  []any
+	}
+	if err := json.Unmarshal([]byte(`{"large":9007199254740993,"life":5000000000}`), &all); err != nil {
+		t.Fatal(err)
+	}
+	all.List = []any{float64(1), json.Number("9007199254740993")}
+	var got struct {
+		Large json.Number
+		Life  time.Duration
+		List  []any
+	}
+	for name, dst := range map[string]any{"large": &got.Large, "life": &got.Life, "list": &got.List} {
+		if err := token.Claim(name, dst); err != nil {
+			t.Error(err)
+		}
+	}
+	if diff := cmp.Diff(all, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	var whole any
+	if err := token.Claim("large", &whole); err != nil || whole != json.Number("9007199254740993") {
+		t.Errorf("%v (%T), %v", whole, whole, err)
 	}
 }

@@ -149,6 +149,11 @@ func TestClaimsCannotBeSpoilt(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	for _, name := range []string{"sub", "client_id", "list", "scope", "note"} {
+		if err := token.Claim(name, new(spoiler)); err != nil {
+			t.Fatal(err)
+		}
+	}
 	clear(dst.Sub)
 	clear(dst.Raw)
 	clear(dst.Rest)

@@ -19,16 +19,29 @@ var events = sync.Pool{New: func() any { return new(observe.Event) }}
 func (v *Validator) tell(ctx context.Context, r *Request, fill func(*observe.Event)) {
 	e := events.Get().(*observe.Event)
 	if r != nil {
-		e.Method, e.Route, e.Source, e.ReportOnly = r.Method, r.Route, r.Source, r.ReportOnly
+		e.Method, e.Route, e.Source, e.ReportOnly = methodOf(r.Method), r.Route, cut(r.Source), r.ReportOnly
 	}
 	fill(e)
-	if r != nil && r.Token != "" {
-		hide(r.Token, &e.Issuer.Text, &e.ForeignIssuer, &e.Client.Text, &e.Subject.Text, &e.TokenID.Text, &e.Scopes.Text)
+	if r != nil && len(r.Token) >= minHidden {
+		hide(r.Token, &e.ForeignIssuer, &e.Client.Text, &e.Subject.Text, &e.TokenID.Text, &e.Scopes.Text)
 	}
 	v.observer.Tell(ctx, e)
 	*e = observe.Event{}
 	events.Put(e)
 }
+
+// methodOf is a method for a label: what a client made up is one kind.
+func methodOf(method string) string {
+	switch method {
+	case "", "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE": // RFC 9110 §9.1, RFC 5789
+		return method
+	}
+	return "_OTHER"
+}
+
+// minHidden is the length from which on a text is hidden that holds the token.
+// Shorter ones are in many a name, and nobody's secret.
+const minHidden = 16
 
 // hide empties texts that hold the token: an issuer's answer may repeat it as some
 // identifier.

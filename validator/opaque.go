@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 	"weak"
 
@@ -78,7 +79,10 @@ func (v *Validator) proveByAsking(ctx context.Context, raw string, k *kept, a as
 	if err := p.issuer.checkAnswer(&c, v.now(), v.skew); err != nil {
 		said := c.token.sighting(p.issuer.url)
 		said.proven = true // by the answer
-		return nil, said.on(err)
+		return nil, said.on(without(raw, err))
+	}
+	if len(raw) >= minHidden && strings.Contains(c.token.clientID+" "+c.token.scopes.String(), raw) {
+		return nil, refuseAs(CheckClaims, malformed, "the introspection answer repeats the token as its client or a scope, which are logged")
 	}
 	if p.until = result.ValidUntil(); !p.until.IsZero() {
 		p.until = p.until.Add(-p.issuer.refreshAhead) // the last uses go to introspection, which renews
@@ -105,6 +109,21 @@ func (v *Validator) ask(ctx context.Context, i *issuer, raw string, id cache.ID,
 		return nil, refuse(CheckActive, "introspection answered active: false")
 	}
 	return result, nil
+}
+
+// without is an error about an answer that may repeat the token: a copy that does
+// not hold it.
+func without(raw string, err error) error {
+	e, ok := err.(*Error)
+	if !ok || len(raw) < minHidden || !slices.ContainsFunc(e.got, func(got string) bool { return strings.Contains(got, raw) }) {
+		return err
+	}
+	told := *e
+	told.got = slices.Clone(e.got)
+	for i, got := range told.got {
+		told.got[i] = strings.ReplaceAll(got, raw, "(the token itself)")
+	}
+	return &told
 }
 
 // readAnswer reads what an answer says of an active token.
@@ -153,7 +172,7 @@ func (v *Validator) confirm(ctx context.Context, p *proof, raw string, id cache.
 		return err
 	}
 	if err := i.checkConfirmation(&c, &p.said, v.now(), v.skew); err != nil {
-		return err
+		return without(raw, err)
 	}
 	audience, err := c.audience.Strings(nil)
 	if err != nil || len(audience) == 0 { // it was well formed before, if it is there

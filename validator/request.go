@@ -8,12 +8,13 @@ import (
 )
 
 // Request is what one request shows. Adapters fill in what their protocol has.
-// Printed, logged or written as JSON it shows no token.
+// Printed, logged or written as JSON it shows no token; in an unexported field, where
+// fmt calls no method, keep it by pointer.
 type Request struct {
 	_ [0]func()
 
-	// Scheme is the authentication scheme as it was sent, such as "Bearer"; empty
-	// for no credentials.
+	// Scheme is the authentication scheme as it was sent. Any other than Bearer, in
+	// any case, is as if nothing had been sent; empty is for protocols without one.
 	Scheme string
 	// Token is the access token, without its scheme; empty if none was sent.
 	Token string `json:"-"`
@@ -38,7 +39,7 @@ type Demand struct {
 	_ [0]func()
 
 	// MaxAge, if set, is how long ago the issuer may have called the token active
-	// (RFC 7662); zero asks it now, and a negative one is zero.
+	// (RFC 7662); zero asks it now, as does a negative one: nothing is younger.
 	MaxAge *time.Duration
 
 	// Audience, if not nil, narrows Issuer.Audience: one of it must be in the
@@ -63,6 +64,8 @@ type Accepted struct {
 	Way observe.Way
 }
 
+const bearer = "Bearer" // RFC 6750 §2.1
+
 // asked is what a proof is made for.
 type asked struct {
 	source string
@@ -75,7 +78,7 @@ func (a asked) fresh() bool { return a.maxAge != nil }
 
 // VerifyRequest proves the token that r shows and makes sure that it meets d. The
 // error is an *Error and matches exactly one of ErrMissingToken (there is no
-// token), ErrInvalidRequest (it is not a token's text), ErrInvalidToken,
+// token, or another scheme), ErrInvalidRequest (it is not a token's text), ErrInvalidToken,
 // ErrThrottled and ErrUnavailable.
 //
 // ctx bounds only this caller's waiting: a fetch or a verification that others
@@ -83,6 +86,9 @@ func (a asked) fresh() bool { return a.maxAge != nil }
 func (v *Validator) VerifyRequest(ctx context.Context, r *Request, d *Demand) (Accepted, error) {
 	if d == nil {
 		d = &Demand{}
+	}
+	if r.Scheme != "" && r.Scheme != bearer && !asciiEqualFold(r.Scheme, bearer) {
+		return Accepted{}, v.refused(ctx, r, refuse(CheckMissing, "another scheme than Bearer"))
 	}
 	p, way, err := v.verify(ctx, r.Token, asked{source: r.Source, maxAge: d.MaxAge, audience: d.Audience})
 	if err == nil {

@@ -160,7 +160,7 @@ func (v *Validator) issuerOf(ctx context.Context, url, source string) (*issuer, 
 // names the issuers.
 // It fetches them if they are not there, so calling it once at start also warms
 // the key sets up. Introspection is not asked, for there is no harmless question:
-// a wrong secret or endpoint shows at the first token, as an IntrospectionEvent.
+// a wrong secret or endpoint shows at the first token, as observe.IntrospectionFailed.
 func (v *Validator) Ready(ctx context.Context) error {
 	if !v.made() {
 		return errNotMade

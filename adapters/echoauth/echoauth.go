@@ -122,6 +122,13 @@ func (m *Middleware) protect(route *httpauth.Route) echo.MiddlewareFunc {
 			if failure != nil {
 				return m.answer(c, failure)
 			}
+			if r := c.Request(); r != admitted {
+				defer func() {
+					if r.MultipartForm == nil { // whose files net/http removes when r has been answered
+						r.MultipartForm = admitted.MultipartForm
+					}
+				}()
+			}
 			c.SetRequest(admitted)
 			return next(c)
 		}
@@ -139,7 +146,8 @@ func (m *Middleware) answer(c echo.Context, failure *httpauth.Failure) error {
 }
 
 // Token returns the token that the request was let in with, or nil if the
-// handler is not behind Require, or Optional let it in without one.
+// handler is not behind Require, or Optional or DangerouslyReportOnly let it in
+// without one.
 func Token(c echo.Context) *validator.Token {
 	return validator.FromContext(c.Request().Context())
 }

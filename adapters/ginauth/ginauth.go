@@ -143,8 +143,16 @@ func (m *Middleware) protect(route *httpauth.Route) gin.HandlerFunc {
 			answered = true
 			return
 		}
-		c.Request = admitted
 		passed = true
+		if r := c.Request; r != admitted {
+			defer func() {
+				if r.MultipartForm == nil { // whose files net/http removes when r has been answered
+					r.MultipartForm = admitted.MultipartForm
+				}
+			}()
+			c.Request = admitted
+			c.Next()
+		}
 	}
 }
 
@@ -163,8 +171,9 @@ func (m *Middleware) answer(c *gin.Context, failure *httpauth.Failure) {
 }
 
 // Token returns the token that the request was let in with, or nil if the
-// handler is not behind Require, or Optional let it in without one. A *gin.Context itself does not carry it:
-// validator.FromContext needs the request's context.
+// handler is not behind Require, or Optional or DangerouslyReportOnly let it in
+// without one. A *gin.Context itself does not carry it: validator.FromContext needs
+// the request's context.
 func Token(c *gin.Context) *validator.Token {
 	return validator.FromContext(c.Request.Context())
 }

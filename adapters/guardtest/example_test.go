@@ -37,5 +37,5 @@ func ExampleAllGuarded() {
 		"POST /orders": scopes.All("orders:write"),
 	}, guardtest.Public("GET /healthz"))
 	// Output:
-	// guardtest: POST /orders: POST /orders is open: 200 without a token, 200 with a bad one, wanted 401: it is registered past the gate, shadowed by an open route, or report-only
+	// guardtest: POST /orders is open: 200 without a token, 200 with a bad one, wanted 401: it is registered past the gate, shadowed by an open route, or report-only
 }

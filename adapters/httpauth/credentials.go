@@ -8,39 +8,42 @@ import (
 	"github.com/m2mguard/m2mguard/validator"
 )
 
-// token finds the one token that a request shows.
-func (m *Middleware) token(r *http.Request) (string, *validator.Error) {
+// token finds the one token that a request shows, and its scheme.
+func (m *Middleware) token(r *http.Request) (scheme, token string, refusal *validator.Error) {
 	if m.credentials == nil {
 		return bearer(r.Header)
 	}
 	scheme, token, err := m.credentials(r)
 	if err != nil {
-		return "", own(r.Context(), errRequest, err)
+		return "", "", own(r.Context(), errRequest, err)
 	}
-	return elsewhere(r.Header["Authorization"], scheme, token)
+	if refusal := elsewhere(r.Header["Authorization"], scheme, token); refusal != nil {
+		return "", "", refusal
+	}
+	return scheme, token, nil
 }
 
 // elsewhere judges what Config.Credentials found as bearer judges a header. An
 // Authorization field that holds something else is refused, because a proxy may
 // have looked at that.
-func elsewhere(fields []string, scheme, token string) (string, *validator.Error) {
+func elsewhere(fields []string, scheme, token string) *validator.Error {
 	switch {
 	case len(fields) > 1:
-		return "", errRequest
+		return errRequest
 	case scheme == "" && token == "" && len(fields) == 0:
-		return "", errNotFound
+		return errNotFound
 	case scheme == "" && token == "":
-		return "", errNotThere
+		return errNotThere
 	case len(fields) == 1 && !holds(fields[0], scheme, token):
-		return "", errRequest
+		return errRequest
 	case scheme == "":
-		return "", errNoScheme
+		return errNoScheme
 	case !strings.EqualFold(scheme, "Bearer"):
-		return "", errScheme
+		return errScheme
 	case token == "":
-		return "", errNoToken
+		return errNoToken
 	}
-	return token, nil
+	return nil
 }
 
 // What Config.Credentials said of a request without a token to verify.

@@ -29,8 +29,8 @@ func (m *Middleware) Denial(r *http.Request, pattern string, err error) *Failure
 	if err != nil {
 		e = own(r.Context(), errPolicy, err)
 	}
-	raw, _ := m.token(r)
-	m.validator.ReportRefusal(r.Context(), m.request(r, pattern, raw), token, e)
+	scheme, raw, _ := m.token(r)
+	m.validator.ReportRefusal(r.Context(), m.request(r, pattern, scheme, raw), token, e)
 	return complete(m.answer(e), e, token)
 }
 
@@ -48,6 +48,9 @@ func (m *Middleware) Fail(w http.ResponseWriter, r *http.Request, f *Failure) {
 // own is the refusal for an error of a function of the API's own: no, unless the
 // error, or the end of the request, says that it cannot tell.
 func own(ctx context.Context, no *validator.Error, err error) *validator.Error {
+	if e, ok := err.(*validator.Error); ok && e == nil {
+		err = errors.New("the error is a nil *validator.Error, which is no nil error")
+	}
 	if ctx.Err() != nil || errors.Is(err, validator.ErrUnavailable) ||
 		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return errUnavailable.Because(err)

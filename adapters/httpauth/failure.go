@@ -85,9 +85,18 @@ func (f *Failure) Respond(w http.ResponseWriter) {
 		f.set(h, name, value)
 	}
 	f.set(h, "Content-Type", "application/json")
+	for _, name := range ofAnotherBody {
+		if f.prepared == nil { // else they may be ErrorHandler's own
+			h.Del(name)
+		}
+	}
 	w.WriteHeader(cmp.Or(f.Status, http.StatusInternalServerError))
 	_, _ = w.Write(f.body()) // the client may have gone
 }
+
+// ofAnotherBody are fields that a handler may have set before it found that it must
+// refuse.
+var ofAnotherBody = []string{"Content-Length", "Content-Encoding", "Etag", "Last-Modified"}
 
 // prepare sets the header fields for Config.ErrorHandler, and notes what is
 // there, so that Respond can tell what it changed.

@@ -74,7 +74,7 @@ func TestDescriptions(t *testing.T) {
 func TestDefaults(t *testing.T) {
 	v := newValidator(t, issuertest.New(t))
 	for _, cfg := range []*httpauth.Config{nil, {}} {
-		_, failure := httpauth.New(v, cfg).Route(scopes.AnyToken()).Check(httptest.NewRequest(http.MethodGet, "/", nil))
+		_, failure := httpauth.New(v, cfg).Compile(httpauth.Gate{Rule: scopes.AnyToken()}).Admit(httptest.NewRequest(http.MethodGet, "/", nil), "")
 		if want := `Bearer realm="` + httpauth.DefaultRealm + `"`; failure.Challenge != want {
 			t.Errorf("challenge %q, wanted %q", failure.Challenge, want)
 		}
@@ -85,10 +85,10 @@ func TestDefaults(t *testing.T) {
 func TestRetryAfter(t *testing.T) {
 	iss := issuertest.New(t)
 	iss.SetFault(issuertest.Discovery, issuertest.Down())
-	route := httpauth.New(newValidator(t, iss), nil).Route(scopes.AnyToken())
+	route := httpauth.New(newValidator(t, iss), nil).Compile(httpauth.Gate{Rule: scopes.AnyToken()})
 	r := httptest.NewRequest(http.MethodGet, "/", nil)
 	r.Header.Set("Authorization", "Bearer "+iss.Token(issuertest.Claims{}))
-	_, failure := route.Check(r)
+	_, failure := route.Admit(r, "")
 	if failure == nil {
 		t.Fatal("no failure")
 	}
@@ -102,13 +102,13 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
-// TestCheckWritesNothing: Check decides, and leaves the request as it was.
-func TestCheckWritesNothing(t *testing.T) {
+// TestAdmitWritesNothing: Admit decides, and leaves the request as it was.
+func TestAdmitWritesNothing(t *testing.T) {
 	iss := issuertest.New(t)
-	route := httpauth.New(newValidator(t, iss), nil).Route(scopes.AnyToken())
+	route := httpauth.New(newValidator(t, iss), nil).Compile(httpauth.Gate{Rule: scopes.AnyToken()})
 	r := httptest.NewRequest(http.MethodGet, "/", nil)
 	r.Header.Set("Authorization", "Bearer "+iss.Token(issuertest.Claims{}))
-	got, failure := route.Check(r)
+	got, failure := route.Admit(r, "")
 	if failure != nil || got == nil {
 		t.Fatalf("refused: %v", failure.Err)
 	}

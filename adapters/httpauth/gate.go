@@ -54,9 +54,6 @@ func (g *Gate) kind() string {
 	return strings.Join(words, ", ")
 }
 
-// Route compiles what Require checks, for adapters of other frameworks.
-func (m *Middleware) Route(rule scopes.Rule) *Route { return m.Compile(Gate{Rule: rule}) }
-
 // Compile makes a Route of a gate, for adapters of other frameworks. It panics
 // where RequireFresh does, if g asks for what excludes each other, and if its
 // Audience is empty or holds an empty name.
@@ -100,14 +97,6 @@ type Route struct {
 	demand       validator.Demand
 }
 
-// Check decides whether r may pass and writes nothing. Where the failure is not
-// nil, the handler must not run, and the answer is made with Fail. Else r may
-// pass with this token, and through Optional or DangerouslyReportOnly without
-// one. Admit does the same and puts the token where handlers look for it.
-func (rt *Route) Check(r *http.Request) (*validator.Token, *Failure) {
-	return rt.check(r, r.Pattern)
-}
-
 func (rt *Route) check(r *http.Request, pattern string) (*validator.Token, *Failure) {
 	token, failure := rt.judge(r, pattern)
 	if !rt.gate.DangerouslyReportOnly {
@@ -120,10 +109,13 @@ func (rt *Route) check(r *http.Request, pattern string) (*validator.Token, *Fail
 	return token, nil
 }
 
-// Admit is Check for an adapter: the request that it returns is the one to go on
-// with, and carries the token that this gate let in or none, whatever gates
-// before it let in. The pattern is the route's where the framework knows it, for
-// the observer: net/http's own is r.Pattern.
+// Admit decides whether r may pass, and writes nothing, for an adapter. Where the
+// failure is not nil, the handler must not run, and the answer is made with
+// Middleware.Fail. Else the request that it returns is the one to go on with, and
+// carries the token that this gate let in, or none through Optional or
+// DangerouslyReportOnly, whatever gates before it let in. The pattern is the route's
+// where the framework knows it, for the observer, which is told the method, too:
+// net/http's own is r.Pattern.
 func (rt *Route) Admit(r *http.Request, pattern string) (*http.Request, *Failure) {
 	token, failure := rt.check(r, pattern)
 	if failure != nil {
@@ -138,11 +130,11 @@ func (rt *Route) Admit(r *http.Request, pattern string) (*http.Request, *Failure
 // judge makes the decision of a gate that is not report-only.
 func (rt *Route) judge(r *http.Request, pattern string) (*validator.Token, *Failure) {
 	m := rt.middleware
-	raw, refusal := m.token(r)
+	scheme, raw, refusal := m.token(r)
 	if rt.gate.Optional && (refusal == errNothing || refusal == errNotFound) {
 		return nil, nil
 	}
-	shown := m.request(r, pattern, raw)
+	shown := m.request(r, pattern, scheme, raw)
 	shown.ReportOnly = rt.gate.DangerouslyReportOnly
 	refuse := func(token *validator.Token, e *validator.Error) *Failure {
 		m.validator.ReportRefusal(r.Context(), shown, token, e)
@@ -170,18 +162,24 @@ func (rt *Route) judge(r *http.Request, pattern string) (*validator.Token, *Fail
 
 // request is what a request shows to the validator; token is empty where there is
 // none to verify.
-func (m *Middleware) request(r *http.Request, pattern, token string) *validator.Request {
-	shown := &validator.Request{Method: r.Method, Route: pattern}
-	if token != "" {
-		shown.Scheme, shown.Token, shown.Source = "Bearer", token, m.source(r)
-	}
-	return shown
+func (m *Middleware) request(r *http.Request, pattern, scheme, token string) *validator.Request {
+	return &validator.Request{Scheme: scheme, Token: token, Method: r.Method, Route: routeOf(r.Method, pattern), Source: m.source(r)}
 }
 
-// Fail answers a request that was refused: by Config.ErrorHandler, or with the
-// default rendering.
-func (rt *Route) Fail(w http.ResponseWriter, r *http.Request, f *Failure) {
-	rt.middleware.Fail(w, r, f)
+// routeOf is a pattern in the form that Routes lists: with its method, which some
+// routers leave out. Of methods that a client made up there is no end, so those are
+// left out here.
+func routeOf(method, pattern string) string {
+	if pattern == "" || strings.Contains(pattern, " ") || !slices.Contains(methods, method) {
+		return pattern
+	}
+	return method + " " + pattern
+}
+
+// methods are those of RFC 9110 §9.1 and RFC 5789.
+var methods = []string{
+	http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch,
+	http.MethodDelete, http.MethodConnect, http.MethodOptions, http.MethodTrace,
 }
 
 // Protect is the way through in net/http.
@@ -189,8 +187,15 @@ func (rt *Route) Protect(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		admitted, failure := rt.Admit(r, r.Pattern)
 		if failure != nil {
-			rt.Fail(w, r, failure)
+			rt.middleware.Fail(w, r, failure)
 			return
+		}
+		if admitted != r {
+			defer func() {
+				if r.MultipartForm == nil { // whose files net/http removes when r has been answered
+					r.MultipartForm = admitted.MultipartForm
+				}
+			}()
 		}
 		next.ServeHTTP(w, admitted)
 	})

@@ -22,26 +22,26 @@ var (
 // whatever its scheme, because a proxy may have looked at the other one. That
 // the rest is exactly one token, and not several joined by commas, is for Verify
 // to see: a token that it knows need not be read again.
-func bearer(h http.Header) (string, *validator.Error) {
+func bearer(h http.Header) (scheme, token string, refusal *validator.Error) {
 	values := h["Authorization"] // net/http's own spelling; Values would compute it each time
 	if len(values) == 0 {
-		return "", errNothing
+		return "", "", errNothing
 	}
 	if len(values) > 1 {
-		return "", errRequest
+		return "", "", errRequest
 	}
 	rest, ok := cutScheme(values[0])
 	if !ok {
-		return "", errScheme
+		return "", "", errScheme
 	}
-	token := rest
+	token = rest
 	for len(token) > 0 && token[0] == ' ' {
 		token = token[1:]
 	}
 	if len(token) == len(rest) || token == "" {
-		return "", errRequest
+		return "", "", errRequest
 	}
-	return token, nil
+	return values[0][:len(values[0])-len(rest)], token, nil
 }
 
 // cutScheme returns what follows the scheme if that is Bearer. A scheme is a

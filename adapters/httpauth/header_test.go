@@ -63,7 +63,7 @@ func introspected(t testing.TB, e *endpoint) *httpauth.Route {
 		t.Fatal(err)
 	}
 	t.Cleanup(v.Close)
-	return httpauth.New(v, nil).Route(scopes.AnyToken())
+	return httpauth.New(v, nil).Compile(httpauth.Gate{Rule: scopes.AnyToken()})
 }
 
 // TestSchemeIsComparedWhole: each letter counts, in either case, and no other
@@ -75,7 +75,7 @@ func TestSchemeIsComparedWhole(t *testing.T) {
 		e.asked = ""
 		r := httptest.NewRequest(http.MethodGet, "/", nil)
 		r.Header["Authorization"] = []string{scheme + " token"}
-		_, failure := route.Check(r)
+		_, failure := route.Admit(r, "")
 		return failure.Err
 	}
 	for i := range "Bearer" {
@@ -118,8 +118,8 @@ func FuzzAuthorization(f *testing.F) {
 		if two {
 			r.Header.Add("Authorization", second)
 		}
-		token, failure := route.Check(r)
-		if token != nil || failure == nil {
+		admitted, failure := route.Admit(r, "")
+		if admitted != nil || failure == nil {
 			t.Fatal("an unknown token was let in")
 		}
 

@@ -35,8 +35,8 @@ type Config struct {
 	//
 	//	func(r *http.Request) string { return r.Header.Get("X-Real-Ip") }
 	//
-	// where the proxy overwrites that field. It is called for each request with a
-	// token and should be quick.
+	// where the proxy overwrites that field. It is called for each request and should
+	// be quick.
 	Source func(r *http.Request) string
 
 	// Credentials finds the credentials of a request where they are not in the

@@ -22,7 +22,10 @@ const startsWithin = time.Second
 // request comes or not.
 func (o *openRoutes) opened() {
 	if o.routes.Add(1) == 1 {
-		time.AfterFunc(startsWithin, o.warn)
+		time.AfterFunc(startsWithin, func() {
+			defer func() { _ = recover() }() // of a log's handler, which nobody else would catch here
+			o.warn()
+		})
 	}
 }
 

@@ -50,9 +50,9 @@ func TestWhatAnObserverIsTold(t *testing.T) {
 		authorization []string
 		want          []told
 	}{
-		"no token":                   {"/require", nil, []told{{kind: no, check: "missing"}}},
+		"no token":                   {"/require", nil, []told{{kind: no, check: "missing", source: true}}},
 		"no token, and none needed":  {"/optional", nil, nil},
-		"no token, let through":      {"/report", nil, []told{{kind: no, check: "missing", reportOnly: true}}},
+		"no token, let through":      {"/report", nil, []told{{kind: no, check: "missing", source: true, reportOnly: true}}},
 		"a bad one":                  {"/require", bearer(iss.Bad(issuertest.Expired, issuertest.Claims{})), []told{{kind: no, check: "exp", client: issuertest.ClientID, unproven: true, source: true}}},
 		"a bad one, let through":     {"/report", bearer(iss.Bad(issuertest.Expired, issuertest.Claims{})), []told{{kind: no, check: "exp", client: issuertest.ClientID, unproven: true, source: true, reportOnly: true}}},
 		"a scope is missing":         {"/require", bearer(iss.Opaque(issuertest.Claims{Scope: "a"})), []told{{kind: no, check: "scope", client: issuertest.ClientID, scopes: "a", want: "orders:read", source: true}}},
@@ -71,11 +71,13 @@ func TestWhatAnObserverIsTold(t *testing.T) {
 			t.Run(name+"/"+f.name, func(t *testing.T) {
 				server := httptest.NewServer(f.api(v, nil, who))
 				t.Cleanup(server.Close)
+				mu.Lock()
 				heard = nil
+				mu.Unlock()
 				ask(t, server, http.MethodGet, tc.path, nil, tc.authorization)
 				want := make([]told, 0, len(tc.want))
 				for _, w := range tc.want {
-					w.route = tc.path
+					w.route = "GET " + tc.path
 					want = append(want, w)
 				}
 				mu.Lock()

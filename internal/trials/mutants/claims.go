@@ -60,6 +60,8 @@ var claimMutants = []mutant{
 	{"VerifyFresh", "the answer is matched, too", []edit{{"validator/checks.go", "	return i.profile.check(c, i.profile.MatchAnswer, nil)\n", "	return nil\n"}}, ofValidator},
 	{"VerifyFresh", "the times of an answer are checked each time", []edit{{"validator/opaque.go", "		return known.times.check(v.now(), v.skew)\n", "		return nil\n"}}, ofValidator},
 	{"Token.Claims", "a user's UnmarshalJSON changes no token", []edit{{"validator/decode.go", "json.Unmarshal(bytes.Clone(claims), dst, decoding)", "json.Unmarshal(append(claims[:0:len(claims)], bytes.Clone(claims)...), dst, decoding)"}}, ofValidator},
+	{"Token.Claims", "nor does one that gets a single claim", []edit{{"validator/claim.go", "json.Unmarshal(bytes.Clone(value), dst, decoding)", "json.Unmarshal(value, dst, decoding)"}}, []suite{{"validator", "TestClaimsCannotBeSpoilt"}}},
+	{"printing", "an answer that repeats the token shows it to no log", []edit{{"validator/opaque.go", "said.on(without(raw, err))", "said.on(err)"}}, []suite{{"validator", "TestAnAnswerThatRepeatsTheToken"}}},
 	{"under way", "what lands is held against the present", []edit{never("validator/verify.go", "!p.lands(v.now())")}, ofValidator},
 	{"under way", "so is an introspected token", []edit{{"validator/passes.go", "return !p.issuer.closed.Load()\n", "return true\n"}}, ofValidator},
 	{"under way", "who comes after a change joins nobody from before it", []edit{{"validator/verify.go", "verification{t.id, i, key}", "verification{id: t.id}"}}, ofValidator},

@@ -9,7 +9,7 @@ var otherMutants = []mutant{
 	{"header", "a space stands before the token", []edit{{"adapters/httpauth/header.go", "if len(token) == len(rest) || token == \"\" {", "if token == \"\" {"}}, []suite{{"internal/trials/siege", "TestHeadersAsWeapons"}}},
 	{"answers", "an outage is no 401", []edit{{"adapters/httpauth/failure.go", "	default:\n		a.status, a.body.Error = http.StatusServiceUnavailable, \"temporarily_unavailable\"\n", "	default:\n		a.status = http.StatusUnauthorized\n"}}, ofAdapters},
 	{"answers", "a realm that could break out of the challenge panics", []edit{never("adapters/httpauth/httpauth.go", "!quotable(m.realm)")}, ofAdapters},
-	{"answers", "the handler does not run after a refusal", []edit{{"adapters/httpauth/gate.go", "			rt.Fail(w, r, failure)\n			return\n", "			rt.Fail(w, r, failure)\n"}}, ofAdapters},
+	{"answers", "the handler does not run after a refusal", []edit{{"adapters/httpauth/gate.go", "			rt.middleware.Fail(w, r, failure)\n			return\n", "			rt.middleware.Fail(w, r, failure)\n"}}, ofAdapters},
 	{"answers", "values from a token are quoted and cut", []edit{{"internal/quote/quote.go", "	if quotedLen(v) <= longest {\n", "	if true {\n"}}, []suite{{folder: "internal/quote"}, {folder: "validator"}}},
 	{"answers", "what is absent or malformed is called that", []edit{{"validator/flaw.go", "finer[flawOf{e.check, e.flaw}]; ok {", "finer[flawOf{e.check, e.flaw}]; false && ok {"}}, ofValidator},
 	{"claims", "a claim that is null or absent is no empty value", []edit{never("validator/claim.go", "value == nil || value.IsNull()")}, ofValidator},
