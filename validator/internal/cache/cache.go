@@ -140,10 +140,10 @@ func (c *Cache[T]) Put(e *Entry[T], bytes int) {
 		}
 	}
 	s.tags[victim].Store(tag)
+	c.entries.Add(1) // first, since Drop may come at any moment
 	if old := s.entries[victim].Swap(e); old != nil {
 		c.left(old)
-	} else {
-		c.entries.Add(1)
+		c.entries.Add(-1)
 	}
 	if e.bytes > c.usual {
 		c.large.add(e)

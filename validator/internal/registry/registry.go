@@ -55,7 +55,7 @@ type Config[A, T any] struct {
 
 	// Ask looks a name up. Calls for one name are shared, and end after 5 s, or
 	// after half a second if others need the turn more; one that does not return by
-	// then is left behind. A panic in it is passed on to all who wait.
+	// then is left behind. A panic in it, or in Make, is passed on to all who wait.
 	Ask func(ctx context.Context, name string) (A, error)
 	// Unknown says which errors of Ask mean that there is no such name, for which
 	// it is not asked again for a while.
@@ -66,7 +66,7 @@ type Config[A, T any] struct {
 	// Use is where a value's last use is written down.
 	Use func(T) *Use
 	// Begin, if set, is called before each call of Ask, with the context of the
-	// request that caused it, and what it returns after it.
+	// request that caused it, and what it returns after it. They must not panic.
 	Begin func(ctx context.Context, name string, cause context.Context) (context.Context, func(error))
 }
 
@@ -120,7 +120,7 @@ func New[A, T any](cfg Config[A, T]) *Registry[A, T] {
 	return r
 }
 
-// Waiting is how many look-ups wait for a turn, and Working how many are under way.
+// Waiting is how many look-ups wait for a turn.
 func (r *Registry[A, T]) Waiting() int { return r.room.Waiting() }
 
 // Working is how many look-ups are under way.
@@ -209,7 +209,7 @@ func (r *Registry[A, T]) resolve(ctx context.Context, name string, cause context
 		return none, &AskError{err}
 	}
 	r.pace.Good(time.Now())
-	made, err := r.cfg.Make(name, answer)
+	made, err := r.make(name, answer)
 	if err != nil {
 		return none, err
 	}
@@ -219,42 +219,6 @@ func (r *Registry[A, T]) resolve(ctx context.Context, name string, cause context
 	}
 	return made, nil
 }
-
-// call asks and waits no longer than ctx, whatever Ask does.
-func (r *Registry[A, T]) call(ctx context.Context, name string) (none A, err error) {
-	if r.stuck.Load() >= maxStuck {
-		return none, errors.New("many of its calls hang beyond their context's end")
-	}
-	type result struct {
-		answer A
-		err    error
-	}
-	done := make(chan result, 1)
-	r.stuck.Add(1)
-	go func() {
-		var a result
-		defer func() {
-			if value := recover(); value != nil {
-				a.err = &askPanic{value}
-			}
-			r.stuck.Add(-1)
-			done <- a
-		}()
-		a.answer, a.err = r.cfg.Ask(ctx, name)
-	}()
-	select {
-	case a := <-done:
-		return a.answer, a.err
-	case <-ctx.Done():
-		return none, context.Cause(ctx)
-	}
-}
-
-// askPanic takes a panic of Ask to the requests that wait for it: there net/http
-// recovers it, and here nobody could.
-type askPanic struct{ value any }
-
-func (p *askPanic) Error() string { return "it panicked" }
 
 // rememberUnknown keeps a bounded number of refusals; a full table starts anew.
 func (r *Registry[A, T]) rememberUnknown(name string) {
@@ -339,7 +303,23 @@ func (r *Registry[A, T]) Close() {
 	r.room.Close()
 	r.end()
 	r.pending.Wait()
-	for value := range r.All {
+	for {
+		value, ok := r.takeAny()
+		if !ok {
+			return
+		}
 		r.cfg.Close(value)
 	}
+}
+
+// takeAny removes something, if there is anything.
+func (r *Registry[A, T]) takeAny() (value T, ok bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for name, found := range r.known.Range {
+		r.known.Delete(name)
+		r.count--
+		return found.(T), true
+	}
+	return value, false
 }

@@ -222,7 +222,6 @@ func TestHangingCallsAreLeftBehind(t *testing.T) {
 		if n := calls.Load(); n != maxStuck {
 			t.Errorf("%d calls hang, wanted %d at most", n, maxStuck)
 		}
-		r.cfg.Close = func(*thing) {}
 		r.Close()
 		if _, err := r.Find(t.Context(), "late", ""); err != ErrClosed {
 			t.Errorf("after Close: %v", err)
