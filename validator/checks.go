@@ -270,6 +270,12 @@ type header struct {
 	canonical string
 }
 
+// headersPerIssuer is how many of each issuer are remembered at least: all tokens
+// of one key share their header, and few keys are live. Only a header whose signature
+// verified is remembered, so nobody else can fill the memo; what it says is still
+// checked against the issuer each time.
+const headersPerIssuer = 8
+
 // clone lets go of the token, whose pieces h's strings are.
 func (h header) clone() header {
 	h.Algorithm, h.KeyID, h.Type = strings.Clone(h.Algorithm), strings.Clone(h.KeyID), strings.Clone(h.Type)

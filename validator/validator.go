@@ -62,7 +62,7 @@ func New(cfg Config) (*Validator, error) {
 		issuers:      make(map[string]*issuer, len(cfg.Issuers)),
 		opaqueIssuer: cfg.OpaqueIssuer,
 		fingerprints: fingerprint.New(),
-		headers:      memo.New(len(cfg.Issuers), header.clone),
+		headers:      memo.New(headersPerIssuer*len(cfg.Issuers), header.clone),
 		flights:      flights.New[verification, *proof](leaderGaveUp),
 	}
 	v.slots = slots.New(2*s.verifySlots, s.verifyWait) // whatever one issuer takes, as many are left
@@ -89,7 +89,7 @@ func New(cfg Config) (*Validator, error) {
 		v.opaqueOnly = false
 		limit := cmp.Or(cfg.MaxResolved, defaultMaxResolved)
 		v.resolved = v.newResolved(cfg.Resolver, limit, cmp.Or(cfg.ResolvesPerSecond, defaultResolvesPerSecond))
-		v.headers = memo.New(len(cfg.Issuers)+limit, header.clone)
+		v.headers = memo.New(headersPerIssuer*(len(cfg.Issuers)+limit), header.clone)
 	}
 	if s.entries > 0 {
 		v.cache = cache.New[proof](s.entries, s.maxToken)

@@ -92,7 +92,7 @@ func exported(t *testing.T) map[string][]string {
 	t.Helper()
 	packages := make(map[string][]string)
 	for _, file := range sources(t) {
-		closed := within(file.dir, "internal") || strings.Contains(file.dir, "/internal") || within(file.dir, "testdata") || within(file.dir, "interop")
+		closed := within(file.dir, "internal") || strings.Contains(file.dir, "/internal") || strings.Contains(file.dir, "testdata/") || within(file.dir, "interop")
 		if file.test || closed || file.parsed.Name.Name == "main" {
 			continue
 		}

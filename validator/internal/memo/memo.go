@@ -7,20 +7,18 @@ import (
 	"sync/atomic"
 )
 
-// Memo remembers what verified header segments mean. All tokens of one
-// key share their header, so a handful of entries spares almost every first
-// sight the decoding. Only a header whose signature verified may enter, so nobody
-// else can fill it; what it says must still be checked against the issuer each time.
+// Memo remembers what texts mean, so that almost none is read twice. Whoever puts
+// them in sees to it that nobody else can fill it.
 //
-// It is a table of a fixed size without locks. Some issuers write something new
-// into every header (a nonce, a time): such headers are seen once, and must cost
-// nothing and push out nothing. So where a header finds no empty place, a hash of
-// it is noted, and it takes another's place when it is seen again.
+// It is a table of a fixed size without locks. Where some write something new into
+// every text (a nonce, a time), such texts are seen once, and must cost nothing and
+// push out nothing. So where a text finds no empty place, a hash of it is noted, and
+// it takes another's place when it is seen again.
 type Memo[T any] struct {
 	seed   maphash.Seed
 	clone  func(T) T
 	places []atomic.Pointer[remembered[T]]
-	once   []atomic.Uint64 // hashes of headers that found no place
+	once   []atomic.Uint64 // hashes of texts that found no place
 }
 
 type remembered[T any] struct {
@@ -28,26 +26,24 @@ type remembered[T any] struct {
 	meaning T
 }
 
-// Bounds of the memo: how many headers for each issuer, at least and at most; and
-// a plain header's length.
+// Bounds of the memo: its places, and the length of a text.
 const (
-	perIssuer = 8
 	minPlaces = 1 << 11
 	maxPlaces = 1 << 16
 	maxChars  = 1024
 )
 
-// New makes a memo for the headers of so many issuers. clone makes a copy of a
-// meaning that holds on to nothing else.
-func New[T any](issuers int, clone func(T) T) *Memo[T] {
+// New makes a memo with at least so many places, within its bounds. clone makes a
+// copy of a meaning that holds on to nothing else.
+func New[T any](places int, clone func(T) T) *Memo[T] {
 	n := minPlaces
-	for n < maxPlaces && n < issuers*perIssuer {
+	for n < maxPlaces && n < places {
 		n *= 2
 	}
 	return &Memo[T]{maphash.MakeSeed(), clone, make([]atomic.Pointer[remembered[T]], n), make([]atomic.Uint64, n)}
 }
 
-// Get returns the meaning of a header that is remembered.
+// Get returns the meaning of a text that is remembered.
 func (m *Memo[T]) Get(text string) (meaning T, known bool) {
 	if len(text) > maxChars {
 		return meaning, false
@@ -61,7 +57,7 @@ func (m *Memo[T]) Get(text string) (meaning T, known bool) {
 	return meaning, false
 }
 
-// Put remembers a header whose signature was good.
+// Put remembers a text.
 func (m *Memo[T]) Put(text string, meaning T) {
 	if len(text) > maxChars {
 		return
@@ -80,7 +76,7 @@ func (m *Memo[T]) Put(text string, meaning T) {
 	m.places[n].Store(&remembered[T]{strings.Clone(text), m.clone(meaning)})
 }
 
-// seen reports whether a header with this hash was seen before, and notes it if
+// seen reports whether a text with this hash was seen before, and notes it if
 // not.
 func (m *Memo[T]) seen(hash uint64, at [2]uint64) bool {
 	for _, n := range at {
@@ -94,7 +90,7 @@ func (m *Memo[T]) seen(hash uint64, at [2]uint64) bool {
 	return false
 }
 
-// at are the two places where a header with this hash may be: with a choice, a
+// at are the two places where a text with this hash may be: with a choice, a
 // table that is not full has one for almost each.
 func (m *Memo[T]) at(hash uint64) [2]uint64 {
 	mask := uint64(len(m.places) - 1)

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-func newMemo(issuers int) *Memo[string] {
-	return New(issuers, func(meaning string) string { return meaning })
+func newMemo(places int) *Memo[string] {
+	return New(places, func(meaning string) string { return meaning })
 }
 
 // TestCopies: what is remembered holds on to nothing of the token.
@@ -27,8 +27,8 @@ func TestCopies(t *testing.T) {
 // nothing, and long headers are not kept.
 func TestBounds(t *testing.T) {
 	m := newMemo(1)
-	if len(m.places) != minPlaces || len(newMemo(1000).places) != 8192 || len(newMemo(1<<17).places) != maxPlaces {
-		t.Errorf("%d places for one issuer, %d for 1,000", len(m.places), len(newMemo(1000).places))
+	if len(m.places) != minPlaces || len(newMemo(8000).places) != 8192 || len(newMemo(1<<20).places) != maxPlaces {
+		t.Errorf("%d places for one, %d for 8,000", len(m.places), len(newMemo(8000).places))
 	}
 	h := "what it means"
 	lasting := strings.Repeat("h", maxChars)
@@ -83,7 +83,7 @@ func TestBounds(t *testing.T) {
 // TestHoldsLiveHeaders of a thousand issuers that rotate their keys,
 // whose tokens come in any order.
 func TestHoldsLiveHeaders(t *testing.T) {
-	m := newMemo(1000)
+	m := newMemo(8000)
 	h := "what it means"
 	for range 4 {
 		for i := range 2000 {
