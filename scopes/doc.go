@@ -8,8 +8,9 @@
 //	scopes.AnyToken() // a valid token, whatever its scopes
 //
 // Names are compared exactly: case counts, and "orders" does not contain
-// "orders:read" nor the other way round. They hold the characters of RFC 6749
-// §3.3 only. A Rule is a constant of a program, so a wrong one panics where it
+// "orders:read" nor the other way round. A set whose issuer means "orders:*" to
+// cover more says so by [Set.WithWildcards]; a star in a rule is a letter like any
+// other. Names hold the characters of RFC 6749 §3.3 only. A Rule is a constant of a program, so a wrong one panics where it
 // is written. Both types are immutable and safe for concurrent use, and checking
 // one against the other allocates nothing.
 package scopes

@@ -87,30 +87,32 @@ func named(fn string, o op, names []string, needs string) Rule {
 }
 
 // Allows reports whether a token with the scopes of have passes.
-func (r Rule) Allows(have Set) bool {
+func (r Rule) Allows(have Set) bool { return r.allows(&have) }
+
+func (r *Rule) allows(have *Set) bool {
 	switch r.op {
 	case anyToken:
 		return true
 	case all:
 		for _, name := range r.names {
-			if !have.Contains(name) {
+			if !have.holds(name) && !have.covers(name) {
 				return false
 			}
 		}
 		for i := range r.rules {
-			if !r.rules[i].Allows(have) {
+			if !r.rules[i].allows(have) {
 				return false
 			}
 		}
 		return true
 	case anyOne:
 		for _, name := range r.names {
-			if have.Contains(name) {
+			if have.holds(name) || have.covers(name) {
 				return true
 			}
 		}
 		for i := range r.rules {
-			if r.rules[i].Allows(have) {
+			if r.rules[i].allows(have) {
 				return true
 			}
 		}

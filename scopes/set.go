@@ -10,6 +10,9 @@ import (
 // Set is an immutable set of scope names. The zero value is empty.
 type Set struct {
 	names []string // sorted, distinct, valid
+	// under is what the names that a wildcard covers begin with, up to the star;
+	// sorted and distinct. Most sets have none.
+	under []string
 }
 
 // Parse reads a space-delimited list (RFC 6749 §3.3). Superfluous spaces are
@@ -43,18 +46,18 @@ func newSet(names []string) (Set, error) {
 			return Set{}, fmt.Errorf("scopes: a scope name is empty or holds a character outside RFC 6749 §3.3 (printable ASCII without space, %q and %q)", '"', '\\')
 		}
 	}
-	return distinct(names), nil
+	return Set{names: distinct(names)}, nil
 }
 
 // distinct takes valid names over. A set of few names keeps no room for the many
 // repeats or spaces that it may have been written with.
-func distinct(names []string) Set {
+func distinct(names []string) []string {
 	slices.Sort(names)
 	names = slices.Compact(names)
 	if len(names) < cap(names) {
 		names = slices.Clone(names)
 	}
-	return Set{names}
+	return names
 }
 
 // Valid reports whether name can be a scope: a scope-token of RFC 6749 §3.3,
@@ -68,11 +71,18 @@ func Valid(name string) bool {
 	return name != ""
 }
 
-// Contains reports whether name is in the set.
-func (s Set) Contains(name string) bool {
+// Contains reports whether name is in the set, or under one of its wildcards
+// (see [Set.WithWildcards]).
+func (s Set) Contains(name string) bool { return s.holds(name) || s.covers(name) }
+
+// holds and covers are Contains by name and by wildcard, each small enough for the
+// compiler to put in its place.
+func (s *Set) holds(name string) bool {
 	_, found := slices.BinarySearch(s.names, name)
 	return found
 }
+
+func (s *Set) covers(name string) bool { return len(s.under) > 0 && goesOn(s.under, name) }
 
 // Len is the number of names in the set.
 func (s Set) Len() int { return len(s.names) }
@@ -80,7 +90,8 @@ func (s Set) Len() int { return len(s.names) }
 // All yields the names in lexical order.
 func (s Set) All() iter.Seq[string] { return slices.Values(s.names) }
 
-// Union is the set of the names that are in s or in t.
+// Union is the set of the names that are in s or in t. A wildcard of one of them
+// stays one, and makes no name of the other a wildcard.
 func (s Set) Union(t Set) Set {
 	if len(t.names) == 0 {
 		return s
@@ -88,7 +99,7 @@ func (s Set) Union(t Set) Set {
 	if len(s.names) == 0 {
 		return t
 	}
-	return distinct(slices.Concat(s.names, t.names))
+	return Set{distinct(slices.Concat(s.names, t.names)), distinct(slices.Concat(s.under, t.under))}
 }
 
 // String is the space-delimited form of RFC 6749 §3.3, in lexical order.

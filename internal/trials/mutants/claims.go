@@ -32,7 +32,7 @@ var claimMutants = []mutant{
 	{"scopes", "a claim that is one name is no list", []edit{{"validator/claims.go", `	case slices.Contains(singleNames[:], strings.TrimPrefix(claim, "/")):`, "	case false:"}}, ofValidator},
 	{"scopes", "the rule of the route", []edit{{"validator/token.go", "if rule.Allows(t.there().scopes) {", "if true {"}}, ofValidator},
 	{"scopes", "a rule of nothing lets nobody in", []edit{{"scopes/rule.go", "	case anyToken:\n", "	case anyToken, nobody:\n"}}, ofScopes},
-	{"scopes", "all of an All", []edit{{"scopes/rule.go", "			if !have.Contains(name) {\n				return false\n", "			if !have.Contains(name) {\n				return len(r.names) > 1\n"}}, ofScopes},
+	{"scopes", "all of an All", []edit{{"scopes/rule.go", "			if !have.holds(name) && !have.covers(name) {\n				return false\n", "			if !have.holds(name) && !have.covers(name) {\n				return len(r.names) > 1\n"}}, ofScopes},
 	{"cache", "exp is checked at each hit", []edit{{"validator/passes.go", "!p.notAfter.IsZero() && !now.Before(p.notAfter) || now.Before(p.notBefore)", "now.Before(p.notBefore)"}}, ofValidator},
 	{"cache", "nbf is checked at each hit", []edit{{"validator/passes.go", "!p.notAfter.IsZero() && !now.Before(p.notAfter) || now.Before(p.notBefore)", "!p.notAfter.IsZero() && !now.Before(p.notAfter)"}}, ofValidator},
 	{"cache", "the key is checked at each hit", []edit{{"validator/passes.go", "return p.issuer.keys.Usable(p.key)", "return true"}}, ofValidator},
