@@ -119,7 +119,7 @@ func TestProfilesJudgeProvenTokensAlone(t *testing.T) {
 func TestNoAudience(t *testing.T) {
 	cognito := func(i *validator.Issuer) {
 		i.Audience, i.Clients = nil, []string{"billing"}
-		i.Profile = validator.Profile{NoAudience: true, Match: map[string]string{"token_use": "access"}}
+		i.Profile = validator.Profile{NoAudience: true, Match: map[string][]string{"token_use": {"access"}}}
 	}
 	withAudience := func(i *validator.Issuer) {
 		cognito(i)
@@ -194,12 +194,12 @@ func TestNewCopiesWhatDecidesAboutClients(t *testing.T) {
 	issuer := bothOf(iss)
 	issuer.Clients = []string{"billing"}
 	issuer.Profile = validator.Profile{
-		Match: map[string]string{"use": "access"}, MatchAnswer: map[string]string{"use": "access"},
+		Match: map[string][]string{"use": {"access"}}, MatchAnswer: map[string][]string{"use": {"access"}},
 		ScopeClaims: []string{"grants"}, RoleClaims: []string{"groups"},
 	}
 	v := newMany(t, issuer)
 	issuer.Clients[0] = "evil"
-	issuer.Profile.Match["use"], issuer.Profile.MatchAnswer["use"] = "evil", "evil"
+	issuer.Profile.Match["use"][0], issuer.Profile.MatchAnswer["use"][0] = "evil", "evil"
 	issuer.Profile.ScopeClaims[0], issuer.Profile.RoleClaims[0] = "evil", "evil"
 	e := extra{"client_id": "billing", "use": "access", "grants": "a", "groups": "b", "evil": "all"}
 	for _, raw := range []string{iss.Token(e.claims()), iss.Opaque(e.claims())} {

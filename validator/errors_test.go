@@ -239,7 +239,7 @@ func TestHostileValuesInErrors(t *testing.T) {
 	}
 	v := newJWT(t, iss, func(c *validator.Config) {
 		c.MaxTokenBytes = 1 << 20
-		c.Issuers[0].Profile = validator.Profile{Require: []string{"gty"}, Match: map[string]string{"tid": "acme"}, App: validator.SubjectIsClient}
+		c.Issuers[0].Profile = validator.Profile{Require: []string{"gty"}, Match: map[string][]string{"tid": {"acme"}}, App: validator.SubjectIsClient}
 		c.Issuers[0].Clients, c.Issuers[0].AppOnly = []string{"svc"}, true
 	})
 	asked := newOpaque(t, iss, func(c *validator.Config) { c.Issuers[0].Introspection.MaxResponseBytes = 1 << 20 })

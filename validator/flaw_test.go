@@ -30,7 +30,7 @@ func TestFlawsHaveTheirOwnWords(t *testing.T) {
 	v := newJWT(t, iss, func(c *validator.Config) {
 		c.Now = func() time.Time { return noon }
 		c.Issuers[0].Profile = validator.RFC9068()
-		c.Issuers[0].Profile.Match = map[string]string{"tid": "acme"}
+		c.Issuers[0].Profile.Match = map[string][]string{"tid": {"acme"}}
 		c.Issuers[0].Clients = []string{goodClaims(iss, noon)["client_id"].(string)}
 	})
 	plain := newJWT(t, iss, func(c *validator.Config) { c.Now = func() time.Time { return noon } })

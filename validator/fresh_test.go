@@ -252,7 +252,7 @@ func TestFreshWhileTheIssuerIsDown(t *testing.T) {
 func TestAnswersAboutJWTs(t *testing.T) {
 	iss := issuertest.NewInMemory(t)
 	issuer := bothOf(iss)
-	issuer.Profile.MatchAnswer = map[string]string{"token_type": "Bearer"}
+	issuer.Profile.MatchAnswer = map[string][]string{"token_type": {"Bearer"}}
 	past, future := time.Now().Add(-time.Hour).Unix(), time.Now().Add(time.Hour).Unix()
 	for name, tc := range map[string]struct {
 		member string

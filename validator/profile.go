@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/m2mguard/m2mguard/internal/quote"
 	"github.com/m2mguard/m2mguard/internal/strictjson"
 )
 
@@ -28,12 +29,12 @@ type Profile struct {
 	// Require lists claims that a JWT must hold, beyond iss, aud and exp.
 	Require []string
 
-	// Match lists claims of a JWT that must have exactly this value: a string,
-	// or the literal text of a number, true or false.
-	Match map[string]string
+	// Match lists claims of a JWT that must have one of these values, exactly: a
+	// string, or the literal text of a number, true or false.
+	Match map[string][]string
 
 	// MatchAnswer is Match for the members of an introspection answer.
-	MatchAnswer map[string]string
+	MatchAnswer map[string][]string
 
 	// ScopeClaims lists the claims that grant scopes, each a space-delimited
 	// string or an array of strings; their union counts. Nil means scope and
@@ -110,10 +111,18 @@ func (p Profile) settled() Profile {
 		p.RoleClaims = plainRoles
 	}
 	p.Require = slices.Clone(p.Require)
-	p.Match = maps.Clone(p.Match)
-	p.MatchAnswer = maps.Clone(p.MatchAnswer)
+	p.Match = cloneLists(p.Match)
+	p.MatchAnswer = cloneLists(p.MatchAnswer)
 	p.locate()
 	return p
+}
+
+func cloneLists(lists map[string][]string) map[string][]string {
+	lists = maps.Clone(lists)
+	for name, list := range lists {
+		lists[name] = slices.Clone(list)
+	}
+	return lists
 }
 
 // locate notes where the claims of all fields are, so that one pass finds them.
@@ -150,6 +159,13 @@ func (p *Profile) faults() (faults []string) {
 			faults = append(faults, field+" names an empty claim")
 		}
 	}
+	for field, match := range map[string]map[string][]string{"Match": p.Match, "MatchAnswer": p.MatchAnswer} {
+		for name, wanted := range match {
+			if len(wanted) == 0 {
+				faults = append(faults, fmt.Sprintf("%s lists no value for %s, wanted at least one: no token could hold it", field, quote.Value(name)))
+			}
+		}
+	}
 	slices.Sort(faults)
 	return faults
 }
@@ -169,7 +185,7 @@ func (p *Profile) acceptsType(typ string, present bool) bool {
 }
 
 // check looks for the claims that the profile requires and for their values.
-func (p *Profile) check(c *claims, match map[string]string, require []string) error {
+func (p *Profile) check(c *claims, match map[string][]string, require []string) error {
 	for _, name := range require {
 		if value := c.find(p, name); value == nil || value.IsNull() {
 			return &Error{check: CheckClaims, text: "a required claim is missing", want: []string{name}, hint: c.token.pointerFix(name, "Profile.Require")}
@@ -179,11 +195,12 @@ func (p *Profile) check(c *claims, match map[string]string, require []string) er
 		return nil
 	}
 	for _, name := range slices.Sorted(maps.Keys(match)) {
+		wanted := match[name]
 		switch value := c.find(p, name); {
 		case value == nil:
-			return &Error{check: CheckClaims, text: "claim " + name + " is missing", want: []string{match[name]}, hint: c.token.pointerFix(name, "Profile.Match or Profile.MatchAnswer")}
-		case !value.Is(match[name]):
-			return &Error{check: CheckClaims, flaw: different, text: "claim " + name + " has another value", got: []string{said(value)}, want: []string{match[name]}}
+			return &Error{check: CheckClaims, text: "claim " + name + " is missing", want: wanted, hint: c.token.pointerFix(name, "Profile.Match or Profile.MatchAnswer")}
+		case !slices.ContainsFunc(wanted, value.Is):
+			return &Error{check: CheckClaims, flaw: different, text: "claim " + name + " has another value", got: []string{said(value)}, want: wanted}
 		}
 	}
 	return nil

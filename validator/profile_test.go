@@ -55,7 +55,7 @@ func TestMatch(t *testing.T) {
 		},
 	} {
 		match := func(i *validator.Issuer) {
-			i.Profile.Match = map[string]string{"use": tc.wanted}
+			i.Profile.Match = map[string][]string{"use": {tc.wanted}}
 			i.Profile.MatchAnswer = i.Profile.Match
 		}
 		for _, value := range tc.ok {
@@ -68,12 +68,37 @@ func TestMatch(t *testing.T) {
 	}
 }
 
+// TestMatchOneOf holds a claim against a list.
+func TestMatchOneOf(t *testing.T) {
+	match := func(i *validator.Issuer) {
+		i.Profile.Match = map[string][]string{"owner": {"65", "74", "octo org"}, "/deep/tier": {"gold"}}
+		i.Profile.MatchAnswer = i.Profile.Match
+	}
+	gold := text(`{"tier":"gold"}`)
+	for _, value := range []string{`"65"`, `65`, `"74"`, `"octo org"`, `"octo\u0020org"`} {
+		t.Run(value, func(t *testing.T) { proven(t, match, "ok", extra{"owner": text(value), "deep": gold}) })
+	}
+	for _, value := range []string{`"6"`, `"6574"`, `"65 74"`, `"65,74"`, `"octo"`, `"org"`, `"Octo org"`, `"octo org "`, `["65"]`, `["65","74"]`, `{"65":"74"}`, `""`, `null`, `99`, `"gold"`} {
+		t.Run("not "+value, func(t *testing.T) { proven(t, match, "claims", extra{"owner": text(value), "deep": gold}) })
+	}
+	proven(t, match, "claims", extra{"owner": "65"})
+	proven(t, match, "claims", extra{"deep": gold})
+
+	iss := issuertest.NewInMemory(t)
+	issuer := keysOf(iss)
+	match(&issuer)
+	_, err := newMany(t, issuer).Verify(t.Context(), iss.Token(extra{"owner": "99", "deep": gold}.claims()))
+	if err == nil || !strings.Contains(err.Error(), `claim owner has another value: got ["99"], wanted ["65", "74", "octo org"]`) {
+		t.Errorf("%v does not say what was found and wanted", err)
+	}
+}
+
 // TestMatchAndMatchAnswer concern different things.
 func TestMatchAndMatchAnswer(t *testing.T) {
 	iss := issuertest.NewInMemory(t)
 	issuer := bothOf(iss)
-	issuer.Profile.Match = map[string]string{"use": "jwt", "/deep/use": "jwt"}
-	issuer.Profile.MatchAnswer = map[string]string{"use": "answer", "token_type": "Bearer"}
+	issuer.Profile.Match = map[string][]string{"use": {"jwt"}, "/deep/use": {"jwt"}}
+	issuer.Profile.MatchAnswer = map[string][]string{"use": {"answer"}, "token_type": {"Bearer"}}
 	v := newMany(t, issuer)
 	jwt := extra{"use": "jwt", "deep": map[string]any{"use": "jwt"}}
 	wantOutcome(t, "ok")(v.Verify(t.Context(), iss.Token(jwt.claims())))

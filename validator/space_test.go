@@ -14,7 +14,7 @@ import (
 func TestSpaceAroundClaims(t *testing.T) {
 	iss := issuertest.NewInMemory(t)
 	choosy, asked := keysOf(iss), newOpaque(t, iss)
-	choosy.Profile = validator.Profile{Require: []string{"gty"}, Match: map[string]string{"tid": "acme"}, ScopeClaims: []string{"/grants/api"}}
+	choosy.Profile = validator.Profile{Require: []string{"gty"}, Match: map[string][]string{"tid": {"acme"}}, ScopeClaims: []string{"/grants/api"}}
 	v := newMany(t, choosy)
 	claims := goodClaims(iss, time.Now())
 	claims["gty"], claims["tid"], claims["grants"] = "x", "acme", map[string]any{"api": "orders:read"}

@@ -154,8 +154,8 @@ func TestPresetsShareNothing(t *testing.T) {
 	}
 	for name, preset := range presets {
 		a, b := preset(), preset()
-		for key := range a.Profile.Match {
-			a.Profile.Match[key] = "changed"
+		for _, wanted := range a.Profile.Match {
+			wanted[0] = "changed"
 		}
 		for i := range a.Profile.ScopeClaims {
 			a.Profile.ScopeClaims[i] = "changed"
@@ -166,8 +166,8 @@ func TestPresetsShareNothing(t *testing.T) {
 		if a.Introspection != nil {
 			a.Introspection.Endpoint = "changed"
 		}
-		for _, value := range b.Profile.Match {
-			if value == "changed" {
+		for _, wanted := range b.Profile.Match {
+			if wanted[0] == "changed" {
 				t.Errorf("%s: Match is shared", name)
 			}
 		}

@@ -51,7 +51,7 @@ func Cognito(region, userPoolID string, clientIDs ...string) validator.Issuer {
 		Algorithms: []string{"RS256"},
 		Profile: validator.Profile{
 			Require:     []string{"client_id"},
-			Match:       map[string]string{"token_use": "access"},
+			Match:       map[string][]string{"token_use": {"access"}},
 			ScopeClaims: []string{"scope"},
 			App:         cognitoApp,
 			NoAudience:  true,

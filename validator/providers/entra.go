@@ -85,7 +85,7 @@ func entra(tenant, version, clientClaim string) validator.Issuer {
 		Algorithms: []string{"RS256"},
 		Profile: validator.Profile{
 			Require:     []string{clientClaim},
-			Match:       map[string]string{"ver": version, "tid": tenant},
+			Match:       map[string][]string{"ver": {version}, "tid": {tenant}},
 			ScopeClaims: []string{"roles"},
 			TenantClaim: "tid",
 			App:         entraApp,

@@ -48,7 +48,7 @@ func GoogleServiceAccount(audience string, emails ...string) validator.Issuer {
 		AppOnly:    true,
 		Algorithms: []string{"RS256"},
 		Profile: validator.Profile{
-			Match:       map[string]string{"email_verified": "true"},
+			Match:       map[string][]string{"email_verified": {"true"}},
 			ScopeClaims: []string{"email"},
 			RoleClaims:  []string{"email"},
 			App:         func(t *validator.Token) bool { return googleAccount(t, emails) },

@@ -38,7 +38,7 @@ func hydra(issuerURL, audience string) validator.Issuer {
 		Algorithms: []string{"RS256"},
 		Profile: validator.Profile{
 			Require:     []string{"client_id"},
-			MatchAnswer: map[string]string{"token_use": "access_token"},
+			MatchAnswer: map[string][]string{"token_use": {"access_token"}},
 			App:         validator.SubjectIsClient,
 		},
 	}

@@ -58,8 +58,8 @@ func Keycloak(baseURL, realm, audience string) validator.Issuer {
 		Algorithms: []string{"RS256"},
 		Profile: validator.Profile{
 			Require:     []string{"azp"},
-			Match:       map[string]string{"typ": "Bearer"},
-			MatchAnswer: map[string]string{"typ": "Bearer"},
+			Match:       map[string][]string{"typ": {"Bearer"}},
+			MatchAnswer: map[string][]string{"typ": {"Bearer"}},
 			ScopeClaims: []string{"scope"},
 			RoleClaims:  []string{"/realm_access/roles", "/resource_access/" + pointerEscape.Replace(audience) + "/roles"},
 			App:         keycloakApp,

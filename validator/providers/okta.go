@@ -68,7 +68,7 @@ func OktaOrg(orgURL string, auth introspection.ClientAuth, clients ...string) va
 		Clients:  append([]string{}, clients...), // never nil, which would mean every client
 		AppOnly:  true,
 		Profile: validator.Profile{
-			MatchAnswer: map[string]string{"token_type": "Bearer"},
+			MatchAnswer: map[string][]string{"token_type": {"Bearer"}},
 			App:         oktaApp,
 		},
 		Introspection: &introspection.Config{Endpoint: orgURL + "/oauth2/v1/introspect", Auth: auth},

@@ -78,7 +78,7 @@ var tokens = []mistake{
 		says: []string{`Profile.ScopeClaims should hold "/realm_access/roles"`}},
 	{name: "Require with dots", make: mistaken(func(i *validator.Issuer) { i.Profile.Require = []string{"kubernetes.namespace"} }, extra("kubernetes", map[string]any{"namespace": "billing"})),
 		says: []string{"a required claim is missing", "JSON Pointer", `Profile.Require should hold "/kubernetes/namespace"`}},
-	{name: "a claim that must have another value", make: mistaken(func(i *validator.Issuer) { i.Profile.Match = map[string]string{"ver": "2.0"} }, extra("ver", "1.0")),
+	{name: "a claim that must have another value", make: mistaken(func(i *validator.Issuer) { i.Profile.Match = map[string][]string{"ver": {"2.0"}} }, extra("ver", "1.0")),
 		says: []string{"claim ver has another value", `got ["1.0"]`, `wanted ["2.0"]`, "Profile"}},
 	{name: "comma-separated scope", make: ruled(orders, issuertest.Claims{Scope: "orders:read,orders:write"}),
 		says: []string{`got ["orders:read,orders:write"]`, `wanted ["orders:read"]`, "another character than a space", "let it write spaces"}, not: []string{"the client should ask"}},
