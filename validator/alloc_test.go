@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/m2mguard/m2mguard/observe"
+	"github.com/m2mguard/m2mguard/scopes"
 	"github.com/m2mguard/m2mguard/validator"
 	"github.com/m2mguard/m2mguard/validator/issuertest"
 )
@@ -21,6 +22,14 @@ import (
 func TestHitAllocatesNothing(t *testing.T) {
 	iss := issuertest.New(t)
 	jwt, opaque := newJWT(t, iss), newOpaque(t, iss)
+	widened := func(c *validator.Config) {
+		c.Issuers[0].Profile = validator.Profile{
+			Grants: returning([]string{"orders:*"}, "r"), Accept: func(*validator.Token) error { return nil },
+			Implies: map[string][]string{"orders:*": {"stock:*"}}, WildcardSuffix: ":*",
+		}
+	}
+	widenedJWT, widenedOpaque := newJWT(t, iss, widened), newOpaque(t, iss, widened)
+	rule := scopes.AnyOf(scopes.All("a", "b", "orders:read", "stock:read"), scopes.All("a", "b"))
 	var told int
 	asks := func(c *validator.Config) {
 		c.Observer = observe.Observer{Accepted: true, Event: func(_ context.Context, e *observe.Event) {
@@ -37,6 +46,9 @@ func TestHitAllocatesNothing(t *testing.T) {
 		"JWT":    {jwt, iss.Token(issuertest.Claims{Scope: "a b"})},
 		"opaque": {opaque, iss.Opaque(issuertest.Claims{Scope: "a b"})},
 
+		"JWT, with wildcards":    {widenedJWT, iss.Token(issuertest.Claims{Scope: "a b"})},
+		"opaque, with wildcards": {widenedOpaque, iss.Opaque(issuertest.Claims{Scope: "a b"})},
+
 		"JWT, with an observer that asks":    {watchedJWT, iss.Token(issuertest.Claims{Scope: "a b"})},
 		"opaque, with an observer that asks": {watchedOpaque, iss.Opaque(issuertest.Claims{Scope: "a b"})},
 	} {
@@ -46,7 +58,11 @@ func TestHitAllocatesNothing(t *testing.T) {
 			demand := validator.Demand{Audience: []string{issuertest.Audience}}
 			told = 0
 			verify := func() {
-				if _, err := tc.v.Verify(ctx, tc.raw); err != nil {
+				token, err := tc.v.Verify(ctx, tc.raw)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := token.Check(rule); err != nil {
 					t.Fatal(err)
 				}
 				if _, err := tc.v.VerifyRequest(ctx, &request, &demand); err != nil {

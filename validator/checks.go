@@ -36,6 +36,7 @@ import (
 //	17  claims        Profile.check       what the profile asks for
 //	18  client, app   checkClient         on the list of clients; no user's token, if so configured
 //	19  scopes        claims.grant        well formed; a name that can be no scope grants nothing
+//	20  own check     Profile.accept      what the API itself asks of the issuer's tokens
 //
 // Beside the signature, these cost at most as much as three RS256 signatures,
 // whatever a token of Config.MaxTokenBytes's default holds.
@@ -181,10 +182,7 @@ func (i *issuer) checkProven(c *claims) error {
 	if err := i.profile.check(c, i.profile.Match, i.profile.Require); err != nil {
 		return err
 	}
-	if err := i.checkClient(c); err != nil {
-		return err
-	}
-	return c.grant(&i.profile)
+	return i.checkRest(c)
 }
 
 // checkAnswer covers the members of an introspection answer. RFC 7662 §2.2
@@ -204,10 +202,18 @@ func (i *issuer) checkAnswer(c *claims, now time.Time, skew time.Duration) error
 	if err := i.profile.check(c, i.profile.MatchAnswer, nil); err != nil {
 		return err
 	}
+	return i.checkRest(c)
+}
+
+// checkRest covers what comes last for both.
+func (i *issuer) checkRest(c *claims) error {
 	if err := i.checkClient(c); err != nil {
 		return err
 	}
-	return c.grant(&i.profile)
+	if err := c.grant(&i.profile); err != nil {
+		return err
+	}
+	return i.profile.accept(c)
 }
 
 // checkConfirmation covers an answer about a JWT whose signature is good. One that
@@ -258,7 +264,11 @@ func (i *issuer) checkClient(c *claims) error {
 	if err := c.grant(&i.profile); err != nil { // App may look at scopes and roles
 		return err
 	}
-	if !i.profile.App(new(stated).state(c.token)) { // a copy: what App does with it is not ours to know
+	app := false
+	if err := trusted("Profile.App", func() { app = i.profile.App(new(stated).state(c.token)) }); err != nil { // a copy: what App does with it is not ours to know
+		return err
+	}
+	if !app {
 		return &Error{check: CheckApp, got: []string{c.token.subject, c.token.clientID}}
 	}
 	return nil

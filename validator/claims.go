@@ -2,10 +2,8 @@ package validator
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/m2mguard/m2mguard/internal/strictjson"
-	"github.com/m2mguard/m2mguard/scopes"
 )
 
 // claims are the members of a JWT payload, or of an introspection answer, read
@@ -159,74 +157,3 @@ func (c *claims) find(p *Profile, name string) strictjson.Value {
 	}
 	return value
 }
-
-// grant fills in audience, scopes, roles and tenant, as the profile says where
-// they are. A claim that grants scopes must be a string or an array of strings; a
-// role or tenant that is not is none.
-func (c *claims) grant(p *Profile) error {
-	if c.granted {
-		return nil
-	}
-	c.granted = true
-	t := &c.token
-	t.profile = p
-	if c.audience != nil {
-		var err error
-		if t.audience, err = c.audience.Strings(nil); err != nil {
-			return claimError(CheckAudience, "aud", err)
-		}
-	}
-	for _, name := range p.ScopeClaims {
-		if value := c.find(p, name); value != nil {
-			granted, err := parseScopes(name, value)
-			if err != nil {
-				return refuseAs(CheckClaims, malformed, "claim "+name+", which grants scopes, "+err.Error())
-			}
-			t.scopes = t.scopes.Union(granted)
-		}
-	}
-	for _, name := range p.RoleClaims {
-		if roles, err := c.find(p, name).Strings(nil); err == nil {
-			t.roles = append(t.roles, roles...)
-		}
-	}
-	if p.TenantClaim != "" {
-		t.tenant, _ = c.find(p, p.TenantClaim).String()
-	}
-	return nil
-}
-
-// parseScopes reads a space-delimited string or an array of names. A name that
-// can be no scope, because of a space or a letter beyond ASCII, grants nothing:
-// no route can ask for it.
-func parseScopes(claim string, value strictjson.Value) (scopes.Set, error) {
-	var names []string
-	var err error
-	switch {
-	case value[0] != '"':
-		if names, err = value.Strings(nil); err != nil {
-			return scopes.Set{}, err
-		}
-	case slices.Contains(singleNames[:], strings.TrimPrefix(claim, "/")):
-		name, err := value.String()
-		if err != nil {
-			return scopes.Set{}, err
-		}
-		names = []string{name}
-	default:
-		list, err := value.String()
-		if err != nil {
-			return scopes.Set{}, err
-		}
-		if granted, err := scopes.Parse(list); err == nil {
-			return granted, nil
-		}
-		names = strings.Split(list, " ")
-	}
-	names = slices.DeleteFunc(names, func(name string) bool { return !scopes.Valid(name) })
-	return scopes.Of(names...)
-}
-
-// singleNames are claims whose string is one name, and never a list of them: what
-// stands before a space in it is the name of somebody else.
-var singleNames = [...]string{"iss", "sub", "jti", "client_id", "azp", "appid", "cid"}

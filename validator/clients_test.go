@@ -195,16 +195,18 @@ func TestNewCopiesWhatDecidesAboutClients(t *testing.T) {
 	issuer.Clients = []string{"billing"}
 	issuer.Profile = validator.Profile{
 		Match: map[string][]string{"use": {"access"}}, MatchAnswer: map[string][]string{"use": {"access"}},
-		ScopeClaims: []string{"grants"}, RoleClaims: []string{"groups"},
+		ScopeClaims: []string{"grants"}, RoleClaims: []string{"groups"}, NameClaims: []string{"env"},
+		Implies: map[string][]string{"a": {"c"}},
 	}
 	v := newMany(t, issuer)
 	issuer.Clients[0] = "evil"
 	issuer.Profile.Match["use"][0], issuer.Profile.MatchAnswer["use"][0] = "evil", "evil"
-	issuer.Profile.ScopeClaims[0], issuer.Profile.RoleClaims[0] = "evil", "evil"
-	e := extra{"client_id": "billing", "use": "access", "grants": "a", "groups": "b", "evil": "all"}
+	issuer.Profile.ScopeClaims[0], issuer.Profile.RoleClaims[0], issuer.Profile.NameClaims[0] = "evil", "evil", "evil"
+	issuer.Profile.Implies["a"][0], issuer.Profile.Implies["c"] = "evil", []string{"evil"}
+	e := extra{"client_id": "billing", "use": "access", "grants": "a", "groups": "b", "env": "e", "evil": "all"}
 	for _, raw := range []string{iss.Token(e.claims()), iss.Opaque(e.claims())} {
 		token, err := v.Verify(t.Context(), raw)
-		if err != nil || token.Scopes().String() != "a" || !slices.Equal(token.Roles(), []string{"b"}) {
+		if err != nil || token.Scopes().String() != "a c e" || !slices.Equal(token.Roles(), []string{"b"}) {
 			t.Errorf("%v, %v", token, err)
 		}
 	}

@@ -49,6 +49,27 @@ var faults = []struct {
 	{"a claim without name", issuer(func(i *validator.Issuer) { i.Profile.Require = []string{""} }), []string{"Profile.Require", "empty"}},
 	{"a claim that must be none of nothing", issuer(func(i *validator.Issuer) { i.Profile.Match = map[string][]string{"tid": {}} }), []string{"Profile.Match ", `"tid"`, "no value", "at least one"}},
 	{"a member that must be none of nothing", issuer(func(i *validator.Issuer) { i.Profile.MatchAnswer = map[string][]string{"tid": nil} }), []string{"Profile.MatchAnswer", `"tid"`, "no value"}},
+	{"a name claim without name", issuer(func(i *validator.Issuer) { i.Profile.NameClaims = []string{""} }), []string{"Profile.NameClaims", "empty"}},
+	{"a claim that is a list and a name", issuer(func(i *validator.Issuer) {
+		i.Profile.NameClaims, i.Profile.ScopeClaims = []string{"a", "/grants"}, []string{"grants"}
+	}), []string{"Profile.NameClaims", `"/grants"`, "ScopeClaims splits", "one of them"}},
+	{"scope as a name, and a list by default", issuer(func(i *validator.Issuer) { i.Profile.NameClaims = []string{"scp"} }), []string{"Profile.NameClaims", `"scp"`, "by default"}},
+	{"a scope that implies nothing", issuer(implies("admin")), []string{"Profile.Implies", `"admin"`, "nothing", "wanted the scopes"}},
+	{"an implied name with a space", issuer(implies("admin", "orders:read orders:write")), []string{"Profile.Implies", `"orders:read orders:write"`, `for "admin"`, "RFC 6749"}},
+	{"an empty implied name", issuer(implies("admin", "")), []string{"Profile.Implies", `""`, `for "admin"`}},
+	{"an implied name beyond ASCII", issuer(implies("admin", "größe")), []string{"Profile.Implies", `"gr\u00f6\u00dfe"`}},
+	{"a name with a space that implies", issuer(implies("Data Steward", "orders:read")), []string{"Profile.Implies", `"Data Steward"`, "RFC 6749"}},
+	{"an implied bare star", issuer(func(i *validator.Issuer) { implies("admin", "*")(i); i.Profile.WildcardSuffix = ":*" }), []string{"Profile.Implies", `"*"`, "no wildcard", "the scopes that are meant"}},
+	{"an implied wildcard that is none", issuer(implies("admin", "orders:*")), []string{"Profile.Implies", `"orders:*"`, "WildcardSuffix", "that name alone"}},
+	{"an implied wildcard of another suffix", issuer(func(i *validator.Issuer) { implies("admin", "orders.*")(i); i.Profile.WildcardSuffix = ":*" }), []string{"Profile.Implies", `"orders.*"`, "WildcardSuffix"}},
+	{"a scope that implies itself", issuer(implies("admin", "admin")), []string{"Profile.Implies", "circle", `"admin", "admin"`}},
+	{"scopes that imply each other", issuer(func(i *validator.Issuer) {
+		i.Profile.Implies = map[string][]string{"a": {"x", "b"}, "b": {"c"}, "c": {"y", "b"}}
+	}), []string{"Profile.Implies", "circle", `"b", "c", "b"`}},
+	{"more implied than anybody reads", issuer(implies("admin", strings.Fields(distinctScopes(1000))...)), []string{"Profile.Implies", "1001 names", "at most 1000"}},
+	{"a wildcard that is no suffix", issuer(func(i *validator.Issuer) { i.Profile.WildcardSuffix = "*" }), []string{"Profile.WildcardSuffix", `"*"`, "punctuation", `":*"`}},
+	{"a wildcard within a word", issuer(func(i *validator.Issuer) { i.Profile.WildcardSuffix = "s*" }), []string{"Profile.WildcardSuffix", `"s*"`, "punctuation"}},
+	{"a separator without a star", issuer(func(i *validator.Issuer) { i.Profile.WildcardSuffix = ":" }), []string{"Profile.WildcardSuffix", `":"`}},
 	{"negative slots", func(c *validator.Config) { c.VerifySlots = -1 }, []string{"Config.VerifySlots", "-1", "at least 1"}},
 	{"no URL", issuer(func(i *validator.Issuer) { i.URL = "" }), []string{"Issuer \"\"", "URL", "empty", "https://id.example.com"}},
 	{"no audience", issuer(func(i *validator.Issuer) { i.Audience = nil }), []string{"Issuer \"https://id.example.com\"", "Audience", "empty", "wanted"}},
@@ -84,6 +105,11 @@ var faults = []struct {
 		one.Introspection, other.Introspection = fineIntrospection(), fineIntrospection()
 		c.Issuers = append(c.Issuers, one, other)
 	}, []string{`"https://one.example.com"`, `"https://other.example.com"`, "Introspection", "strangers"}},
+}
+
+// implies changes what one scope implies.
+func implies(name string, implied ...string) func(*validator.Issuer) {
+	return func(i *validator.Issuer) { i.Profile.Implies = map[string][]string{name: implied} }
 }
 
 // issuer changes the one issuer of a Config.

@@ -11,6 +11,8 @@ const (
 	different      // it is there, with another value
 	encrypted      // CheckShape: the token is encrypted (RFC 7516)
 	another        // CheckActive: the answer is about another token
+	unwanted       // CheckClaims: the API's own check says no
+	broken         // CheckClaims: a function of the configuration panicked
 )
 
 type flawOf struct {
@@ -36,6 +38,8 @@ var finer = map[flawOf]facts{
 	{CheckSignature, absent}:    {ErrInvalidToken, "The access token is not signed.", "let the authorization server sign its tokens"},
 	{CheckClaims, different}:    {ErrInvalidToken, "A claim of the access token has another value than this API needs.", "Issuer.Profile"},
 	{CheckClaims, malformed}:    {ErrInvalidToken, "A claim of the access token is malformed.", "the authorization server does not follow RFC 7519 §4.1 or RFC 8693 §4; Issuer.Profile names the claims that grant scopes"},
+	{CheckClaims, unwanted}:     {ErrInvalidToken, "The access token does not meet a condition of this API.", "Profile.Accept"},
+	{CheckClaims, broken}:       {ErrInvalidToken, "This API cannot judge the claims of the access token.", "Profile.Accept, Profile.App and Profile.Grants"},
 	{CheckBinding, absent}:      {ErrInvalidToken, "This request needs an access token that is bound to its sender.", "the route accepts bound tokens alone"},
 	{CheckClient, absent}:       {ErrInvalidToken, "The access token does not name the client that it was issued to.", "let the authorization server set client_id (RFC 9068 §2.2); Issuer.Clients"},
 	{CheckActive, another}:      {ErrInvalidToken, "The authorization server did not confirm this access token.", "introspection answered about another token than it was asked about; Issuer.DangerouslyAcceptAnswerID"},

@@ -1,12 +1,10 @@
 package validator
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
-	"github.com/m2mguard/m2mguard/internal/quote"
 	"github.com/m2mguard/m2mguard/internal/strictjson"
 )
 
@@ -36,12 +34,56 @@ type Profile struct {
 	// MatchAnswer is Match for the members of an introspection answer.
 	MatchAnswer map[string][]string
 
+	// Accept is a check of the API's own, beyond Match: nil lets a token pass, an
+	// error refuses it (CheckClaims). The error is the operator's to read, where it
+	// is quoted and bounded; the client reads a constant sentence. It is called when
+	// everything else about a token is proven, by signature or introspection alike,
+	// and its answer is remembered with the token. So it must go by the token alone,
+	// not by the time, the request or anything that must be waited for. A panic in it
+	// refuses the token. Nil accepts.
+	Accept func(*Token) error
+
 	// ScopeClaims lists the claims that grant scopes, each a space-delimited
 	// string or an array of strings; their union counts. Nil means scope and
 	// scp. A name in one that can be no scope (RFC 6749 §3.3), because of a space
 	// or a letter beyond ASCII, grants nothing. The string of a claim that names
-	// one thing (sub, client_id and the like) is one name, and is not split.
+	// one thing (sub, client_id and the like) is read as if it were in NameClaims.
 	ScopeClaims []string
+
+	// NameClaims lists further claims that grant scopes, each a string that is one
+	// name, whatever is in it, or an array of those: a workload, a repository, an
+	// environment. It is never split, so that "prod east" does not grant what "prod"
+	// does, and it is no wildcard, because whoever may choose such names is not the
+	// issuer. Nil means none.
+	NameClaims []string
+
+	// Grants returns scopes and roles that a token grants beside those of the lists
+	// of claims here, for claims of another form: roles that are the member names of
+	// an object, objects with names, lists joined by commas. It gets the token with
+	// what those lists grant, before Implies and WildcardSuffix, and reads claims with
+	// Token.Claim. What it returns is held to the rules for claims: a name that can be
+	// no scope grants nothing. It is called when a token is proven, as Accept is and under the same
+	// conditions, and not on requests that come with the same token afterwards. A
+	// panic in it refuses the token. Nil grants nothing.
+	Grants func(*Token) (scopes, roles []string)
+
+	// Implies lists what a scope stands for beside itself, such as
+	//
+	//	{"admin": {"orders:write"}, "orders:write": {"orders:read"}}
+	//
+	// A token that grants admin then grants the other two as well: what is implied
+	// implies in turn. Names are compared exactly, here as in rules, and a wildcard
+	// implies nothing for what it covers. At most 1,000 names may be listed, and no
+	// circle. What a client is told to ask for stays what the rule names. Nil means
+	// that each scope stands for itself.
+	Implies map[string][]string
+
+	// WildcardSuffix makes the scopes of this issuer that end in it wildcards. With
+	// ":*", "orders:*" grants "orders:read" and "orders:items:read", but neither
+	// "orders" nor "orders-old:read"; it counts in ScopeClaims, Grants and Implies. A
+	// bare "*" is a name like any other. It is a character of punctuation and a star;
+	// empty means that no scope is a wildcard, as in the standards.
+	WildcardSuffix string
 
 	// RoleClaims lists the claims that Token.Roles is read from, each a string
 	// or an array of strings. Nil means roles. Roles grant nothing by
@@ -54,8 +96,8 @@ type Profile struct {
 	TenantClaim string
 
 	// App reports whether a token was issued to a client that acts for itself,
-	// and not for a user. It is what Issuer.AppOnly asks. Nil means that this
-	// issuer's tokens do not tell.
+	// and not for a user. It is what Issuer.AppOnly asks, under the conditions
+	// of Accept. Nil means that this issuer's tokens do not tell.
 	App func(*Token) bool
 
 	// NoAudience says that this issuer's tokens never hold aud, so that none
@@ -110,9 +152,11 @@ func (p Profile) settled() Profile {
 	if p.RoleClaims == nil {
 		p.RoleClaims = plainRoles
 	}
+	p.NameClaims = slices.Clone(p.NameClaims)
 	p.Require = slices.Clone(p.Require)
 	p.Match = cloneLists(p.Match)
 	p.MatchAnswer = cloneLists(p.MatchAnswer)
+	p.Implies = cloneLists(p.Implies)
 	p.locate()
 	return p
 }
@@ -128,7 +172,7 @@ func cloneLists(lists map[string][]string) map[string][]string {
 // locate notes where the claims of all fields are, so that one pass finds them.
 func (p *Profile) locate() {
 	p.top, p.places = nil, make(map[string]place)
-	names := slices.Concat(p.Require, p.ScopeClaims, p.RoleClaims, []string{p.TenantClaim},
+	names := slices.Concat(p.Require, p.ScopeClaims, p.NameClaims, p.RoleClaims, []string{p.TenantClaim},
 		slices.Sorted(maps.Keys(p.Match)), slices.Sorted(maps.Keys(p.MatchAnswer)))
 	for _, name := range names {
 		path := steps(name)
@@ -139,35 +183,6 @@ func (p *Profile) locate() {
 		}
 		p.places[name] = place{top, path[1:]}
 	}
-}
-
-// faults says which fields would refuse every token or name nothing.
-func (p *Profile) faults() (faults []string) {
-	if p.Types != nil && len(p.Types) == 0 {
-		faults = append(faults, "Types is empty, wanted nil for the default or at least one type")
-	}
-	for _, typ := range p.Types {
-		if strings.Contains(typ, "/") {
-			faults = append(faults, fmt.Sprintf("Types holds %q, wanted the type without its %q prefix", typ, "application/"))
-		}
-	}
-	for field, names := range map[string][]string{
-		"Require": p.Require, "ScopeClaims": p.ScopeClaims, "RoleClaims": p.RoleClaims,
-		"Match": slices.Collect(maps.Keys(p.Match)), "MatchAnswer": slices.Collect(maps.Keys(p.MatchAnswer)),
-	} {
-		if slices.Contains(names, "") {
-			faults = append(faults, field+" names an empty claim")
-		}
-	}
-	for field, match := range map[string]map[string][]string{"Match": p.Match, "MatchAnswer": p.MatchAnswer} {
-		for name, wanted := range match {
-			if len(wanted) == 0 {
-				faults = append(faults, fmt.Sprintf("%s lists no value for %s, wanted at least one: no token could hold it", field, quote.Value(name)))
-			}
-		}
-	}
-	slices.Sort(faults)
-	return faults
 }
 
 // acceptsType reports whether a JWT with this typ is an access token here.

@@ -3,6 +3,7 @@ package validator_test
 import (
 	"encoding/json"
 	"errors"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -90,6 +91,99 @@ func TestMatchOneOf(t *testing.T) {
 	_, err := newMany(t, issuer).Verify(t.Context(), iss.Token(extra{"owner": "99", "deep": gold}.claims()))
 	if err == nil || !strings.Contains(err.Error(), `claim owner has another value: got ["99"], wanted ["65", "74", "octo org"]`) {
 		t.Errorf("%v does not say what was found and wanted", err)
+	}
+}
+
+// TestAccept: a check of the API's own, with a sentence for the operator that no
+// client reads.
+func TestAccept(t *testing.T) {
+	refusal := errors.New("owner is none of ours\nlevel=ERROR msg=\"forged\"" + strings.Repeat(" and so on", 500))
+	p := validator.Profile{Accept: func(t *validator.Token) error {
+		var owner string
+		if err := t.Claim("owner", &owner); err != nil {
+			return err
+		}
+		if owner != "65" && !t.Scopes().Contains("admin") {
+			return refusal
+		}
+		return nil
+	}, Implies: map[string][]string{"root": {"admin"}}}
+	for _, tc := range []struct {
+		name  string
+		extra extra
+		want  string // of the operator's words; empty: let in
+	}{
+		{"ours", extra{"owner": "65"}, ""},
+		{"by what it grants", extra{"owner": "99", "scope": "root"}, ""},
+		{"a stranger", extra{"owner": "99", "scope": "a"}, `owner is none of ours\nlevel=ERROR msg=\"forged\"`},
+		{"no owner", extra{}, `no such claim: \"owner\"`},
+		{"an owner of another form", extra{"owner": 65}, `claim \"owner\" does not fit`},
+	} {
+		for _, w := range ways(t, profile(p), tc.extra) {
+			_, err := w.verify()
+			if tc.want == "" {
+				if err != nil {
+					t.Errorf("%s, %s: %v", tc.name, w.name, err)
+				}
+				continue
+			}
+			wantCheck(t, err, validator.ErrInvalidToken, validator.CheckClaims)
+			e, ok := err.(*validator.Error)
+			if !ok {
+				t.Errorf("%s, %s: %v", tc.name, w.name, err)
+				continue
+			}
+			checkError(t, e)
+			if !strings.Contains(e.Error(), "Profile.Accept refuses it: ") || !strings.Contains(e.Error(), tc.want) {
+				t.Errorf("%s, %s: %v does not say %s", tc.name, w.name, e, tc.want)
+			}
+			if e.Description() != "The access token does not meet a condition of this API." {
+				t.Errorf("%s, %s: the client reads %q", tc.name, w.name, e.Description())
+			}
+			if errors.Is(e, refusal) != strings.HasPrefix(tc.want, "owner is") {
+				t.Errorf("%s, %s: %v does not match its cause", tc.name, w.name, e)
+			}
+		}
+	}
+	// Whatever it returns says nothing of the issuer or of other tokens.
+	outage := profile(validator.Profile{Accept: func(*validator.Token) error { return validator.NewError(validator.CheckUnavailable) }})
+	proven(t, outage, "claims", extra{})
+}
+
+// TestAcceptComesLast and is asked once for each proof.
+func TestAcceptComesLast(t *testing.T) {
+	iss := issuertest.NewInMemory(t)
+	asked := 0
+	issuer := bothOf(iss)
+	issuer.Clients, issuer.AppOnly = []string{"svc"}, true
+	issuer.Profile = validator.Profile{
+		Match: map[string][]string{"tier": {"gold"}}, MatchAnswer: map[string][]string{"tier": {"gold"}}, App: validator.SubjectIsClient,
+		Accept: func(*validator.Token) error { asked++; return nil },
+	}
+	v := newMany(t, issuer)
+	good := extra{"client_id": "svc", "sub": "svc", "tier": "gold"}
+	with := func(name string, value any) extra {
+		e := maps.Clone(good)
+		e[name] = value
+		return e
+	}
+	for _, tc := range []struct {
+		extra extra
+		want  string
+		asked int
+	}{
+		{good, "ok", 1}, {with("tier", "lead"), "claims", 0}, {with("client_id", "x"), "client", 0}, {with("sub", "alice"), "app", 0},
+		{with("scope", 7), "claims", 0}, {with("aud", "x"), "aud", 0}, {with("cnf", "x"), "cnf", 0},
+	} {
+		for _, raw := range []string{iss.Token(tc.extra.claims()), iss.Opaque(tc.extra.claims())} {
+			asked = 0
+			for range 3 {
+				wantOutcome(t, tc.want)(v.Verify(t.Context(), raw))
+			}
+			if asked != tc.asked {
+				t.Errorf("%v: asked %d times, wanted %d", tc.extra, asked, tc.asked)
+			}
+		}
 	}
 }
 

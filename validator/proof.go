@@ -45,11 +45,13 @@ func (p *proof) sighting() *sighting {
 	return &s
 }
 
+// stringHeader is what a string takes beside its text: a list has one for each name.
+const stringHeader = 16
+
 // size is about how many bytes what the token says takes, and no less.
 func (p *proof) size() int {
-	const header = 16 // of a string, of which a list has one for each name
 	t := &p.said
-	n := cap(t.claims) + header*(cap(t.audience)+cap(t.roles)+t.scopes.Len())
+	n := cap(t.claims) + t.beside + stringHeader*(cap(t.audience)+cap(t.roles)+t.scopes.Len())
 	if bytes.IndexByte(t.claims, '\\') >= 0 {
 		n += len(t.claims) / 2 // strings with escapes are copies, at most half as long
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/m2mguard/m2mguard/internal/quote"
 	"github.com/m2mguard/m2mguard/internal/strictjson"
+	"github.com/m2mguard/m2mguard/scopes"
 )
 
 // What is said of a token whose scopes do not satisfy a route is put into words
@@ -29,15 +30,21 @@ func (t *contents) lacks(needs string) string {
 		return text
 	}
 	var read []string
-	for _, name := range t.profile.ScopeClaims {
+	for _, name := range t.profile.granting() {
 		if t.has(name) {
 			read = append(read, quote.Value(name))
 		} else {
 			read = append(read, quote.Value(name)+" (absent)")
 		}
 	}
+	if t.profile.Grants != nil {
+		read = append(read, "Profile.Grants")
+	}
 	return text + ", read from " + cmp.Or(strings.Join(read, ", "), "no claim")
 }
+
+// granting lists the claims that grant scopes by themselves.
+func (p *Profile) granting() []string { return slices.Concat(p.ScopeClaims, p.NameClaims) }
 
 // has reports whether the token holds a claim, named as in a Profile.
 func (t *contents) has(name string) bool {
@@ -58,16 +65,27 @@ func (t *contents) scopeFix(needs string) string {
 			return fix
 		}
 	}
+	for _, name := range t.profile.NameClaims {
+		if fix := t.pointerFix(name, "Profile.NameClaims"); fix != "" {
+			return fix
+		}
+	}
 	missing := slices.DeleteFunc(strings.Fields(needs), t.scopes.Contains)
 	for scope := range t.scopes.All() {
 		if strings.ContainsAny(scope, ",;") && slices.ContainsFunc(strings.FieldsFunc(scope, func(r rune) bool { return r == ',' || r == ';' }), among(missing)) {
-			return "the issuer joins scopes by another character than a space (RFC 6749 §3.3), so they count as one; let it write spaces or an array"
+			return "the issuer joins scopes by another character than a space (RFC 6749 §3.3), so they count as one; let it write spaces or an array, or split them in Profile.Grants"
+		}
+		if suffix := wildcardOver(scope, missing); suffix != "" && t.profile.WildcardSuffix == "" {
+			return "scope " + quote.Value(scope) + " grants that name alone: if the issuer means it as a wildcard, Profile.WildcardSuffix is " + quote.Value(suffix)
 		}
 	}
-	if claim := t.claimWith(missing); claim != "" {
+	switch claim, odd := t.claimWith(missing); {
+	case claim != "" && odd:
+		return "claim " + quote.Value(claim) + " holds it, and is no string and no list of strings: Profile.Grants can read it if it is to grant scopes"
+	case claim != "":
 		return "claim " + quote.Value(claim) + " holds it: name that claim in Profile.ScopeClaims if it is to grant scopes"
 	}
-	if !slices.ContainsFunc(t.profile.ScopeClaims, t.has) {
+	if t.profile.Grants == nil && !slices.ContainsFunc(t.profile.granting(), t.has) {
 		return "the token holds none of Profile.ScopeClaims: the client asked its authorization server for no scope, or scopes are in another claim"
 	}
 	return ""
@@ -98,38 +116,80 @@ func pointerFor(name string) string {
 // notScopes are claims that may hold a scope's name by chance.
 var notScopes = []string{"iss", "sub", "aud", "jti", "client_id", "azp", "appid", "cid", "scope", "scp"}
 
+// wildcardOver returns the suffix by which scope would be a wildcard over one of
+// names, or nothing.
+func wildcardOver(scope string, names []string) string {
+	if len(scope) < len("x:*") || !strings.HasSuffix(scope, "*") {
+		return ""
+	}
+	suffix := scope[len(scope)-len(":*"):]
+	one, err := scopes.Of(scope)
+	if err == nil {
+		one, err = one.WithWildcards(suffix)
+	}
+	if err != nil || !slices.ContainsFunc(names, one.Contains) {
+		return ""
+	}
+	return suffix
+}
+
 // claimWith returns the first claim outside notScopes that holds one of names, as
-// a Profile would name it: a string of names, or an array with it. Empty: there is
-// none. It reads the claims once, and asks for a path when it has found one.
-func (t *contents) claimWith(names []string) string {
+// a Profile would name it: a string of names, or an array with it. Failing that, it
+// is one that holds it in an odd form, which only Profile.Grants can read: as the
+// name of an object's member, or in an object within an array. Empty: there is none.
+// It reads the claims once, and asks for a path when it has found one.
+func (t *contents) claimWith(names []string) (claim string, odd bool) {
+	var oddly string
 	for d := jsontext.NewDecoder(bytes.NewReader(t.claims)); ; {
 		value, err := d.ReadToken()
 		if err != nil {
-			return ""
+			return oddly, oddly != ""
 		}
 		if value.Kind() != '"' {
 			continue
 		}
 		depth := d.StackDepth()
 		kind, n := d.StackIndex(depth)
-		if kind == '{' && n%2 == 1 {
-			if depth == 1 && slices.Contains(notScopes, value.String()) && d.SkipValue() != nil {
-				return ""
+		isName := kind == '{' && n%2 == 1
+		if isName && depth == 1 {
+			if slices.Contains(notScopes, value.String()) && d.SkipValue() != nil {
+				return "", false
 			}
 			continue
 		}
-		if !slices.ContainsFunc(strings.Fields(value.String()), among(names)) {
+		if isName && (oddly != "" || !slices.Contains(names, value.String())) || !isName && !slices.ContainsFunc(strings.Fields(value.String()), among(names)) {
 			continue
 		}
 		path := strings.Split(string(d.StackPointer()), "/")[1:]
+		if outer := outermostArray(d, depth); isName || outer < depth && outer > 0 {
+			if oddly == "" {
+				oddly = asClaim(path[:cmp.Or(outer, depth)-1])
+			}
+			continue
+		}
 		if kind == '[' {
 			path = path[:len(path)-1]
 		}
-		if len(path) == 1 && !strings.Contains(path[0], "~") {
-			return path[0]
-		}
-		return "/" + strings.Join(path, "/")
+		return asClaim(path), false
 	}
+}
+
+// outermostArray is at which depth of the decoder's stack the first array is, or 0.
+func outermostArray(d *jsontext.Decoder, depth int) int {
+	for at := range depth {
+		if kind, _ := d.StackIndex(at + 1); kind == '[' {
+			return at + 1
+		}
+	}
+	return 0
+}
+
+// asClaim is how a Profile names the claim at the end of an escaped path.
+func asClaim(path []string) string {
+	if len(path) == 1 && !strings.Contains(path[0], "~") {
+		return path[0]
+	}
+	return "/" + strings.Join(path, "/")
 }
 
 func among(names []string) func(string) bool {

@@ -36,6 +36,7 @@ type contents struct {
 	issuedAt  time.Time
 	claims    []byte   // the JSON object itself; never written to
 	profile   *Profile // that the scopes were read by; nil before that
+	beside    int      // bytes of scopes and roles that are no pieces of the claims
 }
 
 // Issuer is the configured issuer that the token was proven with.
@@ -56,7 +57,8 @@ func (t *Token) ID() string { return t.there().id }
 // Audience is a copy of the aud claim.
 func (t *Token) Audience() []string { return slices.Clone(t.there().audience) }
 
-// Scopes is what the token grants.
+// Scopes is what the token grants, with what Profile.Grants and Profile.Implies add.
+// Where Profile.WildcardSuffix is set, its Contains knows what wildcards cover.
 func (t *Token) Scopes() scopes.Set { return t.there().scopes }
 
 // Roles is a copy of the roles that the token holds, in the order in which the
