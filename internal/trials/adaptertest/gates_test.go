@@ -1,12 +1,16 @@
 package adaptertest_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/m2mguard/m2mguard/adapters/echoauth"
+	"github.com/m2mguard/m2mguard/adapters/ginauth"
 	"github.com/m2mguard/m2mguard/adapters/httpauth"
 	"github.com/m2mguard/m2mguard/validator/issuertest"
 )
@@ -108,6 +112,25 @@ func TestProcessWideReportOnly(t *testing.T) {
 			if diff := cmp.Diff(accessDenied, denied); diff != "" {
 				t.Errorf("Deny: %s", diff)
 			}
+		})
+	}
+}
+
+// TestNoPolicy: RequireThat without a policy is a mistake, and no gate without one.
+func TestNoPolicy(t *testing.T) {
+	v := newValidator(t, modes[0].issuer(issuertest.New(t)))
+	for name, build := range map[string]func(){
+		"net/http": func() { httpauth.New(v, nil).RequireThat(readRule, nil) },
+		"Echo":     func() { echoauth.New(v, nil).RequireThat(readRule, nil) },
+		"Gin":      func() { ginauth.New(v, nil).RequireThat(readRule, nil) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			defer func() {
+				if text := fmt.Sprint(recover()); !strings.Contains(text, "RequireThat: the policy is nil") {
+					t.Errorf("got %s", text)
+				}
+			}()
+			build()
 		})
 	}
 }

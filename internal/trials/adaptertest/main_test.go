@@ -1,4 +1,4 @@
-// Package adaptertest_test holds the three adapters to one table of requests:
+// Package adaptertest_test holds the three adapters, in four frameworks, to one table of requests:
 // same status, same challenge, same body.
 package adaptertest_test
 
