@@ -55,10 +55,7 @@ func (m *Middleware) RequireFresh(maxAge time.Duration, rule scopes.Rule) echo.M
 // RequireThat is Require with a decision of the API's own after the rule; see
 // httpauth.Middleware.RequireThat.
 func (m *Middleware) RequireThat(rule scopes.Rule, policy func(context.Context, *validator.Token) error) echo.MiddlewareFunc {
-	if policy == nil {
-		panic("echoauth: RequireThat: the policy is nil")
-	}
-	return m.Gate(httpauth.Gate{Rule: rule, Policy: policy})
+	return m.Gate(httpauth.GateThat(rule, policy))
 }
 
 // RequireBound is Require for bound tokens only; see

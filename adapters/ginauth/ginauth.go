@@ -12,8 +12,6 @@ package ginauth
 import (
 	"context"
 	"net/http"
-	"path"
-	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -52,10 +50,7 @@ func (m *Middleware) RequireFresh(maxAge time.Duration, rule scopes.Rule) gin.Ha
 // RequireThat is Require with a decision of the API's own after the rule; see
 // httpauth.Middleware.RequireThat. The policy's context is the request's.
 func (m *Middleware) RequireThat(rule scopes.Rule, policy func(context.Context, *validator.Token) error) gin.HandlerFunc {
-	if policy == nil {
-		panic("ginauth: RequireThat: the policy is nil")
-	}
-	return m.Gate(httpauth.Gate{Rule: rule, Policy: policy})
+	return m.Gate(httpauth.GateThat(rule, policy))
 }
 
 // RequireBound is Require for bound tokens only; see
@@ -79,35 +74,17 @@ func (m *Middleware) DangerouslyReportOnly(rule scopes.Rule) gin.HandlerFunc {
 // Gate is Require for what several of the other functions ask at once.
 func (m *Middleware) Gate(g httpauth.Gate) gin.HandlerFunc { return m.protect(m.inner.Compile(g)) }
 
-// Router is a *gin.Engine or a *gin.RouterGroup.
-type Router interface {
-	BasePath() string
-	Handle(method, path string, handlers ...gin.HandlerFunc) gin.IRoutes
-}
-
-// Handle registers handlers behind Require(rule), and remembers the route for
-// Routes.
-func (m *Middleware) Handle(router Router, method, path string, rule scopes.Rule, handlers ...gin.HandlerFunc) {
+// Handle registers handlers on an engine or a group behind Require(rule), and
+// remembers the route for Routes.
+func (m *Middleware) Handle(router gin.IRouter, method, path string, rule scopes.Rule, handlers ...gin.HandlerFunc) {
 	m.HandleGate(router, method, path, httpauth.Gate{Rule: rule}, handlers...)
 }
 
 // HandleGate is Handle for a route that asks for more, or for less.
-func (m *Middleware) HandleGate(router Router, method, path string, g httpauth.Gate, handlers ...gin.HandlerFunc) {
+func (m *Middleware) HandleGate(router gin.IRouter, method, path string, g httpauth.Gate, handlers ...gin.HandlerFunc) {
 	route := m.inner.Compile(g)
 	router.Handle(method, path, append([]gin.HandlerFunc{m.protect(route)}, handlers...)...)
-	route.Remember(method + " " + whole(router.BasePath(), path))
-}
-
-// whole is the path of a route of a group, as Gin joins it.
-func whole(base, relative string) string {
-	if relative == "" {
-		return base
-	}
-	joined := path.Join(base, relative)
-	if strings.HasSuffix(relative, "/") && !strings.HasSuffix(joined, "/") {
-		joined += "/"
-	}
-	return joined
+	route.Remember(method + " " + router.Group(path).BasePath()) // the whole path, as Gin joins it
 }
 
 // Routes lists what was registered through Handle and HandleGate, by method and

@@ -5,9 +5,12 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/gin-gonic/gin"
+	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
 	"github.com/m2mguard/m2mguard/adapters/ginauth"
@@ -73,6 +76,33 @@ func TestCarelessRecovery(t *testing.T) {
 			r.Header.Set("Authorization", "Bearer "+iss.Bad(issuertest.WrongIssuer, issuertest.Claims{}))
 			engine.ServeHTTP(httptest.NewRecorder(), r)
 		})
+	}
+}
+
+// TestRoutes: the paths of routes of groups are remembered as Gin has them.
+func TestRoutes(t *testing.T) {
+	auth := ginauth.New(newValidator(t, issuertest.New(t), nil), nil)
+	engine := gin.New()
+	for _, group := range []*gin.RouterGroup{&engine.RouterGroup, engine.Group("/v1"), engine.Group("/v2/"), engine.Group("/v3").Group("/items/:item"), engine.Group("v4")} {
+		for _, path := range []string{"/orders", "orders/", "/orders/:id", "//lines//", "", "/"} {
+			if path == "/" && strings.HasSuffix(group.BasePath(), "/") {
+				continue // which is "" there
+			}
+			auth.Handle(group, http.MethodGet, path, scopes.AnyToken())
+		}
+	}
+	auth.Handle(engine, http.MethodPost, "/orders", scopes.AnyToken())
+	var remembered, registered []string
+	for _, route := range auth.Routes() {
+		remembered = append(remembered, route.Pattern)
+	}
+	for _, route := range engine.Routes() {
+		registered = append(registered, route.Method+" "+route.Path)
+	}
+	slices.Sort(remembered)
+	slices.Sort(registered)
+	if diff := cmp.Diff(registered, remembered); diff != "" {
+		t.Error(diff)
 	}
 }
 

@@ -14,21 +14,29 @@
 //		}, guardtest.Public("GET /healthz"))
 //	}
 //
-// Each route is asked without a token, with a bad one, with one without scopes,
-// and with scopes that satisfy its rule and scopes that do not. The handlers
-// run, so the API under test is one that a test may write to.
+// Each route of Want is asked without a token, with a bad one, with one without
+// scopes, and with scopes that satisfy its rule and scopes that do not. One of
+// ReportOnly is asked once, without a token, and must not answer 401. Nothing is
+// asked of a Public one that is known to be there. The handlers run, so the API
+// under test is one that a test may write to.
 //
 // What routes there are is known from the router (Echo, Gin and chi list theirs)
 // and from the Routes of the middleware, which remembers what was registered
-// through its Handle. An http.ServeMux lists nothing: a route that was registered
-// there in another way, and is in no list, is asked nothing.
+// through its Handle; each must be in Want, Public or ReportOnly, letter by letter:
+// "GET /orders/" is another route than "GET /orders". An http.ServeMux lists
+// nothing. Beside each route that is listed, it is searched for the same path with
+// other methods and with another slash at the end; a route elsewhere that was
+// registered there in another way, and is in no list, is asked nothing.
+//
+// What an option says must be true, too: a route that is in Want and also Public or
+// ReportOnly, an Optional one that answers 401, and a pattern that matches nothing
+// are reported.
 package guardtest
 
 import (
 	"maps"
 	"net/http"
 	"slices"
-	"strings"
 
 	"github.com/m2mguard/m2mguard/adapters/httpauth"
 	"github.com/m2mguard/m2mguard/scopes"
@@ -55,8 +63,10 @@ type App struct {
 
 // Want holds the rule of each route that must be guarded, by its method and path
 // as the router has it: "GET /orders/{id}" for http.ServeMux and chi, "GET
-// /orders/:id" for Echo and Gin. Without a method it stands for all methods.
-// Where a group and a route have a rule each, the rule is both together
+// /orders/:id" for Echo and Gin. Without a method it stands for all methods that
+// no list names by themselves: those of RFC 9110, PATCH, and what the router lists
+// for that path. A CORS preflight that is meant to pass is listed as
+// Public("OPTIONS /orders"). Where a group and a route have a rule each, the rule is both together
 // (scopes.AllOf).
 type Want map[string]scopes.Rule
 
@@ -69,13 +79,16 @@ type TB interface {
 // Option says what is meant to be otherwise.
 type Option func(*run)
 
-// Public lists routes that nothing is asked of, by method and path as in Want.
+// Public lists routes that anybody may use, by method and path as in Want. They are
+// asked once, without a token, if neither the router nor the middleware says that
+// they are there.
 func Public(patterns ...string) Option { return func(r *run) { r.list(r.public, patterns) } }
 
 // Optional lists routes of Want that a request without credentials passes, too.
 func Optional(patterns ...string) Option { return func(r *run) { r.list(r.optional, patterns) } }
 
-// ReportOnly lists routes that refuse nobody yet.
+// ReportOnly lists routes that refuse nobody yet. One that stands past the gate
+// cannot be told from them.
 func ReportOnly(patterns ...string) Option { return func(r *run) { r.list(r.reportOnly, patterns) } }
 
 // Path is the path to ask for a route whose parameters take special values. By
@@ -121,11 +134,15 @@ func AllGuarded(t TB, app func(issuer, audience string) App, want Want, options 
 		r.app.Router = r.app.Handler
 	}
 	r.universe = r.names()
+	r.listed = listedIn(r.app.Router)
+	r.mux, _ = r.app.Router.(*http.ServeMux)
 	r.compareLists()
+	r.checkOptions()
 	for _, pattern := range slices.Sorted(maps.Keys(want)) {
-		if !r.public[pattern] && !r.reportOnly[pattern] {
-			r.ask(pattern)
-		}
+		r.ask(pattern)
+	}
+	for _, pattern := range slices.Sorted(maps.Keys(r.reportOnly)) {
+		r.askOpen(pattern)
 	}
 }
 
@@ -134,6 +151,8 @@ type run struct {
 	TB
 	iss      *issuertest.Issuer
 	app      App
+	listed   *routes        // of the router
+	mux      *http.ServeMux // nil unless it is the router
 	want     Want
 	universe []string          // every scope that any rule mentions
 	tokens   map[string]string // by scope
@@ -161,38 +180,4 @@ func (r *run) names() []string {
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
-}
-
-// compareLists holds what is registered against what is listed.
-func (r *run) compareLists() {
-	r.Helper()
-	registered, nested := registeredIn(r.app.Router)
-	if !nested { // else what the middleware remembers lacks the prefix of its router
-		count := make(map[string]int)
-		for _, route := range r.app.Routes {
-			if count[route.Pattern]++; count[route.Pattern] == 2 {
-				r.Errorf("guardtest: %s is registered twice: one of them shadows the other", route.Pattern)
-			}
-			registered = append(registered, route.Pattern)
-		}
-	}
-	slices.Sort(registered)
-	for _, pattern := range slices.Compact(registered) {
-		if !r.known(pattern) {
-			r.Errorf("guardtest: %s is registered, and neither in Want nor listed as Public or ReportOnly", pattern)
-		}
-	}
-}
-
-// known reports whether a pattern is listed, with its method or for all methods,
-// with a slash at the end or without.
-func (r *run) known(pattern string) bool {
-	_, path := cutMethod(pattern)
-	for _, p := range []string{pattern, path, strings.TrimSuffix(pattern, "/"), strings.TrimSuffix(path, "/")} {
-		_, wanted := r.want[p]
-		if wanted || r.public[p] || r.reportOnly[p] {
-			return true
-		}
-	}
-	return false
 }

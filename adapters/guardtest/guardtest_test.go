@@ -50,7 +50,14 @@ type framework struct {
 	build func(v *validator.Validator, cfg *httpauth.Config, routes []route) guardtest.App
 }
 
-func ok(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprint(w, "ok") }
+// ok is every handler. It has nothing at /missing.
+func ok(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == "/missing" {
+		http.NotFound(w, r)
+		return
+	}
+	_, _ = fmt.Fprint(w, "ok")
+}
 
 func onHTTP(mux httpauth.Mux, auth *httpauth.Middleware, routes []route) {
 	for _, r := range routes {
@@ -168,7 +175,8 @@ func TestGoodAPI(t *testing.T) {
 	}
 }
 
-// TestHoles: one hole in a good API, and it is found, and nothing else.
+// TestHoles: one hole in a good API, and it is found, and nothing else. Gin has no
+// shadows: TestGinHasNoShadows.
 func TestHoles(t *testing.T) {
 	for name, tc := range map[string]struct {
 		spoil func(f framework, routes []route) []route
@@ -206,6 +214,18 @@ func TestHoles(t *testing.T) {
 			[]string{"GET /debug", "neither in Want"}},
 		"past the gate, in no list": {func(f framework, routes []route) []route { return append(routes, route{"GET", "/debug", nil, false}) }, "-net/http",
 			[]string{"GET /debug", "neither in Want"}},
+		"the same path with a slash": {func(f framework, routes []route) []route {
+			return append(routes, route{"GET", "/orders/", nil, false})
+		}, "", []string{"GET /orders/ is", "neither in Want"}},
+		"the same path with a slash, optional": {func(f framework, routes []route) []route {
+			return append(routes, route{"GET", "/orders/", &httpauth.Gate{Rule: read, Optional: true}, false})
+		}, "", []string{"GET /orders/ is", "neither in Want"}},
+		"the same path with a slash, registered plainly": {func(f framework, routes []route) []route {
+			return append(routes, route{"GET", "/orders/", &httpauth.Gate{Rule: read, Optional: true}, true})
+		}, "", []string{"GET /orders/ is", "neither in Want"}},
+		"the same path with another method": {func(f framework, routes []route) []route {
+			return append(routes, route{"DELETE", "/orders", nil, false})
+		}, "", []string{"DELETE /orders is", "neither in Want"}},
 		"shadowed by a later one": {func(f framework, routes []route) []route { return append(routes, route{"GET", "/orders", nil, false}) }, "chi Echo",
 			[]string{"GET /orders", "open"}},
 		"shadowed by a later one, with a rule": {func(f framework, routes []route) []route {

@@ -7,56 +7,84 @@ import (
 	"strings"
 )
 
-// registeredIn lists the routes of a router of Echo, Gin or chi, each by its
-// method and path. They are told by the forms of their lists, so that this
-// package needs none of them. Nested: some are in a router below it.
-func registeredIn(router any) (patterns []string, nested bool) {
-	return listed(reflect.ValueOf(router), "")
+// routes are what a router lists.
+type routes struct {
+	patterns []string            // as Want has them
+	methods  map[string][]string // by path, each method that has a handler
+	nested   bool                // some are in a router of chi's below another one
+	// slashed are the paths of routes at the root of a router of chi's below another
+	// one: chi takes them with the slash at their end and without.
+	slashed map[string]bool
 }
 
-func listed(router reflect.Value, prefix string) (patterns []string, nested bool) {
+// listedIn lists the routes of a router of Echo, Gin or chi, each by its method
+// and path. They are told by the forms of their lists, so that this package needs
+// none of them.
+func listedIn(router any) *routes {
+	all := &routes{methods: make(map[string][]string), slashed: make(map[string]bool)}
+	all.read(reflect.ValueOf(router), "")
+	return all
+}
+
+func (all *routes) read(router reflect.Value, prefix string) {
 	if !router.IsValid() {
-		return nil, false
+		return
 	}
 	list := router.MethodByName("Routes")
 	if !list.IsValid() || list.Type().NumIn() != 0 || list.Type().NumOut() != 1 || list.Type().Out(0).Kind() != reflect.Slice {
-		return nil, false
+		return
 	}
 	for _, element := range list.Call(nil)[0].Seq2() {
 		route := reflect.Indirect(element)
 		if route.Kind() != reflect.Struct {
-			return nil, false
+			return
 		}
 		if pattern := route.FieldByName("Pattern"); pattern.IsValid() { // chi
 			whole := strings.ReplaceAll(prefix+pattern.String(), "/*/", "/")
 			if below := route.FieldByName("SubRoutes"); below.IsValid() && !below.IsNil() {
-				more, _ := listed(below.Elem(), whole)
-				patterns, nested = append(patterns, more...), true
+				all.nested = true
+				all.read(below.Elem(), whole)
 				continue
 			}
-			patterns = append(patterns, methods(route.FieldByName("Handlers"), whole)...)
+			if prefix != "" && pattern.String() == "/" {
+				all.slashed[whole] = true
+			}
+			all.addHandlers(route.FieldByName("Handlers"), whole)
 			continue
 		}
 		method, path := route.FieldByName("Method"), route.FieldByName("Path")                         // Echo and Gin
 		if method.IsValid() && path.IsValid() && method.String() == strings.ToUpper(method.String()) { // others are Echo's own
-			patterns = append(patterns, method.String()+" "+path.String())
+			all.patterns = append(all.patterns, method.String()+" "+path.String())
+			all.methods[path.String()] = append(all.methods[path.String()], method.String())
 		}
 	}
-	return patterns, nested
 }
 
-// methods are the patterns of a route of chi's, whose handlers are by method.
-func methods(handlers reflect.Value, path string) (patterns []string) {
+// addHandlers adds a route of chi's, whose handlers are by method: one for all
+// methods stands there as "*", and as each of them.
+func (all *routes) addHandlers(handlers reflect.Value, path string) {
 	if handlers.Kind() != reflect.Map {
-		return nil
+		return
 	}
+	var patterns []string
 	for _, key := range handlers.MapKeys() {
-		if key.String() == "*" {
-			return []string{path}
+		if key.String() != "*" {
+			patterns = append(patterns, key.String()+" "+path)
+			all.methods[path] = append(all.methods[path], key.String())
 		}
-		patterns = append(patterns, key.String()+" "+path)
 	}
-	return patterns
+	if handlers.MapIndex(reflect.ValueOf("*")).IsValid() {
+		patterns = []string{path}
+	}
+	all.patterns = append(all.patterns, patterns...)
+}
+
+// otherSlash is a path with a slash at its end, or without the one that it has.
+func otherSlash(path string) string {
+	if without, found := strings.CutSuffix(path, "/"); found {
+		return without
+	}
+	return path + "/"
 }
 
 // cutMethod cuts "GET /orders" in two; the method may be missing.
@@ -68,12 +96,10 @@ func cutMethod(pattern string) (method, path string) {
 	return method, strings.TrimLeft(path, " ")
 }
 
-// asked are the methods to ask a route with.
-func asked(method string) []string {
-	if method != "" {
-		return []string{method}
-	}
-	return []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}
+// allMethods are the methods of RFC 9110 §9, and PATCH (RFC 5789).
+var allMethods = []string{
+	http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
+	http.MethodOptions, http.MethodConnect, http.MethodTrace,
 }
 
 // parameter is a parameter of a path: {id}, {rest...}, {$} and {id:[0-9]+} for

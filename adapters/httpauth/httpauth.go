@@ -165,10 +165,16 @@ func (m *Middleware) RequireFresh(maxAge time.Duration, rule scopes.Rule) func(h
 // has ended, 503. What the error says goes to the observer, never to the client.
 // It panics if policy is nil.
 func (m *Middleware) RequireThat(rule scopes.Rule, policy func(context.Context, *validator.Token) error) func(http.Handler) http.Handler {
+	return m.Gate(GateThat(rule, policy))
+}
+
+// GateThat is the gate of RequireThat, for adapters of other frameworks. It panics if
+// policy is nil, which a Gate's own field takes for none.
+func GateThat(rule scopes.Rule, policy func(context.Context, *validator.Token) error) Gate {
 	if policy == nil {
-		panic("httpauth: RequireThat: the policy is nil")
+		panic("httpauth: RequireThat: the policy is nil, wanted a function, or Require")
 	}
-	return m.Gate(Gate{Rule: rule, Policy: policy})
+	return Gate{Rule: rule, Policy: policy}
 }
 
 // RequireBound is Require for tokens that are bound to their sender and come

@@ -6,8 +6,10 @@
 package adaptertest_test
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
+	"sync/atomic"
 	"testing"
 
 	"github.com/gin-gonic/gin"
@@ -16,6 +18,7 @@ import (
 	"github.com/m2mguard/m2mguard/adapters/echoauth"
 	"github.com/m2mguard/m2mguard/adapters/ginauth"
 	"github.com/m2mguard/m2mguard/adapters/httpauth"
+	"github.com/m2mguard/m2mguard/observe"
 	"github.com/m2mguard/m2mguard/scopes"
 	"github.com/m2mguard/m2mguard/validator"
 	"github.com/m2mguard/m2mguard/validator/issuertest"
@@ -69,23 +72,45 @@ func (discard) WriteHeader(status int) {
 	}
 }
 
+// TestAllocations: an observer that asks for accepted requests is told of each, and
+// costs nothing more.
 func TestAllocations(t *testing.T) {
 	for _, m := range modes {
 		iss := issuertest.New(t)
-		v := newValidator(t, m.issuer(iss))
+		var accepted atomic.Int64
+		telling, err := validator.New(validator.Config{
+			Issuers: []validator.Issuer{m.issuer(iss)},
+			Observer: observe.Observer{Accepted: true, Event: func(_ context.Context, e *observe.Event) {
+				if e.Kind == observe.Accepted {
+					accepted.Add(1)
+				}
+			}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(telling.Close)
+		unobserved := newValidator(t, m.issuer(iss))
 		r := httptest.NewRequest(http.MethodGet, "/orders", nil)
 		r.Header["Authorization"] = bearer(m.token(iss, issuertest.Claims{Scope: "orders:read"}))
 		for _, api := range apis {
+			measure := func(handler http.Handler) float64 {
+				w := discard{make(http.Header)}
+				return testing.AllocsPerRun(1000, func() { handler.ServeHTTP(w, r) })
+			}
 			t.Run(m.name+"/"+api.name, func(t *testing.T) {
-				measure := func(handler http.Handler) float64 {
-					w := discard{make(http.Header)}
-					return testing.AllocsPerRun(1000, func() { handler.ServeHTTP(w, r) })
+				bare, quiet := measure(api.build(nil)), measure(api.build(unobserved))
+				if quiet-bare > api.budget {
+					t.Errorf("%v allocations, %v without protection: wanted at most %v more", quiet, bare, api.budget)
 				}
-				bare, protected := measure(api.build(nil)), measure(api.build(v))
-				if protected-bare > api.budget {
-					t.Errorf("%v allocations, %v without protection: wanted at most %v more", protected, bare, api.budget)
+				before := accepted.Load()
+				if told := measure(api.build(telling)); told > quiet {
+					t.Errorf("%v allocations with an observer, %v without: wanted no more", told, quiet)
 				}
-				t.Logf("%v allocations over the bare handler's %v", protected-bare, bare)
+				if n := accepted.Load() - before; n < 1000 {
+					t.Errorf("the observer was told of %d requests, wanted all", n)
+				}
+				t.Logf("%v allocations over the bare handler's %v", quiet-bare, bare)
 			})
 		}
 	}

@@ -2,11 +2,13 @@ package adaptertest_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"time"
 
 	"github.com/gin-gonic/gin"
 	"github.com/go-chi/chi/v5"
@@ -22,9 +24,63 @@ import (
 	"github.com/m2mguard/m2mguard/validator/issuertest"
 )
 
-// routes are served by every framework, for every method.
+// gates are what an adapter makes of each of its functions: middleware of its
+// framework, of type M.
+type gates[M any] interface {
+	Require(scopes.Rule) M
+	RequireFresh(time.Duration, scopes.Rule) M
+	RequireThat(scopes.Rule, func(context.Context, *validator.Token) error) M
+	RequireBound(scopes.Rule) M
+	Optional(scopes.Rule) M
+	DangerouslyReportOnly(scopes.Rule) M
+}
+
+var (
+	_ gates[func(http.Handler) http.Handler] = (*httpauth.Middleware)(nil)
+	_ gates[echo.MiddlewareFunc]             = (*echoauth.Middleware)(nil)
+	_ gates[gin.HandlerFunc]                 = (*ginauth.Middleware)(nil)
+)
+
+// gatePaths are where each gate stands. The handler behind /deny asks decide.
+var gatePaths = []string{"/require", "/fresh", "/that", "/bound", "/optional", "/report", "/deny"}
+
+// gated are the gates by path. RequireFresh is one where v can ask an issuer.
+func gated[M any](auth gates[M], v *validator.Validator) map[string]func(scopes.Rule) M {
+	all := map[string]func(scopes.Rule) M{
+		"/require":  auth.Require,
+		"/that":     func(rule scopes.Rule) M { return auth.RequireThat(rule, decide) },
+		"/bound":    auth.RequireBound,
+		"/optional": auth.Optional,
+		"/report":   auth.DangerouslyReportOnly,
+		"/deny":     auth.Require,
+	}
+	if v.CanVerifyFresh() == nil {
+		all["/fresh"] = func(rule scopes.Rule) M { return auth.RequireFresh(0, rule) }
+	}
+	return all
+}
+
+// decide is a policy that lets the bundled client in and one that may do
+// anything, and has a secret reason to refuse others.
+func decide(ctx context.Context, token *validator.Token) error {
+	switch token.ClientID() {
+	case "denied":
+		return errors.New("a reason that nobody else may read")
+	case "undecided":
+		return fmt.Errorf("the plan cannot be had: %w", validator.ErrUnavailable)
+	case "late":
+		return fmt.Errorf("the plan cannot be had: %w", context.DeadlineExceeded)
+	case "no scope":
+		return token.Check(scopes.All("admin"))
+	}
+	return nil
+}
+
+// routes are behind each gate, for every method: /orders is at /require/orders and
+// so on, and at /require itself.
 var routes = map[string]scopes.Rule{
-	"/orders": scopes.All("orders:read"),
+	"":        readRule,
+	"/orders": readRule,
 	"/export": scopes.All("orders:read", "orders:export"),
 	"/either": scopes.Any("orders:admin", "orders:read"),
 	"/any":    scopes.AnyToken(),
@@ -32,17 +88,18 @@ var routes = map[string]scopes.Rule{
 	"/none":   scopes.All(),
 }
 
-// The routes under /group/ need this for the group; /group/write needs a second
-// rule of its own, /group/read does not.
+// The routes under /group of a gate need readRule for the group; /group/write is
+// behind the same gate a second time, with writeRule, and /group/read is not.
 var (
-	groupRule = scopes.All("orders:read")
+	readRule  = scopes.All("orders:read")
 	writeRule = scopes.All("orders:write")
 )
 
-// framework is an API built with one of the adapters.
+// framework is an API built with one of the adapters, with the same handler behind
+// all routes.
 type framework struct {
 	name string
-	api  func(v *validator.Validator, cfg *httpauth.Config) http.Handler
+	api  func(v *validator.Validator, cfg *httpauth.Config, handler http.HandlerFunc) http.Handler
 }
 
 var frameworks = []framework{
@@ -52,78 +109,130 @@ var frameworks = []framework{
 	{"Gin", onGin},
 }
 
-// handle is what runs behind every route. It says who was let in; byContext and
-// byFramework are the two ways to know.
-func handle(w http.ResponseWriter, byContext, byFramework *validator.Token) {
-	if byContext == nil || byContext != byFramework {
-		http.Error(w, "the handler runs without a token", http.StatusInternalServerError)
+// serve is a handler that says what it knows of a token.
+func serve(w http.ResponseWriter, r *http.Request) {
+	if token := validator.FromContext(r.Context()); token != nil {
+		_, _ = fmt.Fprintf(w, "%s may %s", token.ClientID(), token.Scopes())
 		return
 	}
-	_, _ = fmt.Fprintf(w, "%s may %s", byContext.ClientID(), byContext.Scopes())
+	_, _ = fmt.Fprint(w, "nobody")
 }
 
-func serve(w http.ResponseWriter, r *http.Request) {
-	token := validator.FromContext(r.Context())
-	handle(w, token, token)
+// who is a handler that says whose token it got, if any.
+func who(w http.ResponseWriter, r *http.Request) {
+	if token := validator.FromContext(r.Context()); token != nil {
+		_, _ = fmt.Fprint(w, token.ClientID())
+		return
+	}
+	_, _ = fmt.Fprint(w, "nobody")
 }
 
-func netHTTP(v *validator.Validator, cfg *httpauth.Config) http.Handler {
+// denying is handler with decide before it, where path is that of Deny.
+func denying(auth *httpauth.Middleware, path string, handler http.HandlerFunc) http.HandlerFunc {
+	if path != "/deny" {
+		return handler
+	}
+	return func(w http.ResponseWriter, r *http.Request) {
+		if err := decide(r.Context(), validator.FromContext(r.Context())); err != nil {
+			auth.Deny(w, r, err)
+			return
+		}
+		handler(w, r)
+	}
+}
+
+func netHTTP(v *validator.Validator, cfg *httpauth.Config, handler http.HandlerFunc) http.Handler {
 	auth := httpauth.New(v, cfg)
 	mux := http.NewServeMux()
-	for path, rule := range routes {
-		mux.Handle(path, auth.Require(rule)(http.HandlerFunc(serve)))
+	for path, gate := range gated(auth, v) {
+		last := denying(auth, path, handler)
+		for route, rule := range routes {
+			mux.Handle(path+route, gate(rule)(last))
+		}
+		group := http.NewServeMux()
+		group.HandleFunc(path+"/group/read", last)
+		group.Handle(path+"/group/write", gate(writeRule)(last))
+		mux.Handle(path+"/group/", gate(readRule)(group))
 	}
-	group := http.NewServeMux()
-	group.HandleFunc("/group/read", serve)
-	group.Handle("/group/write", auth.Require(writeRule)(http.HandlerFunc(serve)))
-	mux.Handle("/group/", auth.Require(groupRule)(group))
 	return mux
 }
 
-func onChi(v *validator.Validator, cfg *httpauth.Config) http.Handler {
+func onChi(v *validator.Validator, cfg *httpauth.Config, handler http.HandlerFunc) http.Handler {
 	auth := httpauth.New(v, cfg)
 	router := chi.NewRouter()
-	for path, rule := range routes {
-		router.With(auth.Require(rule)).HandleFunc(path, serve)
+	for path, gate := range gated(auth, v) {
+		last := denying(auth, path, handler)
+		for route, rule := range routes {
+			router.With(gate(rule)).HandleFunc(path+route, last)
+		}
+		router.Route(path+"/group", func(group chi.Router) {
+			group.Use(gate(readRule))
+			group.HandleFunc("/read", last)
+			group.With(gate(writeRule)).HandleFunc("/write", last)
+		})
 	}
-	router.Route("/group", func(group chi.Router) {
-		group.Use(auth.Require(groupRule))
-		group.HandleFunc("/read", serve)
-		group.With(auth.Require(writeRule)).HandleFunc("/write", serve)
-	})
 	return router
 }
 
-func onEcho(v *validator.Validator, cfg *httpauth.Config) http.Handler {
-	auth := echoauth.New(v, cfg)
-	handler := func(c echo.Context) error {
-		handle(c.Response(), validator.FromContext(c.Request().Context()), echoauth.Token(c))
+func onEcho(v *validator.Validator, cfg *httpauth.Config, handler http.HandlerFunc) http.Handler {
+	auth, e := echoauth.New(v, cfg), echo.New()
+	last := func(c echo.Context) error {
+		if echoauth.Token(c) != validator.FromContext(c.Request().Context()) {
+			return errors.New("the context holds another token")
+		}
+		handler(c.Response(), c.Request())
 		return nil
 	}
-	e := echo.New()
-	for path, rule := range routes {
-		e.Any(path, handler, auth.Require(rule))
+	denying := func(c echo.Context) error {
+		if err := decide(c.Request().Context(), echoauth.Token(c)); err != nil {
+			return auth.Deny(c, err)
+		}
+		return last(c)
 	}
-	group := e.Group("/group")
-	group.Use(auth.Require(groupRule))
-	group.Any("/read", handler)
-	group.Any("/write", handler, auth.Require(writeRule))
+	for path, gate := range gated(auth, v) {
+		last := last
+		if path == "/deny" {
+			last = denying
+		}
+		for route, rule := range routes {
+			e.Any(path+route, last, gate(rule))
+		}
+		group := e.Group(path + "/group")
+		group.Use(gate(readRule))
+		group.Any("/read", last)
+		group.Any("/write", last, gate(writeRule))
+	}
 	return e
 }
 
-func onGin(v *validator.Validator, cfg *httpauth.Config) http.Handler {
-	auth := ginauth.New(v, cfg)
-	handler := func(c *gin.Context) {
-		handle(c.Writer, validator.FromContext(c.Request.Context()), ginauth.Token(c))
+func onGin(v *validator.Validator, cfg *httpauth.Config, handler http.HandlerFunc) http.Handler {
+	auth, engine := ginauth.New(v, cfg), gin.New()
+	last := func(c *gin.Context) {
+		if ginauth.Token(c) != validator.FromContext(c.Request.Context()) {
+			_ = c.AbortWithError(http.StatusInternalServerError, errors.New("the context holds another token"))
+			return
+		}
+		handler(c.Writer, c.Request)
 	}
-	engine := gin.New()
-	for path, rule := range routes {
-		engine.Any(path, auth.Require(rule), handler)
+	denying := func(c *gin.Context) {
+		if err := decide(c.Request.Context(), ginauth.Token(c)); err != nil {
+			auth.Deny(c, err) // aborts, so that last does not run
+		}
 	}
-	group := engine.Group("/group")
-	group.Use(auth.Require(groupRule))
-	group.Any("/read", handler)
-	group.Any("/write", auth.Require(writeRule), handler)
+	for path, gate := range gated(auth, v) {
+		then := []gin.HandlerFunc{last}
+		if path == "/deny" {
+			then = []gin.HandlerFunc{denying, last}
+		}
+		behind := func(rule scopes.Rule) []gin.HandlerFunc { return append([]gin.HandlerFunc{gate(rule)}, then...) }
+		for route, rule := range routes {
+			engine.Any(path+route, behind(rule)...)
+		}
+		group := engine.Group(path + "/group")
+		group.Use(gate(readRule))
+		group.Any("/read", then...)
+		group.Any("/write", behind(writeRule)...)
+	}
 	return engine
 }
 
@@ -143,6 +252,12 @@ var modes = []mode{
 		},
 		token: (*issuertest.Issuer).Token,
 		bad:   (*issuertest.Issuer).Bad,
+	},
+	{
+		name:   "JWT, or asked",
+		issuer: both,
+		token:  (*issuertest.Issuer).Token,
+		bad:    (*issuertest.Issuer).Bad,
 	},
 	{
 		name: "opaque",
@@ -189,14 +304,20 @@ type answer struct {
 // It returns the header, too, for what is not the same each time.
 func ask(t testing.TB, server *httptest.Server, method, target string, body io.Reader, authorization []string) (answer, http.Header) {
 	t.Helper()
+	return send(t, server, method, target, body, http.Header{"Authorization": authorization})
+}
+
+// send is ask with any header.
+func send(t testing.TB, server *httptest.Server, method, target string, body io.Reader, header http.Header) (answer, http.Header) {
+	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, server.URL+target, body)
 	if err != nil {
 		t.Fatal(err)
 	}
+	r.Header = header
 	if body != nil {
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
-	r.Header["Authorization"] = authorization
 	response, err := server.Client().Do(r)
 	if err != nil {
 		t.Fatal(err)

@@ -1,143 +1,19 @@
 package adaptertest_test
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
-	"time"
 
-	"github.com/gin-gonic/gin"
-	"github.com/go-chi/chi/v5"
 	"github.com/google/go-cmp/cmp"
-	"github.com/labstack/echo/v4"
 
 	"github.com/m2mguard/m2mguard/adapters/echoauth"
 	"github.com/m2mguard/m2mguard/adapters/ginauth"
 	"github.com/m2mguard/m2mguard/adapters/httpauth"
-	"github.com/m2mguard/m2mguard/scopes"
-	"github.com/m2mguard/m2mguard/validator"
 	"github.com/m2mguard/m2mguard/validator/issuertest"
 )
-
-// gates are what an adapter makes of each of its functions: middleware of its
-// framework, of type M.
-type gates[M any] interface {
-	Require(scopes.Rule) M
-	RequireFresh(time.Duration, scopes.Rule) M
-	RequireThat(scopes.Rule, func(context.Context, *validator.Token) error) M
-	RequireBound(scopes.Rule) M
-	Optional(scopes.Rule) M
-	DangerouslyReportOnly(scopes.Rule) M
-}
-
-var (
-	_ gates[func(http.Handler) http.Handler] = (*httpauth.Middleware)(nil)
-	_ gates[echo.MiddlewareFunc]             = (*echoauth.Middleware)(nil)
-	_ gates[gin.HandlerFunc]                 = (*ginauth.Middleware)(nil)
-)
-
-// gated are the paths behind each gate, all with the same rule.
-func gated[M any](auth gates[M]) map[string]M {
-	rule := scopes.All("orders:read")
-	return map[string]M{
-		"/require":  auth.Require(rule),
-		"/fresh":    auth.RequireFresh(0, rule),
-		"/that":     auth.RequireThat(rule, decide),
-		"/bound":    auth.RequireBound(rule),
-		"/optional": auth.Optional(rule),
-		"/report":   auth.DangerouslyReportOnly(rule),
-	}
-}
-
-// decide is a policy that lets the bundled client in and one that may do
-// anything, and has a secret reason to refuse others.
-func decide(ctx context.Context, token *validator.Token) error {
-	switch token.ClientID() {
-	case "denied":
-		return errors.New("a reason that nobody else may read")
-	case "undecided":
-		return fmt.Errorf("the plan cannot be had: %w", validator.ErrUnavailable)
-	case "late":
-		return fmt.Errorf("the plan cannot be had: %w", context.DeadlineExceeded)
-	case "no scope":
-		return token.Check(scopes.All("admin"))
-	}
-	return nil
-}
-
-// who is what runs behind the gates. It says whose token it got, if any.
-func who(w http.ResponseWriter, r *http.Request) {
-	if token := validator.FromContext(r.Context()); token != nil {
-		_, _ = fmt.Fprint(w, token.ClientID())
-		return
-	}
-	_, _ = fmt.Fprint(w, "nobody")
-}
-
-// gatehouses have each gate before the same handler, in each framework. /deny is
-// behind Require, and asks decide before the handler.
-var gatehouses = []struct {
-	name string
-	api  func(v *validator.Validator, cfg *httpauth.Config, handler http.HandlerFunc) http.Handler
-}{
-	{"net/http", func(v *validator.Validator, cfg *httpauth.Config, handler http.HandlerFunc) http.Handler {
-		mux := http.NewServeMux()
-		onHTTP(httpauth.New(v, cfg), mux, handler)
-		return mux
-	}},
-	{"chi", func(v *validator.Validator, cfg *httpauth.Config, handler http.HandlerFunc) http.Handler {
-		router := chi.NewRouter()
-		onHTTP(httpauth.New(v, cfg), router, handler)
-		return router
-	}},
-	{"Echo", func(v *validator.Validator, cfg *httpauth.Config, handler http.HandlerFunc) http.Handler {
-		auth, e := echoauth.New(v, cfg), echo.New()
-		last := func(c echo.Context) error {
-			handler(c.Response(), c.Request())
-			return nil
-		}
-		for path, gate := range gated(auth) {
-			e.Any(path, last, gate)
-		}
-		e.Any("/deny", func(c echo.Context) error {
-			if err := decide(c.Request().Context(), echoauth.Token(c)); err != nil {
-				return auth.Deny(c, err)
-			}
-			return last(c)
-		}, auth.Require(scopes.All("orders:read")))
-		return e
-	}},
-	{"Gin", func(v *validator.Validator, cfg *httpauth.Config, handler http.HandlerFunc) http.Handler {
-		auth, engine := ginauth.New(v, cfg), gin.New()
-		last := func(c *gin.Context) { handler(c.Writer, c.Request) }
-		for path, gate := range gated(auth) {
-			engine.Any(path, gate, last)
-		}
-		engine.Any("/deny", auth.Require(scopes.All("orders:read")), func(c *gin.Context) {
-			if err := decide(c.Request.Context(), ginauth.Token(c)); err != nil {
-				auth.Deny(c, err) // aborts, so that last does not run
-			}
-		}, last)
-		return engine
-	}},
-}
-
-// onHTTP fills a router of net/http's kind.
-func onHTTP(auth *httpauth.Middleware, mux httpauth.Mux, handler http.HandlerFunc) {
-	for path, gate := range gated(auth) {
-		mux.Handle(path, gate(handler))
-	}
-	mux.Handle("/deny", auth.Require(scopes.All("orders:read"))(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if err := decide(r.Context(), validator.FromContext(r.Context())); err != nil {
-			auth.Deny(w, r, err)
-			return
-		}
-		handler(w, r)
-	})))
-}
 
 func passed(client string) answer {
 	return answer{Status: 200, ContentType: "text/plain; charset=utf-8", Body: client}
@@ -192,11 +68,11 @@ func gateRows(iss *issuertest.Issuer) map[string]struct {
 func TestGates(t *testing.T) {
 	iss := issuertest.New(t)
 	rows := gateRows(iss)
-	for _, f := range gatehouses {
+	for _, f := range frameworks {
 		server := httptest.NewServer(f.api(newValidator(t, both(iss)), nil, who))
 		t.Cleanup(server.Close)
 		for name, r := range rows {
-			for _, path := range []string{"/require", "/fresh", "/that", "/bound", "/optional", "/report", "/deny"} {
+			for _, path := range gatePaths {
 				t.Run(f.name+path+"/"+name, func(t *testing.T) {
 					want, named := r.want[path]
 					if !named {
@@ -219,7 +95,7 @@ func TestGates(t *testing.T) {
 // more.
 func TestProcessWideReportOnly(t *testing.T) {
 	iss := issuertest.New(t)
-	for _, f := range gatehouses {
+	for _, f := range frameworks {
 		t.Run(f.name, func(t *testing.T) {
 			server := httptest.NewServer(f.api(newValidator(t, both(iss)), &httpauth.Config{DangerouslyReportOnly: true}, who))
 			t.Cleanup(server.Close)
@@ -236,6 +112,25 @@ func TestProcessWideReportOnly(t *testing.T) {
 			if diff := cmp.Diff(accessDenied, denied); diff != "" {
 				t.Errorf("Deny: %s", diff)
 			}
+		})
+	}
+}
+
+// TestNoPolicy: RequireThat without a policy is a mistake, and no gate without one.
+func TestNoPolicy(t *testing.T) {
+	v := newValidator(t, modes[0].issuer(issuertest.New(t)))
+	for name, build := range map[string]func(){
+		"net/http": func() { httpauth.New(v, nil).RequireThat(readRule, nil) },
+		"Echo":     func() { echoauth.New(v, nil).RequireThat(readRule, nil) },
+		"Gin":      func() { ginauth.New(v, nil).RequireThat(readRule, nil) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			defer func() {
+				if text := fmt.Sprint(recover()); !strings.Contains(text, "RequireThat: the policy is nil") {
+					t.Errorf("got %s", text)
+				}
+			}()
+			build()
 		})
 	}
 }

@@ -43,7 +43,7 @@ func TestErrorHandlerChangesHeaderFields(t *testing.T) {
 					f.Respond(w)
 				}}
 				w := httptest.NewRecorder()
-				f.api(newValidator(t, modes[0].issuer(iss)), cfg).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/orders", nil))
+				f.api(newValidator(t, modes[0].issuer(iss)), cfg, serve).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/require/orders", nil))
 				if w.Code != http.StatusUnauthorized {
 					t.Errorf("status %d", w.Code)
 				}
@@ -70,7 +70,7 @@ func TestRespondElsewhere(t *testing.T) {
 		w.Header().Del("WWW-Authenticate")
 		f.Respond(other)
 	}}
-	netHTTP(newValidator(t, modes[0].issuer(iss)), cfg).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/orders", nil))
+	netHTTP(newValidator(t, modes[0].issuer(iss)), cfg, serve).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/require/orders", nil))
 	if h := other.Header(); h.Get("WWW-Authenticate") != `Bearer realm="api"` || h.Get("Cache-Control") != "no-store" || other.Code != 401 {
 		t.Errorf("%d %v", other.Code, h)
 	}
@@ -119,7 +119,7 @@ func TestChangedBody(t *testing.T) {
 				f.Respond(w)
 			}}
 			w := httptest.NewRecorder()
-			f.api(newValidator(t, modes[0].issuer(iss)), cfg).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/orders", nil))
+			f.api(newValidator(t, modes[0].issuer(iss)), cfg, serve).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/require/orders", nil))
 			if want := `{"error":"unauthorized","error_description":"Log in first."}` + "\n"; w.Body.String() != want {
 				t.Errorf("%s, wanted %s", w.Body, want)
 			}

@@ -1,5 +1,5 @@
-// Package adaptertest_test holds the three adapters to one table of requests:
-// same status, same challenge, same body.
+// Package adaptertest_test holds the three adapters, in four frameworks, to one
+// table of requests: same status, same challenge, same body.
 package adaptertest_test
 
 import (

@@ -67,7 +67,7 @@ func TestWhatAnObserverIsTold(t *testing.T) {
 			{kind: no, check: "policy", client: "denied", scopes: "orders:read", source: true},
 		}},
 	} {
-		for _, f := range gatehouses {
+		for _, f := range frameworks {
 			t.Run(name+"/"+f.name, func(t *testing.T) {
 				server := httptest.NewServer(f.api(v, nil, who))
 				t.Cleanup(server.Close)

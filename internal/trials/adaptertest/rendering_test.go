@@ -33,7 +33,7 @@ func TestErrorHandler(t *testing.T) {
 	scopeless := bearer(iss.Token(issuertest.Claims{}))
 	for _, f := range frameworks {
 		t.Run(f.name, func(t *testing.T) {
-			server := httptest.NewServer(f.api(newValidator(t, modes[0].issuer(iss)), cfg))
+			server := httptest.NewServer(f.api(newValidator(t, modes[0].issuer(iss)), cfg, serve))
 			t.Cleanup(server.Close)
 			for _, tc := range []struct {
 				authorization []string
@@ -41,16 +41,16 @@ func TestErrorHandler(t *testing.T) {
 			}{
 				{nil, answer{
 					Status: 401, Challenges: []string{`Bearer realm="orders"`},
-					Body: `{"title":"unauthorized","detail":"No access token was sent.","instance":"/orders"}`,
+					Body: `{"title":"unauthorized","detail":"No access token was sent.","instance":"/require/orders"}`,
 				}},
 				{scopeless, answer{
 					Status:     403,
 					Challenges: []string{`Bearer realm="orders", error="insufficient_scope", error_description="The access token lacks a scope that this request needs.", scope="orders:read"`},
-					Body:       `{"title":"insufficient_scope","detail":"The access token lacks a scope that this request needs.","instance":"/orders"}`,
+					Body:       `{"title":"insufficient_scope","detail":"The access token lacks a scope that this request needs.","instance":"/require/orders"}`,
 				}},
 			} {
 				tc.want.ContentType, tc.want.CacheControl = "application/problem+json", "no-store"
-				got, _ := ask(t, server, http.MethodGet, "/orders", nil, tc.authorization)
+				got, _ := ask(t, server, http.MethodGet, "/require/orders", nil, tc.authorization)
 				if diff := cmp.Diff(tc.want, got); diff != "" {
 					t.Error(diff)
 				}
@@ -66,12 +66,12 @@ func TestPanicLetsNobodyIn(t *testing.T) {
 	panicking := func(http.ResponseWriter, *http.Request, *httpauth.Failure) { panic("a mistake in the error handler") }
 	for _, f := range frameworks {
 		t.Run(f.name, func(t *testing.T) {
-			api := f.api(newValidator(t, modes[0].issuer(iss)), &httpauth.Config{ErrorHandler: panicking})
+			api := f.api(newValidator(t, modes[0].issuer(iss)), &httpauth.Config{ErrorHandler: panicking}, serve)
 			server := httptest.NewUnstartedServer(api)
 			server.Config.ErrorLog = log.New(io.Discard, "", 0)
 			server.Start()
 			t.Cleanup(server.Close)
-			response, err := server.Client().Get(server.URL + "/orders")
+			response, err := server.Client().Get(server.URL + "/require/orders")
 			if err == nil {
 				_ = response.Body.Close()
 				t.Errorf("status %d, wanted no answer", response.StatusCode)
@@ -92,10 +92,10 @@ func TestClientGone(t *testing.T) {
 				for _, endpoint := range []issuertest.Endpoint{issuertest.Discovery, issuertest.Introspection} {
 					iss.SetFault(endpoint, issuertest.Slow(time.Hour)) // cut short by Close
 				}
-				r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/orders", nil)
+				r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/require/orders", nil)
 				r.Header["Authorization"] = bearer(m.token(iss, issuertest.Claims{Scope: "orders:read"}))
 				w := httptest.NewRecorder()
-				f.api(newValidator(t, m.issuer(iss)), nil).ServeHTTP(w, r)
+				f.api(newValidator(t, m.issuer(iss)), nil, serve).ServeHTTP(w, r)
 				if w.Code != http.StatusServiceUnavailable || w.Header().Get("WWW-Authenticate") != "" || w.Header().Get("Retry-After") == "" {
 					t.Errorf("status %d, header %v", w.Code, w.Header())
 				}
@@ -109,14 +109,14 @@ func TestWrongConfig(t *testing.T) {
 	v := newValidator(t, modes[0].issuer(issuertest.New(t)))
 	for _, f := range frameworks {
 		for name, build := range map[string]func(){
-			"nil validator":    func() { f.api(nil, nil) },
-			"zero validator":   func() { f.api(new(validator.Validator), nil) },
-			"quote in realm":   func() { f.api(v, &httpauth.Config{Realm: `or"ders`}) },
-			"escape in realm":  func() { f.api(v, &httpauth.Config{Realm: `or\ders`}) },
-			"control in realm": func() { f.api(v, &httpauth.Config{Realm: "orders\r\n"}) },
-			"not ASCII":        func() { f.api(v, &httpauth.Config{Realm: "commandées"}) },
-			"audience of none": func() { f.api(v, &httpauth.Config{Audience: []string{}}) },
-			"empty audience":   func() { f.api(v, &httpauth.Config{Audience: []string{"orders", ""}}) },
+			"nil validator":    func() { f.api(nil, nil, serve) },
+			"zero validator":   func() { f.api(new(validator.Validator), nil, serve) },
+			"quote in realm":   func() { f.api(v, &httpauth.Config{Realm: `or"ders`}, serve) },
+			"escape in realm":  func() { f.api(v, &httpauth.Config{Realm: `or\ders`}, serve) },
+			"control in realm": func() { f.api(v, &httpauth.Config{Realm: "orders\r\n"}, serve) },
+			"not ASCII":        func() { f.api(v, &httpauth.Config{Realm: "commandées"}, serve) },
+			"audience of none": func() { f.api(v, &httpauth.Config{Audience: []string{}}, serve) },
+			"empty audience":   func() { f.api(v, &httpauth.Config{Audience: []string{"orders", ""}}, serve) },
 		} {
 			t.Run(f.name+"/"+name, func(t *testing.T) {
 				defer func() {
@@ -152,10 +152,10 @@ func TestFailure(t *testing.T) {
 					failure = f
 					f.Respond(w)
 				}}
-				r := httptest.NewRequest(http.MethodGet, "/orders", nil)
+				r := httptest.NewRequest(http.MethodGet, "/require/orders", nil)
 				r.Header["Authorization"] = tc.authorization
 				w := httptest.NewRecorder()
-				f.api(newValidator(t, modes[0].issuer(iss)), cfg).ServeHTTP(w, r)
+				f.api(newValidator(t, modes[0].issuer(iss)), cfg, serve).ServeHTTP(w, r)
 				if failure == nil || !errors.Is(failure.Err, tc.sentinel) || failure.Err.Check() != tc.check {
 					t.Fatalf("got %+v", failure)
 				}

@@ -1,8 +1,10 @@
 package adaptertest_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -11,6 +13,7 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
+	"github.com/go-chi/chi/v5"
 	"github.com/labstack/echo/v4"
 
 	"github.com/m2mguard/m2mguard/adapters/echoauth"
@@ -30,21 +33,24 @@ type shown struct {
 	client   string // of a good token
 	scopes   string
 	audience string
+	status   int // of the refusal, if it is no good token
 }
 
-// nothing is the first of what can be shown.
+// showable is what can be shown: first nothing, then good tokens.
 func showable(iss *issuertest.Issuer) []shown {
 	good := func(client, scope, audience string) shown {
 		token := iss.Token(issuertest.Claims{ClientID: client, Scope: scope, Audience: []string{audience}})
-		return shown{"Bearer " + token, client, scope, audience}
+		return shown{"Bearer " + token, client, scope, audience, 0}
 	}
 	bad := func(kind issuertest.Bad) shown {
-		return shown{text: "Bearer " + iss.Bad(kind, issuertest.Claims{ClientID: "unproven", Scope: "a b", Audience: []string{"orders"}})}
+		token := iss.Bad(kind, issuertest.Claims{ClientID: "unproven", Scope: "a b", Audience: []string{"orders"}})
+		return shown{text: "Bearer " + token, status: 401}
 	}
 	return []shown{
-		{}, good("ann", "a", "orders"), good("bob", "a b", "bills"), good("cyd", "", "orders"), good("dee", "b", "orders"),
+		{status: 401}, good("ann", "a", "orders"), good("bob", "a b", "bills"), good("cyd", "", "orders"), good("dee", "b", "orders"),
 		bad(issuertest.Expired), bad(issuertest.OtherKey), bad(issuertest.Tampered), bad(issuertest.SenderBound), bad(issuertest.WrongIssuer),
-		{text: "Bearer a b"}, {text: "Bearer"}, {text: "Basic dTpw"}, {text: "Bearer opaque"}, {text: "ann"},
+		{text: "Bearer a b", status: 400}, {text: "Bearer", status: 400}, {text: "Basic dTpw", status: 401},
+		{text: "Bearer opaque", status: 401}, {text: "ann", status: 401},
 	}
 }
 
@@ -58,7 +64,7 @@ var (
 		{DangerouslyReportOnly: true},
 		{Credentials: inField, Audience: []string{"bills", "x"}, DangerouslyReportOnly: true},
 	}
-	errNo = errors.New("no")
+	stackAudiences = [][]string{nil, nil, {"orders"}, {"bills", "x"}}
 )
 
 func inField(r *http.Request) (scheme, token string, err error) {
@@ -66,18 +72,43 @@ func inField(r *http.Request) (scheme, token string, err error) {
 	return scheme, token, nil
 }
 
+// decision is an API's own: about one client it says no, or that it cannot tell.
+type decision struct {
+	about string
+	err   error // nil for no decision at all
+}
+
+// decisionOf reads a decision from a byte.
+func decisionOf(code byte) decision {
+	errs := []error{nil, errors.New("no"), fmt.Errorf("the plan: %w", validator.ErrUnavailable), fmt.Errorf("the plan: %w", context.DeadlineExceeded)}
+	return decision{[]string{"ann", "bob"}[code>>2&1], errs[code&3]}
+}
+
+// of is what is decided about a client, and the status of it: 0 for a yes.
+func (d decision) of(client string) (error, int) {
+	switch {
+	case d.err == nil || client != d.about:
+		return nil, 0
+	case errors.Is(d.err, validator.ErrUnavailable) || errors.Is(d.err, context.DeadlineExceeded):
+		return d.err, 503
+	}
+	return d.err, 403
+}
+
 // layer is one gate of a stack.
 type layer struct {
 	gate   httpauth.Gate
 	config *httpauth.Config
-	denies string // the client that its policy denies
+	policy decision
+	saw    []*validator.Token // what the policy was asked about
 }
 
-// layers reads a stack from two bytes each, and at most four of them.
-func layers(code []byte) (stack []layer) {
-	for ; len(code) >= 2 && len(stack) < 4; code = code[2:] {
-		l := layer{config: &stackConfigs[int(code[1]>>3)%len(stackConfigs)]}
+// layers reads a stack from three bytes each, and at most four of them.
+func layers(code []byte) (stack []*layer) {
+	for ; len(code) >= 3 && len(stack) < 4; code = code[3:] {
+		l := &layer{config: &stackConfigs[int(code[1]>>2)%len(stackConfigs)]}
 		l.gate.Rule = stackRules[int(code[0]>>3)%len(stackRules)]
+		l.gate.Audience = stackAudiences[code[1]&3]
 		switch code[0] & 7 {
 		case 1:
 			l.gate.MaxAge = new(time.Duration)
@@ -88,13 +119,11 @@ func layers(code []byte) (stack []layer) {
 		case 5:
 			l.gate.DangerouslyReportOnly = true
 		}
-		if code[1]&3 == 0 && !l.gate.DangerouslyReportOnly {
-			l.denies = []string{"ann", "bob"}[code[1]>>2&1]
+		if l.policy = decisionOf(code[2]); l.policy.err != nil && !l.gate.DangerouslyReportOnly {
 			l.gate.Policy = func(_ context.Context, token *validator.Token) error {
-				if token.ClientID() == l.denies {
-					return errNo
-				}
-				return nil
+				l.saw = append(l.saw, token)
+				err, _ := l.policy.of(token.ClientID())
+				return err
 			}
 		}
 		stack = append(stack, l)
@@ -102,60 +131,131 @@ func layers(code []byte) (stack []layer) {
 	return stack
 }
 
-// passes says what must become of a request at l: whether it goes on, and with
-// the token of which client.
-func (l *layer) passes(header, field []shown) (on bool, client string) {
+// verdict is what must become of a request at a gate: it goes on, with the token of
+// a client or none, or it is refused with a status; and its policy is asked about
+// that client, or not at all.
+type verdict struct {
+	status int // 0: it goes on
+	client string
+	asked  bool
+}
+
+// judge says what must become of a request at l.
+func (l *layer) judge(header, field []shown) verdict {
 	open := l.gate.DangerouslyReportOnly || l.config.DangerouslyReportOnly && l.gate.MaxAge == nil && l.gate.Policy == nil && !l.gate.Bound
+	v := l.require(header, field)
+	if open && v.status != 0 {
+		if v.status != 403 {
+			v.client = ""
+		}
+		v.status = 0
+	}
+	return v
+}
+
+// require is judge for a gate that is not report-only.
+func (l *layer) require(header, field []shown) verdict {
 	place := header
 	if l.config.Credentials != nil {
 		place = field
 	}
-	absent := len(header) == 0 && (len(place) == 0 || place[0].text == "")
-	one := len(place) == 1 && len(header) <= 1 && (l.config.Credentials == nil || len(header) == 0 || header[0] == place[0])
 	switch {
-	case absent && l.gate.Optional:
-		return true, ""
-	case !one || place[0].client == "" || l.gate.Bound,
-		l.config.Audience != nil && !slices.Contains(l.config.Audience, place[0].audience):
-		return open, ""
+	case len(header) > 1:
+		return verdict{status: 400}
+	case len(header) == 0 && len(place) == 0 && l.gate.Optional:
+		return verdict{}
+	case len(place) == 0:
+		return verdict{status: 401}
+	case l.config.Credentials != nil && len(header) == 1 && header[0] != place[0]:
+		return verdict{status: 400}
+	case place[0].client == "":
+		return verdict{status: place[0].status}
 	}
-	has, _ := scopes.Parse(place[0].scopes)
-	if !l.gate.Rule.Allows(has) || place[0].client == l.denies {
-		return open, place[0].client
+	audience := l.config.Audience
+	if l.gate.Audience != nil {
+		audience = l.gate.Audience
 	}
-	return true, place[0].client
+	if l.gate.Bound || audience != nil && !slices.Contains(audience, place[0].audience) {
+		return verdict{status: 401}
+	}
+	client := place[0].client
+	if has, _ := scopes.Parse(place[0].scopes); !l.gate.Rule.Allows(has) {
+		return verdict{403, client, false}
+	}
+	if l.gate.Policy == nil {
+		return verdict{0, client, false}
+	}
+	_, status := l.policy.of(client)
+	return verdict{status, client, true}
 }
 
-// stacked puts a stack before a handler, in one of the frameworks.
-func stacked(framework int, v *validator.Validator, stack []layer, handler http.HandlerFunc) http.Handler {
-	switch framework % 3 {
-	case 1:
-		e := echo.New()
-		var all []echo.MiddlewareFunc
-		for _, l := range stack {
-			all = append(all, echoauth.New(v, l.config).Gate(l.gate))
+// ending is what runs behind a stack: it sees a request and may deny it, and else
+// it is done.
+type ending struct {
+	see  func(*http.Request) error
+	done func()
+}
+
+func (e ending) handler(auth *httpauth.Middleware) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if err := e.see(r); err != nil {
+			auth.Deny(w, r, err)
+			return
 		}
-		e.GET("/", echo.WrapHandler(handler), all...)
-		return e
-	case 2:
-		engine := gin.New()
-		for _, l := range stack {
-			engine.Use(ginauth.New(v, l.config).Gate(l.gate))
-		}
-		engine.GET("/", gin.WrapF(handler))
-		return engine
-	default:
-		var api http.Handler = handler
+		e.done()
+	}
+}
+
+// stacks put a stack before an ending, in each framework.
+var stacks = []func(v *validator.Validator, stack []*layer, end ending) http.Handler{
+	func(v *validator.Validator, stack []*layer, end ending) http.Handler {
+		api := http.Handler(end.handler(httpauth.New(v, nil)))
 		for _, l := range slices.Backward(stack) {
 			api = httpauth.New(v, l.config).Gate(l.gate)(api)
 		}
 		return api
-	}
+	},
+	func(v *validator.Validator, stack []*layer, end ending) http.Handler {
+		router := chi.NewRouter()
+		for _, l := range stack {
+			router.Use(httpauth.New(v, l.config).Gate(l.gate))
+		}
+		router.Get("/", end.handler(httpauth.New(v, nil)))
+		return router
+	},
+	func(v *validator.Validator, stack []*layer, end ending) http.Handler {
+		e, auth := echo.New(), echoauth.New(v, nil)
+		var all []echo.MiddlewareFunc
+		for _, l := range stack {
+			all = append(all, echoauth.New(v, l.config).Gate(l.gate))
+		}
+		e.GET("/", func(c echo.Context) error {
+			if err := end.see(c.Request()); err != nil {
+				return auth.Deny(c, err)
+			}
+			end.done()
+			return nil
+		}, all...)
+		return e
+	},
+	func(v *validator.Validator, stack []*layer, end ending) http.Handler {
+		engine, auth := gin.New(), ginauth.New(v, nil)
+		for _, l := range stack {
+			engine.Use(ginauth.New(v, l.config).Gate(l.gate))
+		}
+		engine.GET("/", func(c *gin.Context) {
+			if err := end.see(c.Request); err != nil {
+				auth.Deny(c, err)
+			}
+		}, func(*gin.Context) { end.done() })
+		return engine
+	},
 }
 
 // FuzzStacks: whatever stands before a handler and whatever a request shows, no
-// handler sees a token that is not proven, none runs without one except through
-// Optional and DangerouslyReportOnly, and then it sees none.
+// handler and no policy sees a token that is not proven, no handler runs without one
+// except through Optional and DangerouslyReportOnly, and then it sees none, and no
+// policy is asked without one at all.
 func FuzzStacks(f *testing.F) {
 	iss := issuertest.NewInMemory(f)
 	v, err := validator.New(validator.Config{
@@ -174,19 +274,24 @@ func FuzzStacks(f *testing.F) {
 	}
 	f.Cleanup(v.Close)
 	all := showable(iss)
-	for framework := range byte(3) {
+	for framework := range byte(len(stacks)) {
 		for i := range byte(len(all)) {
-			f.Add(framework, []byte{0, 1}, i, i, byte(0))
-			f.Add(framework, []byte{3, 1, 13, 9, 8, 4}, i, i+1, byte(1))
-			f.Add(framework, []byte{5, 1, 0, 17, 4, 17, 1, 0}, i, byte(0), byte(2))
-			f.Add(framework, []byte{11, 25, 2, 34, 8, 33}, byte(0), i, byte(3))
+			f.Add(framework, []byte{0, 0, 0}, i, i, byte(0), byte(0))
+			f.Add(framework, []byte{3, 0, 0, 13, 4, 0, 8, 0, 1}, i, i+1, byte(1), byte(1))
+			f.Add(framework, []byte{5, 0, 0, 0, 8, 0, 4, 8, 1, 1, 0, 5}, i, byte(0), byte(2), byte(0))
+			f.Add(framework, []byte{11, 12, 6, 2, 18, 0, 8, 16, 0}, byte(0), i, byte(3), byte(6))
+			// Policies and handlers that say no, or cannot tell, of ann or of bob.
+			f.Add(framework, []byte{0, 0, 5, 4, 0, 3}, i, byte(0), byte(1), byte(6))
+			f.Add(framework, []byte{8, 0, 1, 0, 8, 6}, i, i, byte(1), byte(0))
+			f.Add(framework, []byte{0, 0, 0}, i, byte(0), byte(1), byte(1))
+			f.Add(framework, []byte{4, 0, 6}, i, byte(0), byte(1), byte(3))
 			// A token from a field for the outer gate, none or another for the inner one.
-			f.Add(framework, []byte{0, 17, 3, 1}, byte(0), i, byte(0))
-			f.Add(framework, []byte{0, 17, 5, 1}, byte(5), i, byte(1))
+			f.Add(framework, []byte{0, 8, 0, 3, 0, 1}, byte(0), i, byte(0), byte(5))
+			f.Add(framework, []byte{0, 8, 2, 5, 0, 0}, byte(5), i, byte(1), byte(0))
 		}
 	}
-	f.Fuzz(func(t *testing.T, framework byte, code []byte, inHeader, inField, repeat byte) {
-		stack := layers(code)
+	f.Fuzz(func(t *testing.T, framework byte, code []byte, inHeader, inField, repeat, denial byte) {
+		stack, deny := layers(code), decisionOf(denial)
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
 		var header, field []shown
 		for range repeat % 3 {
@@ -197,22 +302,50 @@ func FuzzStacks(f *testing.F) {
 			field = append(field, in)
 			r.Header.Set("X-Token", in.text)
 		}
-		wantRun, wantClient := true, ""
-		for _, l := range stack {
-			if wantRun, wantClient = l.passes(header, field); !wantRun {
+		var want verdict
+		asked := make([]string, len(stack)) // whom each policy must be asked about
+		for i, l := range stack {
+			if want = l.judge(header, field); want.asked {
+				asked[i] = want.client
+			}
+			if want.status != 0 {
 				break
 			}
 		}
-		ran, client := false, ""
+		wantRun := want.status == 0
+		if wantRun {
+			_, want.status = deny.of(want.client)
+		}
+		ran, done, client := false, false, ""
 		w := httptest.NewRecorder()
-		stacked(int(framework), v, stack, func(_ http.ResponseWriter, r *http.Request) {
-			ran = true
-			if token := validator.FromContext(r.Context()); token != nil {
-				client = token.ClientID()
-			}
+		stacks[int(framework)%len(stacks)](v, stack, ending{
+			see: func(r *http.Request) error {
+				ran = true
+				if token := validator.FromContext(r.Context()); token != nil {
+					client = token.ClientID()
+				}
+				err, _ := deny.of(client)
+				return err
+			},
+			done: func() { done = true },
 		}).ServeHTTP(w, r)
-		if ran != wantRun || ran && client != wantClient || ran == (w.Code >= 400) {
-			t.Errorf("ran: %v, with the token of %q, status %d; wanted %v, %q", ran, client, w.Code, wantRun, wantClient)
+		if ran != wantRun || ran && client != want.client {
+			t.Errorf("ran: %v, with the token of %q; wanted %v, %q", ran, client, wantRun, want.client)
+		}
+		if wantDone := want.status == 0; done != wantDone || w.Code != cmp.Or(want.status, 200) {
+			t.Errorf("done: %v, status %d; wanted %v, %d", done, w.Code, wantDone, want.status)
+		}
+		for i, l := range stack {
+			var saw []string
+			for _, token := range l.saw {
+				if token == nil {
+					t.Fatalf("the policy of gate %d was asked about no token", i)
+				}
+				saw = append(saw, token.ClientID())
+			}
+			if len(saw) > 1 || strings.Join(saw, "") != asked[i] {
+				t.Errorf("the policy of gate %d was asked about %q, wanted %q", i, saw, asked[i])
+			}
 		}
 	})
 }

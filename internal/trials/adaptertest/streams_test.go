@@ -17,7 +17,7 @@ import (
 	"github.com/m2mguard/m2mguard/validator/issuertest"
 )
 
-// open are the paths of gatehouses that let a good token in.
+// open are the paths of frameworks that let a good token in.
 var open = []string{"/require", "/fresh", "/that", "/optional", "/report", "/deny"}
 
 // wait ends when something comes, or the client has gone.
@@ -55,7 +55,7 @@ func TestEventStream(t *testing.T) {
 		flusher.Flush()
 		wait(r, read)
 	}
-	for _, f := range gatehouses {
+	for _, f := range frameworks {
 		server := httptest.NewServer(f.api(newValidator(t, both(iss)), nil, events))
 		t.Cleanup(server.Close)
 		for _, path := range open {
@@ -118,7 +118,7 @@ func TestUpgrade(t *testing.T) {
 			line, _ := both.ReadString('\n')
 			_, _ = fmt.Fprintf(conn, "%s: %s", validator.FromContext(r.Context()).ClientID(), line)
 		}
-		for _, f := range gatehouses {
+		for _, f := range frameworks {
 			server := httptest.NewServer(f.api(newValidator(t, both(iss)), &httpauth.Config{Credentials: subprotocol}, upgrade))
 			t.Cleanup(server.Close)
 			for _, path := range open {

@@ -3,6 +3,8 @@ package main
 // ofGates are the tests of what gates let through, in every framework.
 var ofGates = []suite{{folder: "internal/trials/adaptertest"}}
 
+var ofGuards = []suite{{folder: "adapters/guardtest"}}
+
 // gateMutants concern what a route asks beside a good token with a scope.
 var gateMutants = []mutant{
 	{"gates", "an Authorization field beside what Credentials found is refused", []edit{{"adapters/httpauth/credentials.go", "case len(fields) == 1 && !holds(", "case false && !holds("}}, ofGates},
@@ -20,6 +22,14 @@ var gateMutants = []mutant{
 	{"gates", "Gin runs no handler after Deny", []edit{{"adapters/ginauth/ginauth.go", "	c.Abort()\n	answered := false\n", "	answered := false\n"}}, ofGates},
 	{"gates", "what is let through all the same is marked", []edit{{"adapters/httpauth/gate.go", "	shown.ReportOnly = rt.gate.DangerouslyReportOnly\n", ""}}, ofGates},
 	{"gates", "an observer knows whom a policy refused", []edit{never("validator/observer.go", "!t.none()")}, ofGates},
-	{"guardtest", "an open route is reported", []edit{{"adapters/guardtest/ask.go", "case passes && badPasses:", "case false:"}}, []suite{{folder: "adapters/guardtest"}}},
-	{"guardtest", "scopes that nobody wrote down are tried", []edit{{"adapters/guardtest/guardtest.go", "names = append(names, route.Rule.Names()...)", "_ = route"}}, []suite{{folder: "adapters/guardtest"}}},
+	{"guardtest", "an open route is reported", []edit{{"adapters/guardtest/ask.go", "case passes && badPasses:", "case false:"}}, ofGuards},
+	{"guardtest", "scopes that nobody wrote down are tried", []edit{{"adapters/guardtest/guardtest.go", "names = append(names, route.Rule.Names()...)", "_ = route"}}, ofGuards},
+	{"guardtest", "a path with another slash is another route", []edit{{"adapters/guardtest/lists.go", "r.listed.slashed[path] && (", "(path != \"\") && ("}}, ofGuards},
+	{"guardtest", "routes beside those that are listed are searched for", []edit{{"adapters/guardtest/lists.go", "	if r.mux == nil {", "	if true {"}}, ofGuards},
+	{"guardtest", "a route for all methods is asked with all of them", []edit{{"adapters/guardtest/patterns.go", "	http.MethodOptions, http.MethodConnect, http.MethodTrace,\n", ""}}, ofGuards},
+	{"guardtest", "a method that the router knows alone is asked", []edit{{"adapters/guardtest/ask.go", "slices.Concat(allMethods, r.listed.methods[rest])", "slices.Concat(allMethods, r.listed.methods[rest][:0])"}}, ofGuards},
+	{"guardtest", "an option beside Want hides no hole", []edit{{"adapters/guardtest/guardtest.go", "		r.ask(pattern)\n", "		if !r.public[pattern] && !r.reportOnly[pattern] {\n			r.ask(pattern)\n		}\n"}}, ofGuards},
+	{"guardtest", "an option that concerns no route is reported", []edit{{"adapters/guardtest/lists.go", "} else if !r.there(pattern) {", "} else if false {"}}, ofGuards},
+	{"guardtest", "a route that only reports is asked", []edit{{"adapters/guardtest/ask.go", "case got.status == http.StatusUnauthorized:", "case false:"}}, ofGuards},
+	{"guardtest", "a name of chi's for a route hides no other", []edit{{"adapters/guardtest/ask.go", "q.path, q.spare = otherSlash(q.path), true\n			all = append(all, q)", "q.path, q.spare = otherSlash(q.path), true"}}, ofGuards},
 }
