@@ -97,7 +97,7 @@ var claimMutants = []mutant{
 	{"floods", "verifications of all issuers together have slots", []edit{{"validator/validator.go", "v.slots = slots.New(2*s.verifySlots, s.verifyWait)", "v.slots = slots.New(1<<12, s.verifyWait)"}}, []suite{{"validator", "TestSlotsOfAllIssuers"}}},
 	{"floods", "costly keys have slots of their own", []edit{never("validator/internal/slots/slots.go", "costly(key)")}, ofValidator},
 	{"Resolver", "made-up issuers cause a bounded number of calls", []edit{{"validator/internal/registry/registry.go", "return r.pace.Take(now)", "return 0"}}, ofValidator},
-	{"Resolver", "one that hangs is left behind", []edit{{"validator/internal/registry/registry.go", "	case <-ctx.Done():\n		return none, context.Cause(ctx)\n", ""}}, ofRegistry},
+	{"Resolver", "one that hangs is left behind", []edit{{"validator/internal/registry/ask.go", "	case <-ctx.Done():\n		return none, context.Cause(ctx)\n", ""}}, ofRegistry},
 	{"Resolver", "refusals take a bounded memory", []edit{never("validator/internal/registry/registry.go", "len(r.unknown) >= maxUnknown")}, ofRegistry},
 	{"Resolver", "what it returns is what was asked for", []edit{never("validator/resolver.go", "said.URL != url")}, ofValidator},
 }
