@@ -62,9 +62,9 @@ type Profile struct {
 	// an object, objects with names, lists joined by commas. It gets the token with
 	// what those lists grant, before Implies and WildcardSuffix, and reads claims with
 	// Token.Claim. What it returns is held to the rules for claims: a name that can be
-	// no scope grants nothing. It is called when a token is proven, as Accept is and under the same
-	// conditions, and not on requests that come with the same token afterwards. A
-	// panic in it refuses the token. Nil grants nothing.
+	// no scope grants nothing. It is called when a token is proven, under the
+	// conditions of Accept, and not on requests that come with the same token
+	// afterwards. A panic in it refuses the token. Nil grants nothing.
 	Grants func(*Token) (scopes, roles []string)
 
 	// Implies lists what a scope stands for beside itself, such as
