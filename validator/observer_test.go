@@ -158,7 +158,8 @@ func TestWhoWasRefused(t *testing.T) {
 	})
 }
 
-// TestEventsHoldNoToken: also where an issuer's answer repeats it in every member.
+// TestEventsHoldNoToken: also where an issuer's answer repeats it in members that
+// only identify.
 func TestEventsHoldNoToken(t *testing.T) {
 	const raw = "an-opaque-token-0123456789"
 	for name, tc := range map[string]struct {
@@ -170,7 +171,7 @@ func TestEventsHoldNoToken(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			iss := issuertest.New(t)
-			answering(iss, "application/json", `{"active":true,"aud":"`+issuertest.Audience+`","client_id":"`+raw+`","sub":"of `+raw+`","jti":"`+raw+`","scope":"`+raw+`"}`)
+			answering(iss, "application/json", `{"active":true,"aud":"`+issuertest.Audience+`","client_id":"m2m-client","sub":"of `+raw+`","jti":"`+raw+`"}`)
 			var seen events
 			v := newOpaque(t, iss, func(c *validator.Config) {
 				c.Observer = observe.Observer{Event: seen.observe, Accepted: true}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log"
 	"log/slog"
 	"mime/multipart"
 	"net/http"
@@ -73,9 +74,13 @@ func (panics) Handle(context.Context, slog.Record) error { panic("a log that is 
 
 // TestReportOnlyLineHarmsNobody: a log's handler that panics ends no program.
 func TestReportOnlyLineHarmsNobody(t *testing.T) {
-	before := slog.Default()
-	slog.SetDefault(slog.New(panics{before.Handler()}))
-	t.Cleanup(func() { slog.SetDefault(before) })
+	before, writer, flags := slog.Default(), log.Writer(), log.Flags()
+	slog.SetDefault(slog.New(panics{before.Handler()})) // which takes package log along
+	t.Cleanup(func() {
+		slog.SetDefault(before)
+		log.SetOutput(writer)
+		log.SetFlags(flags)
+	})
 	synctest.Test(t, func(t *testing.T) {
 		iss := issuertest.NewInMemory(t)
 		v, err := validator.New(validator.Config{Issuers: []validator.Issuer{{URL: iss.URL(), Audience: []string{issuertest.Audience}}}})
