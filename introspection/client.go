@@ -9,7 +9,7 @@ import (
 	"github.com/m2mguard/m2mguard/internal/fetch"
 )
 
-// Client asks one introspection endpoint as one OAuth client. It is safe for
+// Client asks one introspection endpoint, or one Introspector, as one OAuth client. It is safe for
 // concurrent use; make it with [New].
 type Client struct {
 	cfg      Config
@@ -48,7 +48,7 @@ func New(cfg Config) (*Client, error) {
 		firstSights: newFirstSights(&cfg),
 		renewals:    newRenewals(&cfg),
 	}
-	if cfg.Endpoint != "" {
+	if cfg.Endpoint != "" || cfg.Introspector != nil {
 		c.where.known.Store(&cfg.Endpoint)
 	} else {
 		c.where.http = fetch.New(cfg.HTTPClient, cfg.RequestTimeout, maxMetadataBytes)

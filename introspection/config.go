@@ -9,6 +9,7 @@ import (
 
 	"github.com/m2mguard/m2mguard/internal/fetch"
 	"github.com/m2mguard/m2mguard/internal/metadata"
+	"github.com/m2mguard/m2mguard/internal/quote"
 	"github.com/m2mguard/m2mguard/observe"
 )
 
@@ -24,6 +25,9 @@ const (
 	defaultRequestTimeout   = 5 * time.Second
 	defaultMaxResponseBytes = 64 << 10
 )
+
+// endless are the exp that real servers write for none.
+var endless = []string{"0", "-1", "null"}
 
 // inactiveStatuses are those that real servers refuse tokens with.
 var inactiveStatuses = []int{400, 401, 403, 404, 410}
@@ -43,6 +47,13 @@ type Config struct {
 	// Auth is how this resource server authenticates. Required: an endpoint
 	// that answers anybody lets anybody test tokens (RFC 7662 §4).
 	Auth ClientAuth
+
+	// Introspector, if set, asks in a way of the issuer's own, in place of a request of
+	// RFC 7662. What is about that request must then be left out: Endpoint, Auth,
+	// Answers, InactiveStatus, HTTPClient and DangerouslyAllowHTTP. Everything else is
+	// as ever: what is remembered, who waits for whom, and the gate. Issuer is then but
+	// a name for events. Default: none.
+	Introspector Introspector
 
 	// Answers, if set, proves signed answers (RFC 9701): they are asked for,
 	// and an answer that is not signed counts as none. Default: plain JSON.
@@ -108,6 +119,14 @@ type Config struct {
 	// the error is ErrUnavailable. Default: none.
 	InactiveStatus []int
 
+	// NoExpiry lists what this server writes as exp of an active token that does not
+	// expire: some of "0", "-1" and "null", spelt so. Such an answer counts as one
+	// without exp, which RFC 7662 §2.2 allows, and is good while the server calls the
+	// token active. Only where it is known that the server means that: else a 0 that
+	// was written by mistake would make a token good for longer. Default: none; 0 has
+	// then passed, and the others are no times.
+	NoExpiry []string
+
 	// RequestTimeout bounds one introspection, from when its turn has come: client
 	// authentication, sending, reading the whole answer, and a second try with a
 	// rotated secret. It bounds each request of a discovery, too. Default 5 s.
@@ -141,6 +160,7 @@ func (c Config) withDefaults() Config {
 	c.MaxWaiting = orDefault(c.MaxWaiting, defaultMaxWaiting)
 	c.MaxWait = orDefault(c.MaxWait, defaultMaxWait)
 	c.InactiveStatus = slices.Clone(c.InactiveStatus)
+	c.NoExpiry = slices.Clone(c.NoExpiry)
 	c.RequestTimeout = orDefault(c.RequestTimeout, defaultRequestTimeout)
 	c.MaxResponseBytes = orDefault(c.MaxResponseBytes, defaultMaxResponseBytes)
 	if c.Now == nil {
@@ -160,6 +180,54 @@ func orDefault[T comparable](value, byDefault T) T {
 // check reports every fault of a Config whose defaults are filled in.
 func (c Config) check() error {
 	var faults []error
+	add := func(format string, args ...any) {
+		faults = append(faults, fmt.Errorf("introspection: "+format, args...))
+	}
+	if c.Introspector != nil {
+		faults = append(faults, c.ownFaults()...)
+	} else {
+		faults = append(faults, c.requestFaults()...)
+	}
+	for _, text := range c.NoExpiry {
+		if !slices.Contains(endless, text) {
+			add("Config.NoExpiry holds %s, wanted some of %q", quote.Value(text), endless)
+		}
+	}
+	if c.RefreshAhead < 0 || (c.RefreshAhead > 0 && c.RefreshAhead >= c.PositiveLifetime) {
+		add("Config.RefreshAhead is %v, wanted 0 or more and less than PositiveLifetime (%v)", c.RefreshAhead, c.PositiveLifetime)
+	}
+	if c.StaleIfError < 0 {
+		add("Config.StaleIfError is %v, wanted 0 or more", c.StaleIfError)
+	}
+	if c.StaleIfError > 0 && (c.PositiveLifetime < 0 || c.CacheEntries < 0) {
+		add("Config.StaleIfError is %v, but no active answer is kept: PositiveLifetime or CacheEntries says none", c.StaleIfError)
+	}
+	if c.RefreshAhead > 0 && c.CacheEntries < 0 {
+		add("Config.RefreshAhead is %v, but CacheEntries says that nothing is kept", c.RefreshAhead)
+	}
+	if c.CacheEntries > maxCacheEntries {
+		add("Config.CacheEntries is %d, wanted at most %d", c.CacheEntries, maxCacheEntries)
+	}
+	if c.MaxConcurrent < 0 {
+		add("Config.MaxConcurrent is %d, wanted 1 or more", c.MaxConcurrent)
+	}
+	if c.MaxWaiting < 0 {
+		add("Config.MaxWaiting is %d, wanted 1 or more", c.MaxWaiting)
+	}
+	if c.MaxWait < 0 {
+		add("Config.MaxWait is %v, wanted more than 0", c.MaxWait)
+	}
+	if c.RequestTimeout < 0 {
+		add("Config.RequestTimeout is %v, wanted more than 0", c.RequestTimeout)
+	}
+	if c.MaxResponseBytes < 0 {
+		add("Config.MaxResponseBytes is %d, wanted 1 or more", c.MaxResponseBytes)
+	}
+	return errors.Join(faults...)
+}
+
+// requestFaults reports what is wrong with the request of RFC 7662.
+func (c Config) requestFaults() (faults []error) {
 	add := func(format string, args ...any) {
 		faults = append(faults, fmt.Errorf("introspection: "+format, args...))
 	}
@@ -198,40 +266,10 @@ func (c Config) check() error {
 	if _, byCertificate := c.Auth.(tlsClientAuth); byCertificate && c.HTTPClient == nil {
 		add("Config.HTTPClient is missing: TLSClientAuth needs one that presents the client certificate (RFC 8705 §2)")
 	}
-	if c.RefreshAhead < 0 || (c.RefreshAhead > 0 && c.RefreshAhead >= c.PositiveLifetime) {
-		add("Config.RefreshAhead is %v, wanted 0 or more and less than PositiveLifetime (%v)", c.RefreshAhead, c.PositiveLifetime)
-	}
-	if c.StaleIfError < 0 {
-		add("Config.StaleIfError is %v, wanted 0 or more", c.StaleIfError)
-	}
-	if c.StaleIfError > 0 && (c.PositiveLifetime < 0 || c.CacheEntries < 0) {
-		add("Config.StaleIfError is %v, but no active answer is kept: PositiveLifetime or CacheEntries says none", c.StaleIfError)
-	}
-	if c.RefreshAhead > 0 && c.CacheEntries < 0 {
-		add("Config.RefreshAhead is %v, but CacheEntries says that nothing is kept", c.RefreshAhead)
-	}
-	if c.CacheEntries > maxCacheEntries {
-		add("Config.CacheEntries is %d, wanted at most %d", c.CacheEntries, maxCacheEntries)
-	}
-	if c.MaxConcurrent < 0 {
-		add("Config.MaxConcurrent is %d, wanted 1 or more", c.MaxConcurrent)
-	}
-	if c.MaxWaiting < 0 {
-		add("Config.MaxWaiting is %d, wanted 1 or more", c.MaxWaiting)
-	}
-	if c.MaxWait < 0 {
-		add("Config.MaxWait is %v, wanted more than 0", c.MaxWait)
-	}
 	for _, status := range c.InactiveStatus {
 		if !slices.Contains(inactiveStatuses, status) {
 			add("Config.InactiveStatus holds %d, wanted some of %v", status, inactiveStatuses)
 		}
 	}
-	if c.RequestTimeout < 0 {
-		add("Config.RequestTimeout is %v, wanted more than 0", c.RequestTimeout)
-	}
-	if c.MaxResponseBytes < 0 {
-		add("Config.MaxResponseBytes is %d, wanted 1 or more", c.MaxResponseBytes)
-	}
-	return errors.Join(faults...)
+	return faults
 }

@@ -28,6 +28,9 @@ const (
 func (c *Client) exchange(ctx context.Context, endpoint, token string) (heard, *failed) {
 	bounded, cancel := context.WithTimeout(ctx, c.cfg.RequestTimeout)
 	defer cancel()
+	if c.cfg.Introspector != nil {
+		return c.exchangeOwn(ctx, bounded, token)
+	}
 	req, err := c.request(bounded, endpoint, token)
 	if err != nil {
 		f := sendFailure(ctx, fmt.Errorf("client authentication for %s: %w", fetch.WithoutQuery(endpoint), err))
@@ -87,7 +90,7 @@ func (c *Client) read(ctx context.Context, res fetch.Response) (*Result, error) 
 			return nil, fmt.Errorf("was not proven: %w", err)
 		}
 	}
-	return decode(body)
+	return decode(body, c.cfg.NoExpiry)
 }
 
 // request builds the request for token and authenticates it.

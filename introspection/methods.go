@@ -25,9 +25,9 @@ type AnswerVerifier interface {
 	VerifyAnswer(ctx context.Context, answer string) (claims []byte, err error)
 }
 
-// AboutToken makes err, of an [AnswerVerifier], one that concerns the one token
-// that was asked about: the answer is proven, and holds something that cannot be
-// read in one way only. Clients have a say in what answers hold.
+// AboutToken makes err, of an [AnswerVerifier] or an [Introspector], one that concerns
+// the one token that was asked about: the answer is proven, and holds something that
+// cannot be read in one way only. Clients have a say in what answers hold.
 func AboutToken(err error) error { return unreadable{err} }
 
 // PrivateKeyJWT is private_key_jwt (RFC 7523 §2.2): a fresh assertion, signed

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/m2mguard/m2mguard/internal/strictjson"
@@ -57,8 +58,9 @@ func (e unreadable) Unwrap() error { return e.error }
 // decode reads an answer (RFC 7662 §2.2), which must be one strict JSON object
 // with a boolean active, whatever its content type says. Of a signed answer (RFC
 // 9701) it gets what Config.Answers proved; one that nobody asked for is no JSON
-// object. The errors hold nothing of the body.
-func decode(body []byte) (*Result, error) {
+// object. endless lists the exp that stand for none (Config.NoExpiry). The errors
+// hold nothing of the body.
+func decode(body []byte, endless []string) (*Result, error) {
 	r := new(Result)
 	var exp strictjson.Value
 	found := false
@@ -89,7 +91,7 @@ func decode(body []byte) (*Result, error) {
 		r.claims = inactiveClaims
 		return r, nil
 	}
-	if exp != nil {
+	if exp != nil && !slices.Contains(endless, string(exp)) {
 		if r.exp, err = exp.Date(); err != nil {
 			return nil, unreadable{fmt.Errorf("has a member exp that %w", err)}
 		}
