@@ -1,6 +1,7 @@
 package validator_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"runtime"
 	"strings"
@@ -25,6 +26,8 @@ func TestCacheKeepsItsBoundInBytes(t *testing.T) {
 		"many audiences":   {"aud": append(make([]string, 800), issuertest.Audience)},
 		"many roles":       {"roles": make([]string, 800)},
 		"escapes":          {"sub": strings.Repeat("\n", 1100)},
+		"many details":     {"authorization_details": json.RawMessage(manyDetails(128))},
+		"details of many":  {"authorization_details": []any{map[string]any{"type": "x", "actions": make([]string, 700)}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			iss := issuertest.NewInMemory(t)

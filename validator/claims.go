@@ -14,6 +14,8 @@ type claims struct {
 	scope     strictjson.Value
 	scp       strictjson.Value
 	roles     strictjson.Value
+	act       strictjson.Value // and authorization_details, for delegation
+	details   strictjson.Value
 	picked    []strictjson.Value // the profile's Profile.top
 	hasExpiry bool
 	hasNBF    bool
@@ -75,6 +77,10 @@ func (c *claims) parse(raw []byte, limits strictjson.Limits) error {
 			c.roles = value
 		case "cnf":
 			c.bound = true
+		case "act":
+			c.act = value
+		case "authorization_details":
+			c.details = value
 		default:
 			for i, known := range clientIDNames {
 				if name == known {

@@ -78,11 +78,11 @@ type Config struct {
 
 	// CacheEntries bounds the verified-token cache. Default 10,000, at most
 	// 16,777,216, negative for no cache. Each entry takes about 700 bytes and
-	// what the token says: its payload or its introspection answer, and 16 bytes
-	// for each audience, scope and role. Most say far less than MaxTokenBytes, and
-	// one that says more is kept as long as what the others leave is enough. So
-	// memory is at most CacheEntries × (MaxTokenBytes + 700 B), and it is about
-	// 15 MB for ten thousand usual tokens.
+	// what the token says: its payload or its introspection answer, 16 bytes for each
+	// audience, scope and role, and 128 for each of its authorization details. Most
+	// say far less than MaxTokenBytes, and one that says more is kept as long as what
+	// the others leave is enough. So memory is at most CacheEntries × (MaxTokenBytes +
+	// 700 B), and it is about 15 MB for ten thousand usual tokens.
 	CacheEntries int
 
 	// VerifySlots is how many signatures of one issuer's tokens are verified at

@@ -156,3 +156,45 @@ func ExampleToken_Claim() {
 	// gold
 	// true
 }
+
+// Who acts for the subject: only ErrNoClaim says that nobody does.
+func ExampleToken_Actor() {
+	for _, claims := range []string{`{"sub": "alice", "act": {"sub": "agent"}}`, `{"sub": "alice"}`, `{"sub": "alice", "act": "agent"}`} {
+		token, err := validator.DangerouslyUnverified([]byte(claims), validator.Profile{})
+		if err != nil {
+			log.Fatal(err)
+		}
+		switch actor, err := token.Actor(); {
+		case err == nil:
+			fmt.Println(actor.Subject, "for", token.Subject())
+		case errors.Is(err, validator.ErrNoClaim):
+			fmt.Println(token.Subject())
+		default:
+			fmt.Println("refused:", err)
+		}
+	}
+	// Output:
+	// agent for alice
+	// alice
+	// refused: validator: claim act is no object (RFC 8693 §4.1)
+}
+
+// What is granted in detail; what only one type has is a claim by its place.
+func ExampleToken_AuthorizationDetails() {
+	token, err := validator.DangerouslyUnverified([]byte(`{"authorization_details": [{"type": "payment", "actions": ["initiate"], "limit": 100}]}`), validator.Profile{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	details, err := token.AuthorizationDetails()
+	if err != nil {
+		log.Fatal(err)
+	}
+	for n, detail := range details {
+		var limit int
+		if err := token.Claim(fmt.Sprintf("/authorization_details/%d/limit", n), &limit); err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(detail.Type, detail.Actions, limit)
+	}
+	// Output: payment [initiate] 100
+}

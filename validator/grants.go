@@ -25,7 +25,7 @@ func (c *claims) grant(p *Profile) error {
 	}
 	c.granted = true
 	t := &c.token
-	t.profile = p
+	t.profile, t.delegation = p, c.delegation()
 	if c.audience != nil {
 		var err error
 		if t.audience, err = c.audience.Strings(nil); err != nil {

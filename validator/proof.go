@@ -51,7 +51,7 @@ const stringHeader = 16
 // size is about how many bytes what the token says takes, and no less.
 func (p *proof) size() int {
 	t := &p.said
-	n := cap(t.claims) + t.beside + stringHeader*(cap(t.audience)+cap(t.roles)+t.scopes.Len())
+	n := cap(t.claims) + t.beside + stringHeader*(cap(t.audience)+cap(t.roles)+t.scopes.Len()) + t.delegation.size()
 	if bytes.IndexByte(t.claims, '\\') >= 0 {
 		n += len(t.claims) / 2 // strings with escapes are copies, at most half as long
 	}

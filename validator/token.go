@@ -37,6 +37,9 @@ type contents struct {
 	claims    []byte   // the JSON object itself; never written to
 	profile   *Profile // that the scopes were read by; nil before that
 	beside    int      // bytes of scopes and roles that are no pieces of the claims
+	// delegation is who acts for the subject, and what is granted in detail; nil for
+	// neither.
+	delegation *delegation
 }
 
 // Issuer is the configured issuer that the token was proven with.

@@ -186,6 +186,15 @@ func signed(iss *issuertest.Issuer, claims map[string]any) string {
 	return iss.Sign(object(header), object(claims), "EdDSA")
 }
 
+// with is a token of iss with the claims of a good one, changed; nil takes one away.
+func with(iss *issuertest.Issuer, changes map[string]any) string {
+	claims := goodClaims(iss, time.Now())
+	for name, value := range changes {
+		claims[name] = value
+	}
+	return signed(iss, claims)
+}
+
 // wantCheck fails unless err is of kind and names check.
 func wantCheck(t testing.TB, err error, kind error, check validator.Check) {
 	t.Helper()

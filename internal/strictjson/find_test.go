@@ -51,6 +51,28 @@ func TestFindIsStrict(t *testing.T) {
 	}
 }
 
+// TestElements of an array, and of nothing else.
+func TestElements(t *testing.T) {
+	for _, tc := range []struct {
+		text string
+		want []string // nil: an error
+	}{
+		{`[]`, []string{}}, {` [ ]`, nil}, {`[ ]`, []string{}}, {`[1]`, []string{"1"}}, {`[ "a,b" , {"c":[1,2]} ]`, []string{`"a,b"`, `{"c":[1,2]}`}},
+		{`[[],null,-1]`, []string{"[]", "null", "-1"}}, {`[1,2,3,4]`, nil}, {`{}`, nil}, {`"x"`, nil}, {`null`, nil}, {``, nil},
+	} {
+		got, err := strictjson.Value(tc.text).Elements(3)
+		if (err == nil) != (tc.want != nil) || len(got) != len(tc.want) {
+			t.Errorf("%s: %q, %v, wanted %q", tc.text, got, err, tc.want)
+			continue
+		}
+		for n := range got {
+			if string(got[n]) != tc.want[n] {
+				t.Errorf("%s: %q, wanted %q", tc.text, got, tc.want)
+			}
+		}
+	}
+}
+
 func TestIs(t *testing.T) {
 	for _, tc := range []struct {
 		value, text string

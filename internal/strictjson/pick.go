@@ -2,6 +2,7 @@ package strictjson
 
 import (
 	"bytes"
+	"errors"
 	"math/bits"
 )
 
@@ -42,6 +43,29 @@ func (v Value) Pick(names []string, values []Value) {
 			at = skipSpace(v, at+1)
 		}
 	}
+}
+
+// ErrNotArray is of Elements.
+var ErrNotArray = errors.New("is no array, or one of too many elements")
+
+// Elements returns the elements of an array that has at most so many. v is of a text
+// that was walked over before.
+func (v Value) Elements(most int) (elements []Value, err error) {
+	if len(v) == 0 || v[0] != '[' {
+		return nil, ErrNotArray
+	}
+	for at := skipSpace(v, 1); at < len(v) && v[at] != ']'; {
+		if len(elements) == most {
+			return nil, ErrNotArray
+		}
+		end := pastValue(v, at)
+		elements = append(elements, v[at:end:end])
+		at = skipSpace(v, end)
+		if at < len(v) && v[at] == ',' {
+			at = skipSpace(v, at+1)
+		}
+	}
+	return elements, nil
 }
 
 // pastValue returns where the value that begins at at ends, in a valid text.
