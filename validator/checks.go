@@ -24,27 +24,31 @@ import (
 //	 5  JSON          jws.ParseHeader     strict, header and payload; what holds too many pieces fails 1
 //	 6  crit, b64     jws.ParseHeader     refused
 //	 7  forms         claims.parse        strings are strings, exp, nbf and iat are NumericDates
-//	 8  iss           issuerOf            a configured issuer, byte for byte; no other is asked anything
+//	 8  iss           whose               a configured issuer, byte for byte; no other is asked anything;
+//	                                      without iss, the issuer of the trust domain in sub, or the one
+//	                                      that may leave its name out
 //	 9  typ           checkHeader         an access token's
 //	10  alg           checkHeader         on the issuer's list; one that is on none is refused before 7
 //	11  exp           times.check         required; now < exp + skew
 //	12  nbf           times.check         now >= nbf - skew
-//	13  aud           checkAudience       one of ours
-//	14  cnf           checkBinding        a sender-bound token is no bearer token
-//	15  key           jwks.Lookup         of this issuer, and made for this alg
-//	16  signature     jws.Verify          by that key, under that alg
-//	17  claims        Profile.check       what the profile asks for
-//	18  client, app   checkClient         on the list of clients; no user's token, if so configured
-//	19  scopes        claims.grant        well formed; a name that can be no scope grants nothing
-//	20  own check     Profile.accept      what the API itself asks of the issuer's tokens
+//	13  lifetime      checkLifetime       exp - iat at most what the issuer's tokens may live
+//	14  aud           checkAudience       one of ours
+//	15  cnf           checkBinding        a sender-bound token is no bearer token
+//	16  sub           checkTrustDomain    a SPIFFE ID in the issuer's trust domain, if it has one
+//	17  key           jwks.Lookup         of this issuer, and made for this alg
+//	18  signature     jws.Verify          by that key, under that alg
+//	19  claims        Profile.check       what the profile asks for
+//	20  client, app   checkClient         on the list of clients; no user's token, if so configured
+//	21  scopes        claims.grant        well formed; a name that can be no scope grants nothing
+//	22  own check     Profile.accept      what the API itself asks of the issuer's tokens
 //
 // Beside the signature, these cost at most as much as three RS256 signatures,
 // whatever a token of Config.MaxTokenBytes's default holds.
 //
-// An introspected token passes 1 and 2; if it reads as a JWT, also 3 to 6 and 14,
+// An introspected token passes 1 and 2; if it reads as a JWT, also 3 to 6 and 15,
 // so that nobody is asked about what two readers may take differently, and nothing
-// that it says of itself makes it better. Then introspection stands for 9, 10, 15
-// and 16, and the others are checked on what the answer holds.
+// that it says of itself makes it better. Then introspection stands for 9, 10, 17
+// and 18, and the others are checked on what the answer holds.
 
 // checkHeader covers typ and alg. That the alg is also the key's own is for
 // the key lookup to see.
@@ -67,10 +71,16 @@ func (i *issuer) checkClaims(c *claims, now time.Time, skew time.Duration) error
 	if err := c.times().check(now, skew); err != nil {
 		return err
 	}
+	if err := i.checkLifetime(c, now, skew); err != nil {
+		return err
+	}
 	if err := i.checkAudience(c); err != nil {
 		return err
 	}
-	return c.checkBinding()
+	if err := c.checkBinding(); err != nil {
+		return err
+	}
+	return i.checkTrustDomain(c)
 }
 
 // times are those that are checked at each request.

@@ -17,6 +17,8 @@ type claims struct {
 	act       strictjson.Value // and authorization_details, for delegation
 	details   strictjson.Value
 	picked    []strictjson.Value // the profile's Profile.top
+	endless   []string           // what as exp says that there is none; nil for a JWT
+	hasIssuer bool
 	hasExpiry bool
 	hasNBF    bool
 	bound     bool // cnf is there (RFC 7800)
@@ -48,6 +50,7 @@ func (c *claims) parse(raw []byte, limits strictjson.Limits) error {
 		}
 		switch name {
 		case "iss":
+			c.hasIssuer = true
 			t.issuer, err = value.String()
 			return claimError(CheckIssuer, name, err)
 		case "sub":
@@ -56,6 +59,9 @@ func (c *claims) parse(raw []byte, limits strictjson.Limits) error {
 		case "aud":
 			c.audience = value // for checkAudience
 		case "exp":
+			if slices.Contains(c.endless, string(value)) {
+				return nil
+			}
 			t.expiry, err = value.Date()
 			c.hasExpiry = true
 			return claimError(CheckExpiry, name, err)
@@ -113,6 +119,9 @@ func (c *claims) null(name string) error {
 	case "cnf":
 		c.bound = true
 	case "exp":
+		if slices.Contains(c.endless, "null") {
+			return nil
+		}
 		return refuseAs(CheckExpiry, malformed, "claim exp is null")
 	case "act", "authorization_details", "token_use":
 		return refuseAs(CheckClaims, malformed, "claim "+name+" is null")

@@ -58,10 +58,10 @@ type Config struct {
 
 	// OpaqueIssuer chooses the issuer, by its URL, that an opaque token is
 	// taken to: such a token names none, and showing it to each would show it to
-	// strangers. It is needed if several issuers have Introspection. It gets
-	// the request's context and the token, which it must not keep or log; an
-	// empty answer refuses the token. It is asked at every request, so it
-	// should answer from memory.
+	// strangers. It, or Issuer.OpaquePrefix in its place, is needed if several
+	// issuers have Introspection. It gets the request's context and the token, which
+	// it must not keep or log; an empty answer refuses the token. It is asked at every
+	// request, so it should answer from memory.
 	OpaqueIssuer func(ctx context.Context, token string) string
 
 	// ClockSkew is how far this clock and an issuer's may differ: a token is
@@ -144,6 +144,36 @@ type Issuer struct {
 	// Audience, which may then be empty.
 	DangerouslyAcceptMissingAudience bool
 
+	// DangerouslyAcceptMissingIssuer takes JWTs without iss for this issuer's, as
+	// some servers write them; null is none. One issuer of a Config may have it, and
+	// none beside a Resolver. What is lost: nothing in such a token says who issued
+	// it, so that whatever else is signed with this issuer's keys and has no iss (of
+	// another tenant or of another kind, say) is held apart by Audience, Clients and
+	// Profile alone. A token with any iss but URL is still refused, and an empty one is
+	// another.
+	DangerouslyAcceptMissingIssuer bool
+
+	// TrustDomain is for SPIFFE, whose JWT-SVIDs have no iss: such a JWT is this
+	// issuer's if its sub is a workload's SPIFFE ID in this trust domain, such as
+	// "spiffe://example.org/billing" for "example.org", byte for byte (SPIFFE-ID §2).
+	// With it, every token of this issuer, an introspected one and one with URL as its
+	// iss included, must have such a sub. Several issuers may have one each; those of
+	// a Resolver are found by iss alone. Empty means none.
+	TrustDomain string
+
+	// MaxTokenLifetime is how long a token may be good for, from its iat to its exp,
+	// in a JWT and in an introspection answer; each must then be there, and iat no more
+	// than Config.ClockSkew in the future. It bounds what a stolen token is worth where
+	// the issuer does not. Zero means any.
+	MaxTokenLifetime time.Duration
+
+	// OpaquePrefix lists what this issuer's opaque tokens begin with, such as "ghs_",
+	// where several issuers have Introspection: such tokens are shown to it and to
+	// nobody else. One issuer with Introspection may have none, and gets those that
+	// begin with nobody's; if each has some, those are refused. A prefix that begins
+	// with another issuer's is a fault. So is one beside Config.OpaqueIssuer.
+	OpaquePrefix []string
+
 	// Clients lists the client ids whose tokens are accepted. Nil means every
 	// client that the issuer issues tokens to for this API.
 	Clients []string
@@ -165,7 +195,8 @@ type Issuer struct {
 	// URL, or no keys at all if Introspection is set.
 	Keys *jwks.Config
 
-	// Introspection says how to ask the issuer about a token (RFC 7662).
+	// Introspection says how to ask the issuer about a token (RFC 7662, or in a way
+	// of the issuer's own).
 	Introspection *introspection.Config
 
 	// SignedAnswersFor makes Introspection ask for signed answers (RFC 9701)

@@ -105,6 +105,40 @@ var faults = []struct {
 		one.Introspection, other.Introspection = fineIntrospection(), fineIntrospection()
 		c.Issuers = append(c.Issuers, one, other)
 	}, []string{`"https://one.example.com"`, `"https://other.example.com"`, "Introspection", "strangers"}},
+	{"a trust domain that is a URL", issuer(func(i *validator.Issuer) { i.TrustDomain = "spiffe://example.org" }), []string{"TrustDomain", `"spiffe://example.org"`, `its name alone: "example.org"`}},
+	{"a trust domain in capitals", issuer(func(i *validator.Issuer) { i.TrustDomain = "Example.org" }), []string{"TrustDomain", `"Example.org"`, "small letters"}},
+	{"a trust domain with a port", issuer(func(i *validator.Issuer) { i.TrustDomain = "example.org:443" }), []string{"TrustDomain", `"example.org:443"`}},
+	{"a trust domain with a path", issuer(func(i *validator.Issuer) { i.TrustDomain = "spiffe://example.org/x" }), []string{"TrustDomain", `"spiffe://example.org/x"`, "small letters"}},
+	{"a long trust domain", issuer(func(i *validator.Issuer) { i.TrustDomain = strings.Repeat("x", 256) }), []string{"TrustDomain", "255"}},
+	{"one trust domain of two", func(c *validator.Config) {
+		other := fine()
+		other.URL, other.TrustDomain, c.Issuers[0].TrustDomain = "https://other.example.com", "example.org", "example.org"
+		c.Issuers = append(c.Issuers, other)
+	}, []string{"TrustDomain", `"https://id.example.com"`, `"https://other.example.com"`, "either's"}},
+	{"two without a name", func(c *validator.Config) {
+		other := fine()
+		other.URL, other.DangerouslyAcceptMissingIssuer, c.Issuers[0].DangerouslyAcceptMissingIssuer = "https://other.example.com", true, true
+		c.Issuers = append(c.Issuers, other)
+	}, []string{"DangerouslyAcceptMissingIssuer", `"https://id.example.com"`, `"https://other.example.com"`, "wanted one"}},
+	{"no name, and a trust domain", issuer(func(i *validator.Issuer) { i.DangerouslyAcceptMissingIssuer, i.TrustDomain = true, "example.org" }), []string{"DangerouslyAcceptMissingIssuer", "TrustDomain"}},
+	{"no name, which is required", issuer(func(i *validator.Issuer) {
+		i.DangerouslyAcceptMissingIssuer, i.Profile = true, validator.RFC9068()
+	}), []string{"DangerouslyAcceptMissingIssuer", "Profile.Require lists iss"}},
+	{"a negative lifetime", issuer(func(i *validator.Issuer) { i.MaxTokenLifetime = -time.Second }), []string{"MaxTokenLifetime is -1s", "wanted"}},
+	{"a lifetime of what never expires", issuer(func(i *validator.Issuer) {
+		i.MaxTokenLifetime, i.Introspection = time.Hour, fineIntrospection()
+		i.Introspection.NoExpiry = []string{"0"}
+	}), []string{"MaxTokenLifetime", "Introspection.NoExpiry"}},
+	{"an expiry that is none and unheard of", issuer(func(i *validator.Issuer) {
+		i.Introspection = fineIntrospection()
+		i.Introspection.NoExpiry = []string{"never"}
+	}), []string{"Introspection", `Config.NoExpiry holds "never"`, `"0" "-1" "null"`}},
+	{"own answers that must be signed", issuer(func(i *validator.Issuer) {
+		i.SignedAnswersFor, i.Introspection = "api", &introspection.Config{Introspector: reviewing{}}
+	}), []string{"SignedAnswersFor", "Introspection.Introspector"}},
+	{"own answers, and an endpoint", issuer(func(i *validator.Issuer) {
+		i.Introspection = &introspection.Config{Introspector: reviewing{}, Endpoint: "https://id.example.com/introspect"}
+	}), []string{"Introspection", "Config.Endpoint is set beside Config.Introspector"}},
 }
 
 // implies changes what one scope implies.
@@ -201,6 +235,22 @@ func TestNewAccepts(t *testing.T) {
 		"a name that is no URL": issuer(func(i *validator.Issuer) {
 			i.URL, i.Keys = "accounts.example.com", &jwks.Config{URL: "https://id.example.com/keys"}
 		}),
+		"own answers, and http for the rest": issuer(func(i *validator.Issuer) {
+			i.URL, i.DangerouslyAllowHTTP, i.Introspection = "http://id.example.com", true, &introspection.Config{Introspector: reviewing{}}
+		}),
+		"own answers of no URL": issuer(func(i *validator.Issuer) {
+			i.URL, i.Introspection = "accounts.example.com", &introspection.Config{Introspector: reviewing{}}
+		}),
+		"trust domains": func(c *validator.Config) {
+			other := fine()
+			other.URL, other.TrustDomain, c.Issuers[0].TrustDomain = "https://other.example.com", "127.0.0.1", "a-b_c.example.org"
+			c.Issuers = append(c.Issuers, other)
+		},
+		"no name, and no claim but iss required elsewhere": func(c *validator.Config) {
+			other := fine()
+			other.URL, other.Profile, c.Issuers[0].DangerouslyAcceptMissingIssuer = "https://other.example.com", validator.RFC9068(), true
+			c.Issuers = append(c.Issuers, other)
+		},
 		"introspection, dangerously": issuer(func(i *validator.Issuer) {
 			i.URL, i.DangerouslyAllowHTTP, i.Introspection = "http://id.example.com", true, fineIntrospection()
 		}),

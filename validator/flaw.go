@@ -13,6 +13,7 @@ const (
 	another        // CheckActive: the answer is about another token
 	unwanted       // CheckClaims: the API's own check says no
 	broken         // CheckClaims: a function of the configuration panicked
+	excessive      // it is more than is accepted
 )
 
 type flawOf struct {
@@ -31,6 +32,9 @@ var finer = map[flawOf]facts{
 	{CheckIssuer, malformed}:    {ErrInvalidToken, "The issuer that the access token names is malformed.", "the authorization server does not follow RFC 7519 §4.1.1"},
 	{CheckExpiry, absent}:       {ErrInvalidToken, "The access token does not say when it expires.", "let the authorization server set exp (RFC 9068 §2.2): without it a JWT would be good for ever"},
 	{CheckExpiry, malformed}:    {ErrInvalidToken, "The expiry time of the access token is malformed.", "the authorization server does not follow RFC 7519 §4.1.4"},
+	{CheckExpiry, excessive}:    {ErrInvalidToken, "The access token is good for longer than this API accepts.", "Issuer.MaxTokenLifetime, or how long the authorization server lets its tokens live"},
+	{CheckIssuedAt, absent}:     {ErrInvalidToken, "The access token does not say when it was issued.", "let the authorization server set iat (RFC 9068 §2.2)"},
+	{CheckIssuedAt, different}:  {ErrInvalidToken, "The access token was issued in the future.", "Config.ClockSkew and Config.Now"},
 	{CheckNotBefore, malformed}: {ErrInvalidToken, "The start time of the access token is malformed.", "the authorization server does not follow RFC 7519 §4.1.5"},
 	{CheckAudience, absent}:     {ErrInvalidToken, "The access token does not name the API that it is meant for.", "let the authorization server set aud, which may need a setting of its own there"},
 	{CheckAudience, malformed}:  {ErrInvalidToken, "The audience of the access token is malformed.", "the authorization server does not follow RFC 7519 §4.1.3"},

@@ -30,7 +30,7 @@ func (c *Issuer) discovery() discovery {
 		d.keys = !introspects || c.SignedAnswersFor != ""
 	}
 	if introspects {
-		d.endpoint = c.Introspection.Issuer == "" && c.Introspection.Endpoint == ""
+		d.endpoint = c.Introspection.Issuer == "" && c.Introspection.Endpoint == "" && c.Introspection.Introspector == nil
 		d.allowAnswer = c.Introspection.DangerouslyAllowHTTP
 	}
 	d.allowKeys = d.allowKeys || c.DangerouslyAllowHTTP

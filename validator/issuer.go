@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,6 +27,10 @@ type issuer struct {
 	clients           []string // nil: all
 	appOnly           bool
 	answerIDOK        bool
+	trustDomain       string // of SPIFFE IDs in sub; empty for none
+	maxLifetime       time.Duration
+	opaquePrefix      []string
+	endless           []string // what as exp of an answer says that there is none
 	algorithms        []string // canonical
 	profile           Profile
 	keys              *jwks.KeySet          // nil: introspected only
@@ -151,8 +156,8 @@ func (v *Validator) newKeys(c Issuer, from string, algorithms []string) (*jwks.K
 
 func (v *Validator) newIntrospection(c Issuer, from string, i *issuer) (*introspection.Client, error) {
 	cfg := *c.Introspection
-	i.refreshAhead = cfg.RefreshAhead
-	if c.SignedAnswersFor != "" {
+	i.refreshAhead, i.endless = cfg.RefreshAhead, slices.Clone(cfg.NoExpiry)
+	if c.SignedAnswersFor != "" && cfg.Introspector == nil {
 		keys := i.keys
 		if keys == nil {
 			var err error
@@ -164,13 +169,13 @@ func (v *Validator) newIntrospection(c Issuer, from string, i *issuer) (*introsp
 		}
 		cfg.Answers = &answerVerifier{issuer: c.URL, clientID: c.SignedAnswersFor, algorithms: i.algorithms, keys: keys, now: v.now, skew: v.skew}
 	}
-	if cfg.Issuer == "" && cfg.Endpoint == "" {
+	if cfg.Issuer == "" && cfg.Endpoint == "" && cfg.Introspector == nil {
 		cfg.Issuer = from
 	}
 	if cfg.Now == nil {
 		cfg.Now = v.now
 	}
-	cfg.DangerouslyAllowHTTP = cfg.DangerouslyAllowHTTP || c.DangerouslyAllowHTTP
+	cfg.DangerouslyAllowHTTP = cfg.DangerouslyAllowHTTP || c.DangerouslyAllowHTTP && cfg.Introspector == nil
 	cfg.Observer = v.watch(c.URL, cfg.Observer)
 	return introspection.New(cfg)
 }

@@ -24,10 +24,13 @@ func (v *Validator) opaqueIssuerOf(ctx context.Context, raw, source string, what
 		return e
 	}
 	if v.opaqueIssuer == nil {
-		if v.introspector == nil {
-			return nil, refusal("no issuer here introspects")
+		if i := v.opaqueByPrefix(raw); i != nil {
+			return i, nil
 		}
-		return v.introspector, nil
+		if len(v.prefixes) > 0 {
+			return nil, refusal("it begins with no Issuer.OpaquePrefix")
+		}
+		return nil, refusal("no issuer here introspects")
 	}
 	url := v.opaqueIssuer(ctx, raw)
 	if url == "" {
@@ -71,7 +74,7 @@ func (v *Validator) proveByAsking(ctx context.Context, raw string, k *kept, a as
 	if known := v.recall(&k.ID); known != nil && known.answer == p.answer && known.issuer == p.issuer && known.chosen == p.chosen {
 		return known, nil
 	}
-	c, err := readAnswer(result)
+	c, err := p.issuer.readAnswer(result)
 	if err != nil {
 		return nil, err
 	}
@@ -127,7 +130,8 @@ func without(raw string, err error) error {
 }
 
 // readAnswer reads what an answer says of an active token.
-func readAnswer(result *introspection.Result) (c claims, err error) {
+func (i *issuer) readAnswer(result *introspection.Result) (c claims, err error) {
+	c.endless = i.endless
 	if err := c.parse(result.Claims(), strictjson.Unlimited); err != nil {
 		return claims{}, err
 	}
@@ -167,7 +171,7 @@ func (v *Validator) confirm(ctx context.Context, p *proof, raw string, id cache.
 	if known := p.confirmed.Load(); known != nil && known.answer == answer && (a.audience == nil || !known.differs) {
 		return known.times.check(v.now(), v.skew)
 	}
-	c, err := readAnswer(result)
+	c, err := i.readAnswer(result)
 	if err != nil {
 		return err
 	}

@@ -65,6 +65,7 @@ func (v *Validator) makeResolved(url string, said Issuer) (*issuer, error) {
 		return nil, resolverFailed("the Resolver returned issuer %s for %s", quote.Beside(said.URL, url), quote.Beside(url, said.URL))
 	}
 	i, faults := v.newIssuer(said)
+	faults = append(faults, resolvedFaults(said)...)
 	if len(faults) > 0 {
 		i.close()
 		return nil, resolverFailed("the Resolver returned a wrong configuration: %w", errors.Join(faults...))

@@ -25,6 +25,9 @@ func settleIssuer(c Issuer) (*issuer, []error) {
 		clients:           slices.Clone(c.Clients),
 		appOnly:           c.AppOnly,
 		answerIDOK:        c.DangerouslyAcceptAnswerID,
+		trustDomain:       c.TrustDomain,
+		maxLifetime:       c.MaxTokenLifetime,
+		opaquePrefix:      slices.Clone(c.OpaquePrefix),
 		profile:           c.Profile.settled(),
 	}
 	i.ours = make(map[string]bool, len(i.audience))
@@ -44,6 +47,10 @@ func settleIssuer(c Issuer) (*issuer, []error) {
 	if c.SignedAnswersFor != "" && c.Introspection == nil {
 		fault("SignedAnswersFor is set without Introspection")
 	}
+	if c.SignedAnswersFor != "" && c.Introspection != nil && c.Introspection.Introspector != nil {
+		fault("SignedAnswersFor is set beside Introspection.Introspector, whose answers nobody signs: wanted one of the two")
+	}
+	faults = append(faults, c.namelessFaults()...)
 	if c.AppOnly && c.Profile.App == nil {
 		fault("AppOnly is set, but nothing in this issuer's tokens tells a client from a user: wanted a Profile with App, such as RFC9068()")
 	}
@@ -62,6 +69,42 @@ func settleIssuer(c Issuer) (*issuer, []error) {
 		i.algorithms = append(i.algorithms, canonical)
 	}
 	return i, faults
+}
+
+// namelessFaults says what is wrong with how tokens are chosen that name no issuer,
+// and with how long they may live.
+func (c *Issuer) namelessFaults() (faults []error) {
+	fault := func(format string, args ...any) {
+		faults = append(faults, issuerFault(*c, format, args...))
+	}
+	switch name, url := strings.CutPrefix(c.TrustDomain, spiffeScheme); {
+	case c.TrustDomain == "":
+	case url && isTrustDomain(name):
+		fault("TrustDomain is %s, wanted its name alone: %s", quote.Value(c.TrustDomain), quote.Value(name))
+	case !isTrustDomain(c.TrustDomain):
+		fault("TrustDomain is %s, wanted 1 to 255 small letters, digits, dots, dashes and underscores (SPIFFE-ID §2.1)", quote.Value(c.TrustDomain))
+	}
+	if c.DangerouslyAcceptMissingIssuer && c.TrustDomain != "" {
+		fault("DangerouslyAcceptMissingIssuer is set beside TrustDomain, which says which tokens without iss are this issuer's: wanted one of the two")
+	}
+	if c.DangerouslyAcceptMissingIssuer && slices.Contains(c.Profile.Require, "iss") {
+		fault("DangerouslyAcceptMissingIssuer is set, but Profile.Require lists iss, so that no token without it would pass")
+	}
+	if len(c.OpaquePrefix) > 0 && c.Introspection == nil {
+		fault("OpaquePrefix is set without Introspection, which is how opaque tokens are proven")
+	}
+	for _, prefix := range c.OpaquePrefix {
+		if !isB64Token(prefix) {
+			fault("OpaquePrefix holds %s, wanted what this issuer's opaque tokens begin with, in characters of a token (RFC 6750 §2.1)", quote.Value(prefix))
+		}
+	}
+	if c.MaxTokenLifetime < 0 {
+		fault("MaxTokenLifetime is %v, wanted more than 0, or 0 for none", c.MaxTokenLifetime)
+	}
+	if c.MaxTokenLifetime > 0 && c.Introspection != nil && len(c.Introspection.NoExpiry) > 0 {
+		fault("MaxTokenLifetime is set beside Introspection.NoExpiry, and what never expires lives longer: wanted one of the two")
+	}
+	return faults
 }
 
 // aboutAlgorithm says why a name is on no list, where that is known.

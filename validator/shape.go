@@ -65,7 +65,9 @@ const (
 )
 
 // introspects reports whether any issuer is asked about opaque tokens.
-func (v *Validator) introspects() bool { return v.introspector != nil || v.opaqueIssuer != nil }
+func (v *Validator) introspects() bool {
+	return v.introspector != nil || v.opaqueIssuer != nil || len(v.prefixes) > 0
+}
 
 // jwt is a token that has the shape of one.
 type jwt struct {

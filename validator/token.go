@@ -76,7 +76,8 @@ func (t *Token) Tenant() string { return t.there().tenant }
 // Expiry is the exp claim; zero if an introspection answer holds none.
 func (t *Token) Expiry() time.Time { return t.there().expiry }
 
-// IssuedAt is the iat claim, or zero. It decides nothing.
+// IssuedAt is the iat claim, or zero. It decides nothing but what
+// Issuer.MaxTokenLifetime asks.
 func (t *Token) IssuedAt() time.Time { return t.there().issuedAt }
 
 // Claims decodes the token's claims, or the members of the introspection

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -29,10 +28,16 @@ type Validator struct {
 	// algorithms are those of all issuers together, for refusing others before
 	// the payload is read; nil where an issuer may accept any.
 	algorithms []string
-	// introspector is the one issuer that opaque tokens are taken to; nil if
-	// none introspects, or if opaqueIssuer chooses.
+	// introspector is the one issuer that opaque tokens are taken to unless a prefix
+	// says otherwise; nil if there is none, or if opaqueIssuer chooses.
 	introspector *issuer
+	prefixes     []prefixed
 	opaqueIssuer func(context.Context, string) string
+	// unnamed is the issuer that tokens without iss are taken to, and trustDomains
+	// those that a SPIFFE ID in sub tells.
+	unnamed      *issuer
+	trustDomains map[string]*issuer
+	domains      []string // the same, for errors
 	// opaqueOnly: the one issuer has no keys, so JWTs are asked about, too.
 	opaqueOnly bool
 	limits     strictjson.Limits
@@ -77,6 +82,7 @@ func New(cfg Config) (*Validator, error) {
 		}
 		v.issuers[c.URL] = i
 		v.issuerURLs = append(v.issuerURLs, c.URL)
+		faults = append(faults, v.takeUnnamed(c, i, cfg.Resolver)...)
 	}
 	slices.Sort(v.issuerURLs)
 	v.algorithms = v.allAlgorithms(cfg.Resolver)
@@ -110,49 +116,6 @@ func (v *Validator) allAlgorithms(r Resolver) []string {
 	}
 	slices.Sort(all)
 	return slices.Compact(all)
-}
-
-// chooseIntrospector finds out where opaque tokens go.
-func (v *Validator) chooseIntrospector(r Resolver) []error {
-	var asked []string
-	v.opaqueOnly = len(v.issuers) == 1
-	for _, url := range v.issuerURLs {
-		i := v.issuers[url]
-		if i.keys != nil {
-			v.opaqueOnly = false
-		}
-		if i.introspection != nil {
-			asked = append(asked, url)
-			v.introspector = i
-		}
-	}
-	if v.opaqueIssuer != nil {
-		v.introspector, v.opaqueOnly = nil, false
-		if len(asked) == 0 && r == nil {
-			return []error{errors.New("validator: Config.OpaqueIssuer is set, but no issuer has Introspection, wanted one that can be asked about opaque tokens")}
-		}
-		return nil
-	}
-	if len(asked) > 1 {
-		return []error{fmt.Errorf("validator: Issuers %q have Introspection: an opaque token names no issuer, and trying each would show it to strangers; wanted one of them, or Config.OpaqueIssuer", asked)}
-	}
-	return nil
-}
-
-// issuerOf picks the issuer that an unverified iss names: a choice among what
-// the configuration holds, or what the Resolver knows. Nothing is fetched from
-// iss.
-func (v *Validator) issuerOf(ctx context.Context, url, source string) (*issuer, error) {
-	if url == "" {
-		return nil, &Error{check: CheckIssuer, flaw: absent, text: "the token has no iss, or an empty one", want: v.issuerURLs, hint: noIssuer}
-	}
-	if i := v.issuers[url]; i != nil {
-		return i, nil
-	}
-	if v.resolved != nil {
-		return v.resolve(ctx, url, source)
-	}
-	return nil, &Error{check: CheckIssuer, got: []string{url}, want: v.issuerURLs}
 }
 
 // Ready is for a readiness probe: nil if the keys of every issuer in

@@ -141,7 +141,7 @@ func (v *Validator) proveJWT(ctx context.Context, t *jwt, a asked) (*proof, erro
 		return nil, err
 	}
 	t.said = c.token.sighting("")
-	i, err := v.issuerOf(ctx, c.token.issuer, a.source)
+	i, err := v.whose(ctx, &c, a.source)
 	if err != nil {
 		return nil, err
 	}

@@ -28,7 +28,7 @@ var otherMutants = []mutant{
 	{"configuration", "a Resolver is no nil pointer", []edit{never("validator/config.go", "isNil(c.Resolver)")}, []suite{{"validator", "TestNilWithAType"}}},
 	{"configuration", "an audience must be configured", []edit{never("validator/settle.go", "len(c.Audience) == 0 && !c.DangerouslyAcceptMissingAudience && !c.Profile.NoAudience")}, ofValidator},
 	{"configuration", "a private key signs in the FIPS 140 mode that there is", []edit{{"validator/assertion.go", "here && fips140.Enforced()", "here && fips140.Enforced() && false"}}, ofValidator},
-	{"configuration", "one opaque token is shown to one issuer", []edit{never("validator/validator.go", "len(asked) > 1")}, ofValidator},
+	{"configuration", "one opaque token is shown to one issuer", []edit{never("validator/whose.go", "len(rest) > 1")}, ofValidator},
 	{"end", "nothing is let in after Close", []edit{never("validator/verify.go", "v.closed.Load()"), {"jwks/keyset.go", "		s.serving.Store(nil)\n		s.stop(&s.refresh)\n", "		s.stop(&s.refresh)\n"}}, ofValidator},
 	{"end", "Close ends the fetch under way", []edit{{"jwks/keyset.go", "		if s.flight != nil {\n			s.flight.cancel()\n		}\n", ""}}, ofKeys},
 	{"end", "Close ends the requests under way", []edit{{"introspection/detached.go", "	for _, cancel := range d.cancels {\n		cancel()\n	}\n", ""}}, ofIntrospection},

@@ -67,7 +67,7 @@ var tokenMutants = []mutant{
 	{"JSON", "a kid of null is none", []edit{never("internal/jws/header.go", "value.IsNull()")}, ofJWS},
 	{"crit, b64", "crit is refused", []edit{{"internal/jws/header.go", `case "crit", "b64":`, `case "b64":`}}, ofJWS},
 	{"crit, b64", "b64 is refused", []edit{{"internal/jws/header.go", `case "crit", "b64":`, `case "crit":`}}, ofJWS},
-	{"iss", "an iss that is not configured is refused", []edit{{"validator/validator.go", "return nil, &Error{check: CheckIssuer, got: []string{url}, want: v.issuerURLs}", "return v.issuers[v.issuerURLs[0]], nil"}}, ofValidator},
+	{"iss", "an iss that is not configured is refused", []edit{{"validator/whose.go", "return nil, &Error{check: CheckIssuer, got: []string{url}, want: v.issuerURLs}", "return v.issuers[v.issuerURLs[0]], nil"}}, ofValidator},
 	{"typ", "another type of token is refused", []edit{never("validator/checks.go", "!i.profile.acceptsType(h.Type, h.HasType)")}, ofValidator},
 	{"alg", "the issuer's list of algorithms (two places)", []edit{
 		never("validator/checks.go", "!slices.Contains(i.algorithms, h.canonical)"),
