@@ -22,5 +22,5 @@
 // [ErrKeyNotFound] says that the token is invalid; [ErrUnavailable] says that
 // nobody knows, because the keys cannot be had: answer 503, not 401.
 //
-// Users of golang-jwt get the same keys through [KeySet.Keyfunc].
+// Users of golang-jwt get the same keys through package jwks/keyfunc.
 package jwks

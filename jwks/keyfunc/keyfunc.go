@@ -1,4 +1,6 @@
-package jwks
+// Package keyfunc hands users of golang-jwt the keys of a [jwks.KeySet]. Only a
+// program that imports it links golang-jwt and MicahParks/keyfunc.
+package keyfunc
 
 import (
 	"context"
@@ -6,14 +8,22 @@ import (
 	"errors"
 
 	"github.com/MicahParks/jwkset"
-	"github.com/MicahParks/keyfunc/v3"
+	micah "github.com/MicahParks/keyfunc/v3"
 	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/m2mguard/m2mguard/jwks"
 )
 
-// Keyfunc hands golang-jwt the key for a token, by [KeySet.Lookup]'s rules: a
-// key that serves the token's alg, and no other. It may wait for a fetch, which
-// RequestTimeout bounds; [KeySet.KeyfuncContext] lets a request's context end
-// the wait sooner.
+// New returns what golang-jwt asks for the key of a token: one that serves the
+// token's alg by the rules of [jwks.KeySet.Lookup], and no other.
+//
+// A token may have to wait for a fetch. The wait ends with ctx, so give it the
+// context of the request whose token is parsed, and make a new jwt.Keyfunc for
+// each: that costs next to nothing. One that is shared takes
+// [context.Background]; then [jwks.Config.RequestTimeout] alone bounds the wait.
+//
+// errors.Is tells [jwks.ErrUnavailable], which is a 503, from
+// [jwks.ErrKeyNotFound] in the error of jwt.Parse.
 //
 // The key is all that it vouches for. golang-jwt makes these checks only when
 // asked to, so ask:
@@ -33,20 +43,16 @@ import (
 //   - scopes, and a "cnf" that binds the token to its sender
 //
 // The validator package of this module makes all of them.
-func (s *KeySet) Keyfunc(token *jwt.Token) (any, error) {
-	return s.KeyfuncContext(context.Background())(token)
-}
-
-// KeyfuncContext returns a jwt.Keyfunc that waits for keys no longer than ctx.
-// errors.Is tells [ErrUnavailable], which is a 503, from [ErrKeyNotFound] in
-// the error of jwt.Parse.
-func (s *KeySet) KeyfuncContext(ctx context.Context) jwt.Keyfunc {
+func New(ctx context.Context, keys *jwks.KeySet) jwt.Keyfunc {
 	return func(token *jwt.Token) (any, error) {
-		if token == nil {
-			return nil, errors.New("jwks: Keyfunc was given no token")
+		switch {
+		case keys == nil:
+			return nil, errors.New("keyfunc: New was given no key set, wanted one of jwks.New")
+		case token == nil:
+			return nil, errors.New("keyfunc: golang-jwt gave no token")
 		}
 		alg, _ := token.Header["alg"].(string)
-		k, err := keyfunc.New(keyfunc.Options{Storage: view{s, alg}})
+		k, err := micah.New(micah.Options{Storage: view{keys, alg}})
 		if err != nil {
 			return nil, err
 		}
@@ -57,36 +63,36 @@ func (s *KeySet) KeyfuncContext(ctx context.Context) jwt.Keyfunc {
 // view is the key set as one token sees it: jwkset's Storage, for reading, of
 // the keys that serve the token's algorithm.
 type view struct {
-	set *KeySet
-	alg string
+	keys *jwks.KeySet
+	alg  string
 }
 
 var _ jwkset.Storage = view{}
 
 // errReadOnly is what the writing half of the Storage interface answers.
-var errReadOnly = errors.New("jwks: the key set is the issuer's: it cannot be written, nor exported")
+var errReadOnly = errors.New("keyfunc: the key set is the issuer's: it cannot be written, nor exported")
 
 // KeyRead returns the key with the given kid.
 func (v view) KeyRead(ctx context.Context, kid string) (jwkset.JWK, error) {
-	k, err := v.set.Lookup(ctx, kid, true, v.alg)
+	k, err := v.keys.Lookup(ctx, kid, true, v.alg)
 	return v.jwk(k, err)
 }
 
 // KeyReadAll returns the one key for a token without a kid.
 func (v view) KeyReadAll(ctx context.Context) ([]jwkset.JWK, error) {
-	k, err := v.set.Lookup(ctx, "", false, v.alg)
+	k, err := v.keys.Lookup(ctx, "", false, v.alg)
 	j, err := v.jwk(k, err)
 	return []jwkset.JWK{j}, err
 }
 
 // jwk dresses a key as jwkset's. It has the alg that it was asked for, as it
 // was found to serve that.
-func (v view) jwk(k *Key, err error) (jwkset.JWK, error) {
+func (v view) jwk(k *jwks.Key, err error) (jwkset.JWK, error) {
 	if err != nil {
 		return jwkset.JWK{}, err
 	}
-	return jwkset.NewJWKFromKey(k.public, jwkset.JWKOptions{
-		Metadata: jwkset.JWKMetadataOptions{ALG: jwkset.ALG(v.alg), KID: k.id},
+	return jwkset.NewJWKFromKey(k.Public(), jwkset.JWKOptions{
+		Metadata: jwkset.JWKMetadataOptions{ALG: jwkset.ALG(v.alg), KID: k.ID()},
 	})
 }
 
