@@ -17,7 +17,9 @@
 // What a client may do to the issuer through us is bounded too. A token that
 // names an unknown key may cause one fetch, shared by all who wait for it, and
 // a flood of such tokens causes no more than one per [Config.MinFetchInterval],
-// after a burst of two. A bad signature causes none.
+// after a burst of two. So may one that names no key, once those that may have
+// signed it did not, of which [MaxCandidates] are tried. A bad signature under a kid
+// that is known causes none.
 //
 // [ErrKeyNotFound] says that the token is invalid; [ErrUnavailable] says that
 // nobody knows, because the keys cannot be had: answer 503, not 401.

@@ -15,6 +15,9 @@ type Key struct {
 	thumbprint string
 	algorithms []string // canonical names that this key serves, sorted, never empty
 	public     crypto.PublicKey
+	x5t        []string // names of its certificate by SHA-1, in base64url
+	x5tS256    []string // and by SHA-256
+	alone      [1]*Key  // a list of k, for whoever takes one
 
 	// retired is set once, when the key leaves the set or changes in it.
 	retired atomic.Bool
@@ -34,10 +37,15 @@ func (k *Key) Public() crypto.PublicKey { return k.public }
 // serves reports whether k may verify signatures of the canonical algorithm.
 func (k *Key) serves(alg string) bool { return slices.Contains(k.algorithms, alg) }
 
-// same reports whether other is this key, bound to the same kid and use.
+// named reports whether a hint names the certificate of k.
+func (k *Key) named(h *Hint) bool {
+	return h.X5T != "" && slices.Contains(k.x5t, h.X5T) || h.X5TS256 != "" && slices.Contains(k.x5tS256, h.X5TS256)
+}
+
+// same reports whether other is this key, bound to the same kid, certificate and use.
 func (k *Key) same(other *Key) bool {
 	return k.id == other.id && k.hasID == other.hasID && k.thumbprint == other.thumbprint &&
-		slices.Equal(k.algorithms, other.algorithms)
+		slices.Equal(k.algorithms, other.algorithms) && slices.Equal(k.x5t, other.x5t) && slices.Equal(k.x5tS256, other.x5tS256)
 }
 
 // keyName is what a set calls a key: its kid, or for want of one its thumbprint.

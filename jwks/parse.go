@@ -79,6 +79,7 @@ func merge(earlier []*Key, k *Key) (twin bool, err error) {
 	case same != nil:
 		same.algorithms = append(same.algorithms, free...)
 		slices.Sort(same.algorithms)
+		same.x5t, same.x5tS256 = append(same.x5t, k.x5t...), append(same.x5tS256, k.x5tS256...)
 		return true, nil
 	case taken:
 		return false, errDuplicate

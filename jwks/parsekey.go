@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math/big"
 	"slices"
+	"strings"
 
 	"github.com/MicahParks/jwkset"
 	"github.com/go-json-experiment/json"
@@ -53,8 +54,8 @@ func (r notForUs) Error() string { return string(r) }
 // Is reports whether target is [ErrNotForUs].
 func (r notForUs) Is(target error) bool { return target == ErrNotForUs }
 
-// jwk holds the members of a JSON Web Key that are read. Certificates (x5c and
-// the like) are not among them. Pointers tell absent from empty.
+// jwk holds the members of a JSON Web Key that are read. Pointers tell absent from
+// empty.
 type jwk struct {
 	Type      string    `json:"kty"`
 	ID        *string   `json:"kid"`
@@ -67,6 +68,9 @@ type jwk struct {
 	Y     string `json:"y"`
 	N     string `json:"n"`
 	E     string `json:"e"`
+
+	X5T     jsontext.Value `json:"x5t"`
+	X5TS256 jsontext.Value `json:"x5t#S256"`
 
 	// Private members, of which only the presence counts.
 	D   jsontext.Value `json:"d"`
@@ -109,7 +113,20 @@ func parseKey(e element, accepted []string) (k *Key, id string, err error) {
 	if err != nil {
 		return nil, id, err
 	}
-	return &Key{id: id, hasID: j.ID != nil, thumbprint: thumbprint, algorithms: algorithms, public: public}, id, nil
+	k = &Key{id: id, hasID: j.ID != nil, thumbprint: thumbprint, algorithms: algorithms, public: public}
+	k.alone[0] = k
+	k.x5t, k.x5tS256 = certificateName(j.X5T), certificateName(j.X5TS256)
+	return k, id, nil
+}
+
+// certificateName is an x5t or x5t#S256 in base64url (RFC 7517 §4.8, §4.9). It is
+// told from others and never computed with, so one that is no string is none.
+func certificateName(member jsontext.Value) []string {
+	var name string
+	if json.Unmarshal(member, &name) != nil || name == "" {
+		return nil
+	}
+	return []string{strings.NewReplacer("+", "-", "/", "_", "=", "").Replace(name)}
 }
 
 // read takes the members of a key that is strict JSON.

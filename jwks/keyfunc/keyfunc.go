@@ -15,7 +15,9 @@ import (
 )
 
 // New returns what golang-jwt asks for the key of a token: one that serves the
-// token's alg by the rules of [jwks.KeySet.Lookup], and no other.
+// token's alg by the rules of [jwks.KeySet.Candidates], and no other. Where the token
+// leaves the choice among several, golang-jwt tries them, [jwks.MaxCandidates] at
+// most; if none verifies, no newer set is asked for.
 //
 // A token may have to wait for a fetch. The wait ends with ctx, so give it the
 // context of the request whose token is parsed, and make a new jwt.Keyfunc for
@@ -51,19 +53,43 @@ func New(ctx context.Context, keys *jwks.KeySet) jwt.Keyfunc {
 		case token == nil:
 			return nil, errors.New("keyfunc: golang-jwt gave no token")
 		}
-		alg, _ := token.Header["alg"].(string)
-		k, err := micah.New(micah.Options{Storage: view{keys, alg}})
+		h, err := hint(token.Header)
 		if err != nil {
 			return nil, err
 		}
-		return k.KeyfuncCtx(ctx)(token)
+		found, err := keys.Candidates(ctx, h)
+		if err != nil {
+			return nil, err
+		}
+		k, err := micah.New(micah.Options{Storage: view{found, h.Algorithm}})
+		if err != nil {
+			return nil, err
+		}
+		if len(found) == 1 && h.HasKeyID {
+			return k.KeyfuncCtx(ctx)(token)
+		}
+		return k.VerificationKeySet(ctx)
 	}
 }
 
-// view is the key set as one token sees it: jwkset's Storage, for reading, of
-// the keys that serve the token's algorithm.
+// hint reads what a header says of the key. A kid of null is none, as elsewhere in
+// this module.
+func hint(header map[string]any) (h jwks.Hint, err error) {
+	h.Algorithm, _ = header["alg"].(string)
+	h.X5T, _ = header["x5t"].(string)
+	h.X5TS256, _ = header["x5t#S256"].(string)
+	if kid := header["kid"]; kid != nil {
+		if h.KeyID, h.HasKeyID = kid.(string); !h.HasKeyID {
+			return h, errors.New("keyfunc: the token's kid is not a string (RFC 7515 §4.1.4)")
+		}
+	}
+	return h, nil
+}
+
+// view is the key set as one token sees it: jwkset's Storage, for reading, of the
+// keys that may have signed it.
 type view struct {
-	keys *jwks.KeySet
+	keys []*jwks.Key
 	alg  string
 }
 
@@ -72,25 +98,26 @@ var _ jwkset.Storage = view{}
 // errReadOnly is what the writing half of the Storage interface answers.
 var errReadOnly = errors.New("keyfunc: the key set is the issuer's: it cannot be written, nor exported")
 
-// KeyRead returns the key with the given kid.
-func (v view) KeyRead(ctx context.Context, kid string) (jwkset.JWK, error) {
-	k, err := v.keys.Lookup(ctx, kid, true, v.alg)
-	return v.jwk(k, err)
-}
+// KeyRead returns the one key, which was found by the token's kid, or for want of one
+// with that.
+func (v view) KeyRead(context.Context, string) (jwkset.JWK, error) { return v.jwk(v.keys[0]) }
 
-// KeyReadAll returns the one key for a token without a kid.
-func (v view) KeyReadAll(ctx context.Context) ([]jwkset.JWK, error) {
-	k, err := v.keys.Lookup(ctx, "", false, v.alg)
-	j, err := v.jwk(k, err)
-	return []jwkset.JWK{j}, err
+// KeyReadAll returns all that there are.
+func (v view) KeyReadAll(context.Context) ([]jwkset.JWK, error) {
+	var all []jwkset.JWK
+	for _, k := range v.keys {
+		j, err := v.jwk(k)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, j)
+	}
+	return all, nil
 }
 
 // jwk dresses a key as jwkset's. It has the alg that it was asked for, as it
 // was found to serve that.
-func (v view) jwk(k *jwks.Key, err error) (jwkset.JWK, error) {
-	if err != nil {
-		return jwkset.JWK{}, err
-	}
+func (v view) jwk(k *jwks.Key) (jwkset.JWK, error) {
 	return jwkset.NewJWKFromKey(k.Public(), jwkset.JWKOptions{
 		Metadata: jwkset.JWKMetadataOptions{ALG: jwkset.ALG(v.alg), KID: k.ID()},
 	})

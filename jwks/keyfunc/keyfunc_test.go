@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"encoding/json"
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,23 +21,23 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// published is a set of test keys, each bound to an alg unless that is empty.
-func published(t *testing.T, algorithms map[string]string) []byte {
+// k is a test key as a JWK, with members in pairs; a nil value takes one away.
+func k(name string, members ...any) map[string]any {
+	var key map[string]any
+	if err := json.Unmarshal(testdata.PublicKey(name), &key); err != nil {
+		panic(err)
+	}
+	for i := 0; i < len(members); i += 2 {
+		if key[members[i].(string)] = members[i+1]; members[i+1] == nil {
+			delete(key, members[i].(string))
+		}
+	}
+	return key
+}
+
+func published(t *testing.T, keys ...map[string]any) []byte {
 	t.Helper()
-	var set struct {
-		Keys []map[string]any `json:"keys"`
-	}
-	for name, alg := range algorithms {
-		var key map[string]any
-		if err := json.Unmarshal(testdata.PublicKey(name), &key); err != nil {
-			t.Fatal(err)
-		}
-		if delete(key, "alg"); alg != "" {
-			key["alg"] = alg
-		}
-		set.Keys = append(set.Keys, key)
-	}
-	text, err := json.Marshal(set)
+	text, err := json.Marshal(map[string]any{"keys": keys})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,8 +55,10 @@ func header(alg string, kid any) *jwt.Token {
 
 func TestNew(t *testing.T) {
 	keys, err := jwks.New(jwks.Config{
-		Set:        published(t, map[string]string{"ed25519-a": "", "rsa-2048-a": "", "rsa-3072": "PS256", "p256-a": "", "p256-b": ""}),
-		Algorithms: []string{"RS256", "PS256", "ES256", "EdDSA"},
+		Set: published(t,
+			k("ed25519-a"), k("rsa-2048-a"), k("rsa-3072", "alg", "PS256"), k("rsa-2048-b", "kid", nil, "alg", "PS512"),
+			k("p256-a", "x5t#S256", "a"), k("p256-b", "x5t", "b")),
+		Algorithms: []string{"RS256", "PS256", "PS512", "ES256", "EdDSA"},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -63,7 +66,7 @@ func TestNew(t *testing.T) {
 	defer keys.Close()
 	for name, c := range map[string]struct {
 		token *jwt.Token
-		want  string // the test key; empty: an error
+		want  string // the test keys; empty: an error
 	}{
 		"Ed25519":                      {header("EdDSA", "ed25519-a"), "ed25519-a"},
 		"RSA":                          {header("RS256", "rsa-2048-a"), "rsa-2048-a"},
@@ -71,7 +74,11 @@ func TestNew(t *testing.T) {
 		"RSA bound to its alg":         {header("PS256", "rsa-3072"), "rsa-3072"},
 		"EC":                           {header("ES256", "p256-b"), "p256-b"},
 		"no kid, one fits":             {header("EdDSA", nil), "ed25519-a"},
-		"no kid, several fit":          {header("ES256", nil), ""},
+		"no kid, several fit":          {header("ES256", nil), "p256-a p256-b"},
+		"kid is null":                  {&jwt.Token{Header: map[string]any{"alg": "EdDSA", "kid": nil}}, "ed25519-a"},
+		"x5t":                          {&jwt.Token{Header: map[string]any{"alg": "ES256", "x5t": "b"}}, "p256-b"},
+		"x5t#S256":                     {&jwt.Token{Header: map[string]any{"alg": "ES256", "x5t#S256": "a"}}, "p256-a"},
+		"unknown kid, one has none":    {header("PS512", "other"), "rsa-2048-b"},
 		"alg that is not accepted":     {header("RS384", "rsa-2048-a"), ""},
 		"alg of another key":           {header("RS256", "rsa-3072"), ""},
 		"family of another key":        {header("RS256", "ed25519-a"), ""},
@@ -98,14 +105,18 @@ func TestNew(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if several, ok := got.(jwt.VerificationKeySet); ok {
-				if len(several.Keys) != 1 {
-					t.Fatalf("got %d keys", len(several.Keys))
-				}
-				got = several.Keys[0]
+			all, several := got.(jwt.VerificationKeySet)
+			if !several {
+				all.Keys = []jwt.VerificationKey{got}
 			}
-			if want := testdata.PrivateKey(c.want).Public(); !want.(interface{ Equal(crypto.PublicKey) bool }).Equal(got) {
-				t.Error("got another key")
+			want := strings.Fields(c.want)
+			if len(all.Keys) != len(want) {
+				t.Fatalf("got %d keys, wanted %q", len(all.Keys), want)
+			}
+			for i, got := range all.Keys {
+				if want := testdata.PrivateKey(want[i]).Public(); !want.(interface{ Equal(crypto.PublicKey) bool }).Equal(got) {
+					t.Errorf("key %d is another one", i)
+				}
 			}
 		})
 	}
@@ -114,6 +125,26 @@ func TestNew(t *testing.T) {
 func TestNoKeySet(t *testing.T) {
 	if got, err := keyfunc.New(t.Context(), nil)(header("EdDSA", "ed25519-a")); got != nil || err == nil {
 		t.Errorf("got %v, %v, wanted an error", got, err)
+	}
+}
+
+// golang-jwt tries the keys that a token leaves the choice among.
+func TestSeveralKeys(t *testing.T) {
+	keys, err := jwks.New(jwks.Config{Set: published(t, k("ed25519-a"), k("ed25519-b"))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer keys.Close()
+	iss := issuertest.NewInMemory(t)
+	for alg, good := range map[string]bool{"EdDSA": true, "RS256": false} {
+		key := map[string]string{"EdDSA": "ed25519-b", "RS256": "rsa-2048-a"}[alg]
+		raw := iss.SignWith(key, []byte(`{"alg":"`+alg+`"}`), []byte(`{"exp":4102444800}`), alg)
+		for _, raw := range []string{raw, raw[:len(raw)-9] + "AAAAAAAAA"} {
+			_, err := jwt.Parse(raw, keyfunc.New(t.Context(), keys), jwt.WithExpirationRequired())
+			if want := good && !strings.HasSuffix(raw, "AAAAAAAAA"); (err == nil) != want {
+				t.Errorf("%s: %v, wanted good %v", raw, err, want)
+			}
+		}
 	}
 }
 
@@ -139,13 +170,13 @@ func TestErrors(t *testing.T) {
 		}
 		elapse(time.Minute)
 		iss.ClearFaults()
-		iss.SetJWKS(published(t, map[string]string{"ed25519-b": ""}), nil)
+		iss.SetJWKS(published(t, k("ed25519-b")), nil)
 		if err := parse(t.Context()); !errors.Is(err, jwks.ErrKeyNotFound) || errors.Is(err, jwks.ErrUnavailable) {
 			t.Errorf("no such key: %v", err)
 		}
 		elapse(time.Minute)
 		raw = iss.SignWith("ed25519-a", []byte(`{"alg":"EdDSA","kid":"ed25519-a"}`), []byte(`{"exp":4102444800}`), "EdDSA")
-		iss.SetJWKS(published(t, map[string]string{"ed25519-a": ""}), nil)
+		iss.SetJWKS(published(t, k("ed25519-a")), nil)
 		iss.SetFault(issuertest.JWKS, issuertest.Slow(time.Second))
 		hasty, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 		defer cancel()

@@ -42,7 +42,7 @@ var keyMutants = []mutant{
 		{"jwks/snapshot.go", "		if old[identity{k.name(), k.thumbprint}] == k {\n", "		if old[identity{name: k.name()}] == k {\n"},
 	}, ofKeys},
 	{"key set", "a kid that is unknown just after a fetch is asked for", []edit{{"jwks/keyset.go", "	case s.limiter.Allow():\n", "	case time.Since(s.fetched) >= s.config.MinFetchInterval && s.limiter.Allow():\n"}}, ofKeys},
-	{"key set", "a fetch that was under way is not the last word", []edit{{"jwks/keyset.go", "round < 2 &&", "round < 1 &&"}}, ofKeys},
+	{"key set", "a fetch that was under way is not the last word", []edit{{"jwks/hint.go", "round < 2 &&", "round < 1 &&"}}, ofKeys},
 	{"key set", "unknown kids fetch at most so often", []edit{{"jwks/keyset.go", "	case s.limiter.Allow():\n", "	case true:\n"}}, ofKeys},
 	{"key set", "while the issuer fails it is left alone", []edit{{"jwks/keyset.go", "	case s.failure != nil && now.Before(s.notBefore):\n", "	case false:\n"}}, ofKeys},
 	{"key set", "a caller that gives up ends no fetch of others", []edit{{"jwks/refresh.go", "	case <-ctx.Done():\n		return nil, unavailable", "	case <-ctx.Done():\n		f.cancel()\n		return nil, unavailable"}}, ofKeys},
