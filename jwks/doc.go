@@ -7,6 +7,12 @@
 // A request that names a known key reads one atomic pointer: no lock, no
 // allocation, no clock.
 //
+// Keys are read as they are meant. Base64 may be in either alphabet, with padding or
+// without; a number may have leading zeros too many or too few; an x5c alone is its
+// first certificate's key, and beside a key it must agree. So may a byte order mark
+// stand before the set. What could be read in two ways is skipped, and reported by the
+// member and its place.
+//
 // What an issuer may do to us is bounded. Answers are limited in size and time,
 // and redirects are not followed. A key that cannot be used is skipped and
 // reported; a set that cannot be used never replaces one that can. The last

@@ -2,6 +2,10 @@ package jwks
 
 import (
 	"crypto"
+	"crypto/fips140"
+	"crypto/sha1" // names certificates (RFC 7517 §4.8), and proves nothing
+	"crypto/sha256"
+	"crypto/x509"
 	"slices"
 	"sync/atomic"
 )
@@ -59,4 +63,23 @@ func (k *Key) name() keyName {
 		return keyName{k.id, true}
 	}
 	return keyName{k.thumbprint, false}
+}
+
+// nameCertificate notes what a hint may call the key's certificate: as the set does,
+// and as it is.
+func (k *Key) nameCertificate(x5t, x5tS256 string, cert *x509.Certificate) {
+	if cert != nil {
+		sum := sha256.Sum256(cert.Raw)
+		k.x5tS256 = append(k.x5tS256, encode(sum[:]))
+		if !fips140.Enforced() { // which has no SHA-1
+			sum := sha1.Sum(cert.Raw)
+			k.x5t = append(k.x5t, encode(sum[:]))
+		}
+	}
+	if x5t != "" {
+		k.x5t = append(k.x5t, x5t)
+	}
+	if x5tS256 != "" {
+		k.x5tS256 = append(k.x5tS256, x5tS256)
+	}
 }

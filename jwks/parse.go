@@ -1,6 +1,7 @@
 package jwks
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -18,8 +19,9 @@ var (
 // parse reads a JSON Web Key Set and keeps what can verify the algorithms. A
 // key that cannot be used is skipped (RFC 7517 §5), whatever is wrong with it; a
 // set without one that can is an error, and so is one that could be read in two
-// ways.
+// ways. A byte order mark, which RFC 8259 §8.1 lets a reader ignore, is ignored.
 func parse(text []byte, algorithms []string) (*snapshot, error) {
+	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))
 	elements, err := split(text)
 	if err != nil {
 		return nil, err
