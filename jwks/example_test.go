@@ -7,6 +7,27 @@ import (
 	"github.com/m2mguard/m2mguard/jwks"
 )
 
+// A public key in PEM has no kid, so it serves tokens with any.
+func ExampleNew_pem() {
+	keys, err := jwks.New(jwks.Config{Set: []byte(`-----BEGIN PUBLIC KEY-----
+MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=
+-----END PUBLIC KEY-----
+`)})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer keys.Close()
+
+	key, err := keys.Lookup(context.Background(), "2026-01", true, "EdDSA")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Printf("%T %s\n", key.Public(), key.Thumbprint())
+	// Output: ed25519.PublicKey 3YZxBJ12jO3n_mXt_q-j_Z-TFP1vt-NiI3OCf-fEnHQ
+}
+
 // A fixed set needs no network.
 func ExampleKeySet_Lookup() {
 	keys, err := jwks.New(jwks.Config{Set: []byte(`{"keys": [

@@ -12,15 +12,17 @@ import (
 )
 
 // fault is a reason to skip a key that is to be found at one of its members: by the
-// member's name, and by the offset in the text of the key, from its brace on.
+// member's name, and by the offset in the text of the key, from its brace on. For a
+// block of PEM it is the block's type, and where that begins.
 type fault struct {
 	reason error // one of the package's constant reasons
 	member string
 	at     int
+	of     string // "key", or "text" for a block of PEM
 }
 
 func (f fault) Error() string {
-	return fmt.Sprintf("%v: %s, at offset %d of the key", f.reason, quote.Value(f.member), f.at)
+	return fmt.Sprintf("%v: %s, at offset %d of the %s", f.reason, quote.Value(f.member), f.at, f.of)
 }
 
 // Unwrap returns the constant.
@@ -38,7 +40,7 @@ func faultOf(reason, err error) error {
 	if pointer == "" {
 		return reason
 	}
-	return fault{reason, strings.TrimPrefix(string(pointer), "/"), int(at)}
+	return fault{reason, strings.TrimPrefix(string(pointer), "/"), int(at), "key"}
 }
 
 // faultAt is a fault of the value of a member of text, at its character n.
@@ -56,7 +58,7 @@ func faultAt(reason error, text jsontext.Value, member string, n int) error {
 			break
 		}
 		if found {
-			return fault{reason, member, int(d.InputOffset()) - len(value) + offsetIn(value, n)}
+			return fault{reason, member, int(d.InputOffset()) - len(value) + offsetIn(value, n), "key"}
 		}
 	}
 	return reason

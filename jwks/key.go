@@ -27,6 +27,13 @@ type Key struct {
 	retired atomic.Bool
 }
 
+// newKey makes a key without a kid.
+func newKey(thumbprint string, algorithms []string, public crypto.PublicKey) *Key {
+	k := &Key{thumbprint: thumbprint, algorithms: algorithms, public: public}
+	k.alone[0] = k
+	return k
+}
+
 // ID returns the key's kid, empty if it has none.
 func (k *Key) ID() string { return k.id }
 

@@ -32,15 +32,15 @@ type KeySet struct {
 
 // New checks config, fills in its defaults and returns the key set. It does no
 // I/O and starts nothing: the first Lookup or Ready fetches. The error joins
-// every fault of config; of a fixed Set it says if that is not a JSON Web Key
-// Set or holds no key that can be used. Keys of it that are skipped are told to
-// Observer.
+// every fault of config; of a fixed Set it says if that is neither a JSON Web Key
+// Set nor PEM, or holds no key that can be used. Keys of it that are skipped are told
+// to Observer.
 func New(config Config) (*KeySet, error) {
 	config, err := config.compile()
 	var fixed *snapshot
 	if config.Set != nil {
 		var fault error
-		if fixed, fault = parse(config.Set, config.Algorithms); fault != nil {
+		if fixed, fault = parseAny(config.Set, config.Algorithms); fault != nil {
 			err = errors.Join(err, fmt.Errorf("jwks: Config.Set: %w", fault))
 		}
 	}
@@ -123,7 +123,7 @@ func (s *KeySet) Close() {
 	s.mu.Unlock()
 	s.running.Wait()
 	if s.source != nil {
-		s.source.client.Close()
+		s.source.close()
 	}
 }
 

@@ -55,7 +55,7 @@ func (j *jwk) public(text jsontext.Value) (public crypto.PublicKey, thumbprint s
 	if cert != nil && !m.fill(cert.PublicKey) {
 		return nil, "", nil, faultAt(errOtherCert, text, "x5c", 0)
 	}
-	canonical, member, err := m.right()
+	public, thumbprint, member, err := m.key()
 	switch {
 	case member != "":
 		err = faultAt(err, text, member, 0)
@@ -65,18 +65,27 @@ func (j *jwk) public(text jsontext.Value) (public crypto.PublicKey, thumbprint s
 	if err != nil {
 		return nil, "", nil, err
 	}
+	if cert != nil && !public.(interface{ Equal(crypto.PublicKey) bool }).Equal(cert.PublicKey) {
+		return nil, "", nil, faultAt(errOtherCert, text, "x5c", 0)
+	}
+	return public, thumbprint, cert, nil
+}
+
+// key decodes m once it is right, and says what is wrong, and with which member if it
+// is with one.
+func (m *material) key() (public crypto.PublicKey, thumbprint, member string, err error) {
+	canonical, member, err := m.right()
+	if err != nil {
+		return nil, "", member, err
+	}
 	decoded, err := jwkset.NewJWKFromMarshal(jwkset.JWKMarshal{
 		KTY: jwkset.KTY(m.kty), CRV: jwkset.CRV(m.crv), N: encode(m.n), E: encode(m.e), X: encode(m.x), Y: encode(m.y),
 	}, jwkset.JWKMarshalOptions{}, jwkset.JWKValidateOptions{})
 	if err != nil {
-		return nil, "", nil, faultAt(errPoint, text, "x", 0) // all else is checked
-	}
-	public = decoded.Key()
-	if cert != nil && !public.(interface{ Equal(crypto.PublicKey) bool }).Equal(cert.PublicKey) {
-		return nil, "", nil, faultAt(errOtherCert, text, "x5c", 0)
+		return nil, "", "x", errPoint // all else is checked
 	}
 	sum := sha256.Sum256([]byte(canonical))
-	return public, encode(sum[:]), cert, nil
+	return decoded.Key(), encode(sum[:]), "", nil
 }
 
 // has reports whether a member belongs to keys of m's type; RFC 7517 §4 has others
@@ -101,7 +110,8 @@ func (m *material) fill(public crypto.PublicKey) bool {
 	case ed25519.PublicKey:
 		c = material{kty: "OKP", crv: "Ed25519", x: k}
 	}
-	if c.kty != m.kty || m.crv != "" && m.crv != c.crv {
+	m.kty = cmp.Or(m.kty, c.kty)
+	if c.kty == "" || c.kty != m.kty || m.crv != "" && m.crv != c.crv {
 		return false
 	}
 	m.crv = cmp.Or(m.crv, c.crv)
@@ -113,8 +123,7 @@ func (m *material) fill(public crypto.PublicKey) bool {
 	return true
 }
 
-// right brings m into its right form, in which RFC 7638 §3 has its members, and says
-// what is wrong, and with which member if it is with one.
+// right brings m into its right form, in which RFC 7638 §3 has its members.
 func (m *material) right() (canonical, member string, err error) {
 	if m.kty == "RSA" {
 		return m.rightRSA()

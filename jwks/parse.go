@@ -21,7 +21,7 @@ var (
 // set without one that can is an error, and so is one that could be read in two
 // ways. A byte order mark, which RFC 8259 §8.1 lets a reader ignore, is ignored.
 func parse(text []byte, algorithms []string) (*snapshot, error) {
-	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))
+	text = bytes.TrimPrefix(text, mark)
 	elements, err := split(text)
 	if err != nil {
 		return nil, err
@@ -32,28 +32,45 @@ func parse(text []byte, algorithms []string) (*snapshot, error) {
 	case n > maxKeys:
 		return nil, errManyKeys
 	}
-	var keys []*Key
-	var skipped []skip
-	known := make(map[keyName][]*Key)
+	var c collection
 	for _, e := range elements {
-		k, id, err := parseKey(e, algorithms)
-		if err == nil {
-			var twin bool
-			if twin, err = merge(known[k.name()], k); twin {
-				continue
-			}
-		}
-		if err != nil {
-			skipped = append(skipped, skip{id, err})
-			continue
-		}
-		known[k.name()] = append(known[k.name()], k)
-		keys = append(keys, k)
+		c.add(parseKey(e, algorithms))
 	}
-	if len(keys) == 0 {
-		return nil, fmt.Errorf("none of the %d keys of the set can be used; the first %w", len(skipped), skipped[0].reason)
+	return c.snapshot()
+}
+
+// collection is a set in the making.
+type collection struct {
+	keys    []*Key
+	skipped []skip
+	known   map[keyName][]*Key
+}
+
+// add takes a key in, or notes why one with this kid is skipped.
+func (c *collection) add(k *Key, id string, err error) {
+	if err == nil {
+		var twin bool
+		if twin, err = merge(c.known[k.name()], k); twin {
+			return
+		}
 	}
-	return newSnapshot(keys, skipped), nil
+	if err != nil {
+		c.skipped = append(c.skipped, skip{id, err})
+		return
+	}
+	if c.known == nil {
+		c.known = make(map[keyName][]*Key)
+	}
+	c.known[k.name()] = append(c.known[k.name()], k)
+	c.keys = append(c.keys, k)
+}
+
+// snapshot is the set, if one key of it can be used.
+func (c *collection) snapshot() (*snapshot, error) {
+	if len(c.keys) == 0 {
+		return nil, fmt.Errorf("none of the %d keys of the set can be used; the first %w", len(c.skipped), c.skipped[0].reason)
+	}
+	return newSnapshot(c.keys, c.skipped), nil
 }
 
 // merge compares k with the keys that came before it under the same name. The

@@ -114,8 +114,8 @@ func parseKey(e element, accepted []string) (k *Key, id string, err error) {
 	if err != nil {
 		return nil, id, err
 	}
-	k = &Key{id: id, hasID: j.ID != nil, thumbprint: thumbprint, algorithms: algorithms, public: public}
-	k.alone[0] = k
+	k = newKey(thumbprint, algorithms, public)
+	k.id, k.hasID = id, j.ID != nil
 	k.nameCertificate(certificateName(j.X5T), certificateName(j.X5TS256), cert)
 	return k, id, nil
 }

@@ -134,7 +134,7 @@ func (v *Validator) newKeys(c Issuer, from string, algorithms []string) (*jwks.K
 	if c.Keys != nil {
 		cfg = *c.Keys
 	}
-	if cfg.Issuer == "" && cfg.URL == "" && cfg.Set == nil {
+	if discovers(&cfg) {
 		cfg.Issuer = from
 	}
 	if cfg.Algorithms == nil {
