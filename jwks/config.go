@@ -2,10 +2,12 @@ package jwks
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/m2mguard/m2mguard/internal/fetch"
@@ -18,6 +20,7 @@ import (
 // The defaults, and the bounds of what Cache-Control may ask for.
 const (
 	defaultRefreshInterval  = 15 * time.Minute
+	defaultPollInterval     = 5 * time.Second // of a file
 	minCacheControl         = time.Minute
 	maxCacheControl         = time.Hour
 	defaultMinFetchInterval = 5 * time.Second
@@ -28,23 +31,47 @@ const (
 	leastInterval           = time.Millisecond
 )
 
-// Config says where the keys are and how hard to try for them. One of Issuer,
-// URL and Set is needed; everything else has a default.
+// Config says where the keys are and how hard to try for them. One of Issuer, URL,
+// Set, File and Fetch is needed; everything else has a default.
 type Config struct {
 	_ [0]func()
 
 	// Issuer is the issuer's identifier, byte for byte as in its tokens. Its
 	// metadata (OpenID Connect Discovery 1.0 §4, then RFC 8414 §3) names the
-	// key set, unless URL or Set is given; then Issuer is a name in events. The
-	// metadata is read again after a failed fetch and once a day.
+	// key set, unless URL, Set, File or Fetch does; then Issuer is a name in events.
+	// The metadata is read again after a failed fetch and once a day.
 	Issuer string
 
-	// URL is where to fetch the key set, without discovery.
+	// URL is where to fetch the key set, without discovery. At most one of URL, Set,
+	// File and Fetch may be given.
 	URL string
 
-	// Set is a fixed JSON Web Key Set, never fetched. At most one of URL and
-	// Set may be given.
+	// Set is a fixed key set, never fetched: a JSON Web Key Set (RFC 7517 §5), or
+	// public keys and certificates in PEM (RFC 7468), in blocks PUBLIC KEY, RSA PUBLIC
+	// KEY and CERTIFICATE.
+	//
+	// A key in PEM has neither kid nor alg: it serves every one of Algorithms that
+	// fits its type, and tokens without a kid as well as with any (see Candidates).
+	// A certificate also has its x5t and x5t#S256; neither its dates nor who signed it
+	// count, and one that signed another one of the text is skipped, because an
+	// authority signs no tokens.
 	Set []byte
+
+	// File is the path of a key set in either form of Set. It is looked at every 5 s
+	// (RefreshInterval), from the first use until Close, and read when its time, size
+	// or inode has changed: also where a link on the way to it was replaced, as those
+	// of a mounted secret are. What cannot be read, or is no key set, never replaces
+	// one that can, and is told once to Observer; keys outlive a file that stays bad
+	// by MaxStale.
+	File string
+
+	// Fetch returns a key set in either form of Set, for keys that are behind
+	// something else than HTTP. It is called as a URL is fetched: when somebody
+	// needs keys, by RefreshInterval and for unknown kids, one call at a time. Its
+	// context ends with RequestTimeout and with Close; a call that goes on nevertheless
+	// is left behind, and while four of them hang there is no other. An error must hold
+	// no secret, because logs show it.
+	Fetch func(ctx context.Context) ([]byte, error)
 
 	// Algorithms lists what the keys may be used for, by their JOSE names
 	// ("Ed25519" is the same as "EdDSA"). A key of the set without an alg of
@@ -57,8 +84,8 @@ type Config struct {
 	// background and a little early (85 to 95 percent of it, by chance).
 	// Default: the max-age that Cache-Control names, but no less than 1 minute
 	// and no more than 1 hour or half of MaxStale; 15 minutes where it names
-	// none, or says no-store or no-cache. At least 1 ms; a value given here is
-	// used as it is, whatever Cache-Control says.
+	// none, or says no-store or no-cache, and for Fetch; 5 s for File. At least 1 ms;
+	// a value given here is used as it is, whatever Cache-Control says.
 	RefreshInterval time.Duration
 
 	// MinFetchInterval is the least time between two fetches for unknown kids,
@@ -81,11 +108,12 @@ type Config struct {
 	// of a key through that was withdrawn meanwhile. Default: 1 s. At least 1 ms.
 	RefreshWait time.Duration
 
-	// RequestTimeout bounds each request, its body included. A fetch that has
-	// to discover first makes up to three. Default: 5 s.
+	// RequestTimeout bounds each request, its body included, and each call of Fetch. A
+	// fetch that has to discover first makes up to three. Default: 5 s.
 	RequestTimeout time.Duration
 
-	// MaxResponseBytes bounds each answer, after decompression. Default: 1 MiB.
+	// MaxResponseBytes bounds each answer, after decompression, and what File and
+	// Fetch bring. Default: 1 MiB.
 	MaxResponseBytes int64
 
 	// HTTPClient sends the requests; a copy is used that follows no redirects.
@@ -109,11 +137,20 @@ func (c Config) compile() (Config, error) {
 		faults = append(faults, fmt.Errorf("jwks: Config."+format, args...))
 	}
 
+	var sources []string
+	for _, source := range []struct {
+		name  string
+		given bool
+	}{{"URL", c.URL != ""}, {"Set", c.Set != nil}, {"File", c.File != ""}, {"Fetch", c.Fetch != nil}} {
+		if source.given {
+			sources = append(sources, source.name)
+		}
+	}
 	switch {
-	case c.URL != "" && c.Set != nil:
-		fault("URL and Config.Set are both given, wanted at most one")
-	case c.URL == "" && c.Set == nil && c.Issuer == "":
-		fault("Issuer is empty, wanted it or URL or Set")
+	case len(sources) > 1:
+		fault("%s are given, wanted at most one of them", strings.Join(sources, " and Config."))
+	case len(sources) == 0 && c.Issuer == "":
+		fault("Issuer is empty, wanted it or URL, Set, File or Fetch")
 	}
 	if c.URL != "" {
 		if err := fetch.CheckURL(c.URL, c.DangerouslyAllowHTTP); err != nil {
@@ -122,7 +159,7 @@ func (c Config) compile() (Config, error) {
 			fault("URL is the address of the issuer's document, wanted that of the key set, or Config.Issuer to discover it")
 		}
 	}
-	if discovers := c.Issuer != "" && c.URL == "" && c.Set == nil; discovers {
+	if discovers := c.Issuer != "" && len(sources) == 0; discovers {
 		if err := metadata.CheckIssuer(c.Issuer, c.DangerouslyAllowHTTP); err != nil {
 			fault("Issuer: %w", err)
 		}
@@ -138,6 +175,9 @@ func (c Config) compile() (Config, error) {
 		c.Algorithms = jws.Algorithms()
 	}
 
+	if c.File != "" {
+		c.RefreshInterval = cmp.Or(c.RefreshInterval, defaultPollInterval)
+	}
 	interval := max(cmp.Or(c.RefreshInterval, defaultRefreshInterval), leastInterval)
 	if c.RefreshInterval != 0 && c.RefreshInterval < leastInterval {
 		fault("RefreshInterval is %v, wanted at least %v", c.RefreshInterval, leastInterval)

@@ -1,6 +1,7 @@
 package jwks_test
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"testing"
@@ -12,6 +13,7 @@ import (
 func TestConfigFaults(t *testing.T) {
 	const url = "https://id.example.com/keys"
 	good := set(ed("a"))
+	none := func(context.Context) ([]byte, error) { return nil, nil }
 	cases := map[string]struct {
 		config jwks.Config
 		want   []string // parts of the error, none: it is good
@@ -21,6 +23,11 @@ func TestConfigFaults(t *testing.T) {
 		"set":                          {jwks.Config{Set: good}, nil},
 		"issuer names a URL's set":     {jwks.Config{Issuer: "anything", URL: url}, nil},
 		"issuer names a fixed set":     {jwks.Config{Issuer: "anything", Set: good}, nil},
+		"file":                         {jwks.Config{File: "/nobody/has/this"}, nil}, // New reads no file
+		"function":                     {jwks.Config{Fetch: none}, nil},
+		"issuer names a file's set":    {jwks.Config{Issuer: "anything", File: "keys.json"}, nil},
+		"issuer names a function's":    {jwks.Config{Issuer: "anything", Fetch: none}, nil},
+		"a file, MaxStale of seconds":  {jwks.Config{File: "keys.json", MaxStale: 10 * time.Second}, nil},
 		"loopback":                     {jwks.Config{URL: "http://127.0.0.1:8080/keys"}, nil},
 		"loopback, v6":                 {jwks.Config{URL: "http://[::1]/keys"}, nil},
 		"localhost":                    {jwks.Config{Issuer: "http://localhost:8080"}, nil},
@@ -29,8 +36,11 @@ func TestConfigFaults(t *testing.T) {
 		"no algorithms is the default": {jwks.Config{URL: url, Algorithms: []string{}}, nil},
 		"milliseconds":                 {jwks.Config{URL: url, RefreshInterval: time.Millisecond, MinFetchInterval: time.Millisecond, MaxStale: 2 * time.Millisecond, RefreshWait: time.Millisecond, RequestTimeout: time.Millisecond, MaxResponseBytes: 1}, nil},
 
-		"nothing":                    {jwks.Config{}, []string{"jwks: Config.Issuer is empty, wanted it or URL or Set"}},
-		"URL and set":                {jwks.Config{URL: url, Set: good}, []string{"jwks: Config.URL and Config.Set are both given"}},
+		"nothing":                    {jwks.Config{}, []string{"jwks: Config.Issuer is empty, wanted it or URL, Set, File or Fetch"}},
+		"URL and set":                {jwks.Config{URL: url, Set: good}, []string{"jwks: Config.URL and Config.Set are given, wanted at most one of them"}},
+		"file and function":          {jwks.Config{File: "keys.json", Fetch: none}, []string{"jwks: Config.File and Config.Fetch are given"}},
+		"all sources":                {jwks.Config{URL: url, Set: good, File: "keys.json", Fetch: none}, []string{"jwks: Config.URL and Config.Set and Config.File and Config.Fetch are given"}},
+		"a file, MaxStale too short": {jwks.Config{File: "keys.json", MaxStale: 9 * time.Second}, []string{"jwks: Config.MaxStale is 9s, wanted at least twice RefreshInterval (5s)"}},
 		"http issuer":                {jwks.Config{Issuer: "http://id.example.com"}, []string{"jwks: Config.Issuer: ", "loopback"}},
 		"http URL":                   {jwks.Config{URL: "http://id.example.com"}, []string{"jwks: Config.URL: ", "loopback"}},
 		"issuer with a query":        {jwks.Config{Issuer: "https://id.example.com/a?tenant=b"}, []string{`jwks: Config.Issuer: "https://id.example.com/a" has a query`}},

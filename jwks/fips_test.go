@@ -41,6 +41,7 @@ func TestUnderFIPS140Only(t *testing.T) {
 		"P-384":               {ec("k", elliptic.P384()), ""},
 		"P-521":               {ec("k", elliptic.P521()), ""},
 		"Ed25519":             {ed("k"), ""},
+		"by its certificate":  {rsaKey("k").with("n", nil, "e", nil, "x5c", []string{x5cOf(rsaKey("k"))}), ""},
 		"RSA 1024, as always": {rsaBits("k", 1024), "RSA modulus"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -3,13 +3,17 @@ package jwks_test
 import (
 	"bytes"
 	"context"
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rsa"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
 	"math/big"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -20,10 +24,23 @@ import (
 // FuzzParse feeds key sets to New. Whatever it accepts, a second reading of the
 // same text by other code (encoding/json, crypto's own point parser) must find
 // too: a public signature key of a known kind, with that kid and no binding
-// against its use, in a JSON text that leaves no choice of how to read it.
+// against its use, in a JSON text that leaves no choice of how to read it. The second
+// reader is strict but for what is lenient by name: a byte order mark, base64 in
+// either alphabet and with padding (octets), leading zeros of numbers (number), and
+// a certificate for what is not there (certified).
 func FuzzParse(f *testing.F) {
 	for _, text := range []string{"", "null", "[]", `{"keys":null}`, `{"keys":[]}`, `{"keys":[{"kty":"oct","k":"AAAA"}]}`} {
 		f.Add([]byte(text))
+	}
+	p256, rsa1, ed1 := ec("k", elliptic.P256()), rsaKey("k"), ed("k")
+	padded := p256.spelt("x", base64.StdEncoding.EncodeToString).spelt("y", base64.URLEncoding.EncodeToString)
+	for _, k := range []key{
+		p256, rsa1, ed1, padded, padded.with("kid", nil), ecWith("k", 1).spelt("x", func(b []byte) string { return b64(b[1:]) }),
+		rsa1.with("n", nil, "e", nil, "x5c", []string{x5cOf(rsa1)}), p256.with("x", nil, "crv", nil, "x5c", []string{x5cOf(p256)}),
+		ed1.with("x5c", []string{x5cOf(ed1)}), ed1.with("x5c", []string{x5cOf(p256)}), ed1.with("kid", nil, "x5t", "a"),
+	} {
+		f.Add(set(k))
+		f.Add(append([]byte("\ufeff"), set(k, ed("other"))...))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		if text == nil {
@@ -37,6 +54,7 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		defer s.Close()
+		text = bytes.TrimPrefix(text, []byte("\ufeff"))
 		var doc map[string]json.RawMessage
 		if err := json.Unmarshal(text, &doc); err != nil {
 			if strings.Contains(err.Error(), "exceeded max depth") {
@@ -63,6 +81,7 @@ func FuzzParse(f *testing.F) {
 				found += checkAgainst(t, s, again, k.kid, k.hasKID, alg)
 			}
 			found += checkAgainst(t, s, again, "", false, alg)
+			found += checkAgainst(t, s, again, "no key of the set has this kid", true, alg)
 		}
 		if len(again) == 0 {
 			t.Fatal("accepted a set in which a second reading finds no usable key")
@@ -73,22 +92,28 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// checkAgainst looks a key up and compares it with what the second reading has.
-func checkAgainst(t *testing.T, s *jwks.KeySet, again []secondReading, kid string, hasKID bool, alg string) int {
-	got, err := s.Lookup(context.Background(), kid, hasKID, alg)
+// checkAgainst asks for keys and compares them with what the second reading has.
+func checkAgainst(t *testing.T, s *jwks.KeySet, again []secondReading, kid string, hasKID bool, alg string) (found int) {
+	keys, err := s.Candidates(context.Background(), jwks.Hint{KeyID: kid, HasKeyID: hasKID, Algorithm: alg})
 	if err != nil {
 		return 0
 	}
-	if !s.Usable(got) {
-		t.Fatal("a key that is found is not usable")
+	if len(keys) > 4 {
+		t.Fatalf("%d keys for one token", len(keys))
 	}
-	for _, k := range again {
-		if (!hasKID || k.hasKID && k.kid == kid) && (k.alg == "" || jws.Canonical(k.alg) == alg) && k.equal(got) {
-			return 1
+	named := slices.ContainsFunc(again, func(k secondReading) bool { return k.hasKID && k.kid == kid })
+	for _, got := range keys {
+		if !s.Usable(got) {
+			t.Fatal("a key that is found is not usable")
+		}
+		if !slices.ContainsFunc(again, func(k secondReading) bool {
+			mayServe := !hasKID || named && k.hasKID && k.kid == kid || !named && !k.hasKID
+			return mayServe && (k.alg == "" || jws.Canonical(k.alg) == alg) && k.equal(got)
+		}) {
+			t.Fatalf("key %q for %s is not what a second reading finds", kid, alg)
 		}
 	}
-	t.Fatalf("key %q for %s is not what a second reading finds", kid, alg)
-	return 0
+	return len(keys)
 }
 
 // secondReading is a key as the oracle reads it.
@@ -125,50 +150,144 @@ func readAgain(raw []byte) (secondReading, bool) {
 	var k secondReading
 	k.kid, k.hasKID = m["kid"].(string)
 	k.alg, _ = m["alg"].(string)
-	octets := func(name string) []byte {
+	crv, _ := m["crv"].(string)
+	members := make(map[string][]byte)
+	for _, name := range []string{"n", "e", "x", "y"} {
+		if m[name] == nil {
+			continue
+		}
 		text, _ := m[name].(string)
-		out, err := base64.RawURLEncoding.Strict().DecodeString(text)
-		if err != nil {
-			return nil
+		if members[name] = octets(text); members[name] == nil {
+			delete(members, name)
+			if strings.Contains(map[any]string{"RSA": "ne", "EC": "xy", "OKP": "x"}[m["kty"]], name) {
+				return k, false
+			}
 		}
-		return out
 	}
-	switch kty, crv := m["kty"], m["crv"]; {
-	case kty == "RSA":
-		n, e := new(big.Int).SetBytes(octets("n")), new(big.Int).SetBytes(octets("e"))
-		if n.BitLen() < 2048 || n.BitLen() > 4096 || !e.IsInt64() || e.Int64() < 3 || e.Int64() > 1<<31-1 || e.Bit(0) == 0 {
-			return k, false
-		}
-		k.equal = func(other *jwks.Key) bool {
-			public, ok := other.Public().(*rsa.PublicKey)
-			return ok && public.N.Cmp(n) == 0 && int64(public.E) == e.Int64()
-		}
-	case kty == "OKP" && crv == "Ed25519":
-		x := octets("x")
-		if len(x) != ed25519.PublicKeySize {
-			return k, false
-		}
-		k.equal = func(other *jwks.Key) bool {
-			public, ok := other.Public().(ed25519.PublicKey)
-			return ok && public.Equal(ed25519.PublicKey(x))
-		}
-	case kty == "EC":
-		curve := map[any]elliptic.Curve{"P-256": elliptic.P256(), "P-384": elliptic.P384(), "P-521": elliptic.P521()}[crv]
-		if curve == nil {
-			return k, false
-		}
-		want, err := ecdsa.ParseUncompressedPublicKey(curve, append(append([]byte{4}, octets("x")...), octets("y")...))
-		if err != nil {
-			return k, false
-		}
-		k.equal = func(other *jwks.Key) bool {
-			public, ok := other.Public().(*ecdsa.PublicKey)
-			return ok && public.Equal(want)
-		}
-	default:
+	certified := certified(m["x5c"])
+	public, ok := assemble(m["kty"], crv, members, certified)
+	if !ok {
 		return k, false
 	}
+	if certified != nil && !public.Equal(certified) {
+		return k, false
+	}
+	k.equal = func(other *jwks.Key) bool { return public.Equal(other.Public()) }
 	return k, true
+}
+
+// publicKey is what the keys of crypto have in common.
+type publicKey interface{ Equal(crypto.PublicKey) bool }
+
+// assemble makes a key of its members and, for those that are not there, of a
+// certificate's key.
+func assemble(kty any, crv string, members map[string][]byte, certified crypto.PublicKey) (publicKey, bool) {
+	switch from := certified.(type) {
+	case *rsa.PublicKey:
+		if kty != "RSA" {
+			return nil, false
+		}
+		certify(members, "n", from.N.Bytes())
+		certify(members, "e", big.NewInt(int64(from.E)).Bytes())
+	case *ecdsa.PublicKey:
+		if crv == "" {
+			crv = from.Params().Name
+		}
+		if kty != "EC" || crv != from.Params().Name {
+			return nil, false
+		}
+		point, err := from.Bytes()
+		if err != nil {
+			return nil, false
+		}
+		certify(members, "x", point[1:1+len(point)/2])
+		certify(members, "y", point[1+len(point)/2:])
+	case ed25519.PublicKey:
+		if kty != "OKP" {
+			return nil, false
+		}
+		if crv == "" {
+			crv = "Ed25519"
+		}
+		certify(members, "x", from)
+	case nil:
+	default:
+		return nil, false
+	}
+	switch {
+	case kty == "RSA":
+		n, e := number(members["n"]), number(members["e"])
+		bad := n.BitLen() < 2048 || n.BitLen() > 4096 || n.Bit(0) == 0 || !e.IsInt64() || e.Int64() < 3 || e.Int64() > 1<<31-1 || e.Bit(0) == 0
+		return &rsa.PublicKey{N: n, E: int(e.Int64())}, !bad
+	case kty == "OKP" && crv == "Ed25519":
+		return ed25519.PublicKey(members["x"]), len(members["x"]) == ed25519.PublicKeySize
+	case kty == "EC":
+		curve := map[string]elliptic.Curve{"P-256": elliptic.P256(), "P-384": elliptic.P384(), "P-521": elliptic.P521()}[crv]
+		if curve == nil || members["x"] == nil || members["y"] == nil {
+			return nil, false
+		}
+		size := (curve.Params().BitSize + 7) / 8
+		x, y := number(members["x"]), number(members["y"])
+		if x.BitLen() > 8*size || y.BitLen() > 8*size {
+			return nil, false
+		}
+		public, err := ecdsa.ParseUncompressedPublicKey(curve, append(append([]byte{4}, x.FillBytes(make([]byte, size))...), y.FillBytes(make([]byte, size))...))
+		return public, err == nil
+	}
+	return nil, false
+}
+
+func certify(members map[string][]byte, name string, value []byte) {
+	if members[name] == nil {
+		members[name] = value
+	}
+}
+
+// number reads octets whatever zeros are in front; without any it is too small for
+// all that is asked of one.
+func number(octets []byte) *big.Int { return new(big.Int).SetBytes(octets) }
+
+// Base64 is of one alphabet, with all of its padding or none.
+var (
+	inBase64    = regexp.MustCompile(`^[A-Za-z0-9+/]+(={0,2})$`)
+	inBase64URL = regexp.MustCompile(`^[A-Za-z0-9_-]+(={0,2})$`)
+)
+
+// octets is what base64 means, or nil.
+func octets(text string) []byte {
+	for _, in := range []struct {
+		form        *regexp.Regexp
+		padded, raw *base64.Encoding
+	}{{inBase64, base64.StdEncoding, base64.RawStdEncoding}, {inBase64URL, base64.URLEncoding, base64.RawURLEncoding}} {
+		if !in.form.MatchString(text) {
+			continue
+		}
+		encoding := in.raw
+		if strings.HasSuffix(text, "=") {
+			encoding = in.padded
+		}
+		if out, err := encoding.Strict().DecodeString(text); err == nil && len(out) > 0 {
+			return out
+		}
+	}
+	return nil
+}
+
+// certified is the key of the first certificate of an x5c, or nil.
+func certified(x5c any) crypto.PublicKey {
+	chain, _ := x5c.([]any)
+	if len(chain) == 0 {
+		return nil
+	}
+	first, _ := chain[0].(string)
+	cert, err := x509.ParseCertificate(octets(first))
+	if err != nil {
+		return nil
+	}
+	if cert.PublicKey == nil {
+		return x509.UnknownPublicKeyAlgorithm // it is another one than any here
+	}
+	return cert.PublicKey
 }
 
 // doubts are what encoding/json decides by itself: which of two members of one

@@ -2,6 +2,10 @@ package jwks
 
 import (
 	"crypto"
+	"crypto/fips140"
+	"crypto/sha1" // names certificates (RFC 7517 §4.8), and proves nothing
+	"crypto/sha256"
+	"crypto/x509"
 	"slices"
 	"sync/atomic"
 )
@@ -15,9 +19,19 @@ type Key struct {
 	thumbprint string
 	algorithms []string // canonical names that this key serves, sorted, never empty
 	public     crypto.PublicKey
+	x5t        []string // names of its certificate by SHA-1, in base64url
+	x5tS256    []string // and by SHA-256
+	alone      [1]*Key  // a list of k, for whoever takes one
 
 	// retired is set once, when the key leaves the set or changes in it.
 	retired atomic.Bool
+}
+
+// newKey makes a key without a kid.
+func newKey(thumbprint string, algorithms []string, public crypto.PublicKey) *Key {
+	k := &Key{thumbprint: thumbprint, algorithms: algorithms, public: public}
+	k.alone[0] = k
+	return k
 }
 
 // ID returns the key's kid, empty if it has none.
@@ -34,10 +48,15 @@ func (k *Key) Public() crypto.PublicKey { return k.public }
 // serves reports whether k may verify signatures of the canonical algorithm.
 func (k *Key) serves(alg string) bool { return slices.Contains(k.algorithms, alg) }
 
-// same reports whether other is this key, bound to the same kid and use.
+// named reports whether a hint names the certificate of k.
+func (k *Key) named(h *Hint) bool {
+	return h.X5T != "" && slices.Contains(k.x5t, h.X5T) || h.X5TS256 != "" && slices.Contains(k.x5tS256, h.X5TS256)
+}
+
+// same reports whether other is this key, bound to the same kid, certificate and use.
 func (k *Key) same(other *Key) bool {
 	return k.id == other.id && k.hasID == other.hasID && k.thumbprint == other.thumbprint &&
-		slices.Equal(k.algorithms, other.algorithms)
+		slices.Equal(k.algorithms, other.algorithms) && slices.Equal(k.x5t, other.x5t) && slices.Equal(k.x5tS256, other.x5tS256)
 }
 
 // keyName is what a set calls a key: its kid, or for want of one its thumbprint.
@@ -51,4 +70,23 @@ func (k *Key) name() keyName {
 		return keyName{k.id, true}
 	}
 	return keyName{k.thumbprint, false}
+}
+
+// nameCertificate notes what a hint may call the key's certificate: as the set does,
+// and as it is.
+func (k *Key) nameCertificate(x5t, x5tS256 string, cert *x509.Certificate) {
+	if cert != nil {
+		sum := sha256.Sum256(cert.Raw)
+		k.x5tS256 = append(k.x5tS256, encode(sum[:]))
+		if !fips140.Enforced() { // which has no SHA-1
+			sum := sha1.Sum(cert.Raw)
+			k.x5t = append(k.x5t, encode(sum[:]))
+		}
+	}
+	if x5t != "" {
+		k.x5t = append(k.x5t, x5t)
+	}
+	if x5tS256 != "" {
+		k.x5tS256 = append(k.x5tS256, x5tS256)
+	}
 }

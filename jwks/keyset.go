@@ -9,8 +9,6 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
-
-	"github.com/m2mguard/m2mguard/internal/jws"
 )
 
 // KeySet holds the keys of one issuer. Make one with [New], end it with
@@ -34,15 +32,15 @@ type KeySet struct {
 
 // New checks config, fills in its defaults and returns the key set. It does no
 // I/O and starts nothing: the first Lookup or Ready fetches. The error joins
-// every fault of config; of a fixed Set it says if that is not a JSON Web Key
-// Set or holds no key that can be used. Keys of it that are skipped are told to
-// Observer.
+// every fault of config; of a fixed Set it says if that is neither a JSON Web Key
+// Set nor PEM, or holds no key that can be used. Keys of it that are skipped are told
+// to Observer.
 func New(config Config) (*KeySet, error) {
 	config, err := config.compile()
 	var fixed *snapshot
 	if config.Set != nil {
 		var fault error
-		if fixed, fault = parse(config.Set, config.Algorithms); fault != nil {
+		if fixed, fault = parseAny(config.Set, config.Algorithms); fault != nil {
 			err = errors.Join(err, fmt.Errorf("jwks: Config.Set: %w", fault))
 		}
 	}
@@ -61,9 +59,9 @@ func New(config Config) (*KeySet, error) {
 	return s, nil
 }
 
-// Lookup returns the key that verifies signatures of the algorithm alg for a
-// token with the given kid, or with none if hasKID is false. A token without a
-// kid has a key if exactly one serves alg.
+// Lookup returns the one key that may have signed a token of the algorithm alg
+// with the given kid, or with none if hasKID is false. Where that may be several,
+// none is returned: ask [KeySet.Candidates].
 //
 // A known key of a set in use is returned at once, without lock or allocation.
 // Otherwise Lookup may wait for a fetch: of the first set, of an aged one for
@@ -75,25 +73,17 @@ func New(config Config) (*KeySet, error) {
 // [*UnavailableError], which says nothing of the token: the issuer could not be
 // reached, ctx ended first, or the set is closed.
 func (s *KeySet) Lookup(ctx context.Context, kid string, hasKID bool, alg string) (*Key, error) {
-	alg = jws.Canonical(alg)
-	set, newest, err := s.current(ctx)
-	if set == nil {
+	h := Hint{KeyID: kid, HasKeyID: hasKID, Algorithm: alg}
+	c, err := s.find(ctx, &h, nil)
+	switch {
+	case err != nil:
 		return nil, err
+	case c.n == 1:
+		return c.keys[0], nil
+	case c.n > 1:
+		c.why = ambiguous
 	}
-	k, why := set.find(kid, hasKID, alg)
-	// A fetch that was under way before may bring what the issuer had before it
-	// published the key. The second round's began after the first one's ended.
-	for round := 0; round < 2 && why.mayHelp() && err == nil && !newest; round++ {
-		var next *snapshot
-		if next, newest, err = s.newer(ctx, set); next != nil && next != set {
-			set = next
-			k, why = set.find(kid, hasKID, alg)
-		}
-	}
-	if why.mayHelp() && err != nil {
-		return nil, err // the issuer may well have this key: it could not be asked
-	}
-	return k, why.err(kid, alg)
+	return nil, &notFoundError{c.why, kid, alg, hasKID}
 }
 
 // Usable reports whether k, returned by this set's Lookup before, may still be
@@ -133,7 +123,7 @@ func (s *KeySet) Close() {
 	s.mu.Unlock()
 	s.running.Wait()
 	if s.source != nil {
-		s.source.client.Close()
+		s.source.close()
 	}
 }
 

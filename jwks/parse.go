@@ -1,6 +1,7 @@
 package jwks
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -18,8 +19,9 @@ var (
 // parse reads a JSON Web Key Set and keeps what can verify the algorithms. A
 // key that cannot be used is skipped (RFC 7517 §5), whatever is wrong with it; a
 // set without one that can is an error, and so is one that could be read in two
-// ways.
+// ways. A byte order mark, which RFC 8259 §8.1 lets a reader ignore, is ignored.
 func parse(text []byte, algorithms []string) (*snapshot, error) {
+	text = bytes.TrimPrefix(text, mark)
 	elements, err := split(text)
 	if err != nil {
 		return nil, err
@@ -30,28 +32,45 @@ func parse(text []byte, algorithms []string) (*snapshot, error) {
 	case n > maxKeys:
 		return nil, errManyKeys
 	}
-	var keys []*Key
-	var skipped []skip
-	known := make(map[keyName][]*Key)
+	var c collection
 	for _, e := range elements {
-		k, id, err := parseKey(e, algorithms)
-		if err == nil {
-			var twin bool
-			if twin, err = merge(known[k.name()], k); twin {
-				continue
-			}
-		}
-		if err != nil {
-			skipped = append(skipped, skip{id, err})
-			continue
-		}
-		known[k.name()] = append(known[k.name()], k)
-		keys = append(keys, k)
+		c.add(parseKey(e, algorithms))
 	}
-	if len(keys) == 0 {
-		return nil, fmt.Errorf("none of the %d keys of the set can be used; the first %w", len(skipped), skipped[0].reason)
+	return c.snapshot()
+}
+
+// collection is a set in the making.
+type collection struct {
+	keys    []*Key
+	skipped []skip
+	known   map[keyName][]*Key
+}
+
+// add takes a key in, or notes why one with this kid is skipped.
+func (c *collection) add(k *Key, id string, err error) {
+	if err == nil {
+		var twin bool
+		if twin, err = merge(c.known[k.name()], k); twin {
+			return
+		}
 	}
-	return newSnapshot(keys, skipped), nil
+	if err != nil {
+		c.skipped = append(c.skipped, skip{id, err})
+		return
+	}
+	if c.known == nil {
+		c.known = make(map[keyName][]*Key)
+	}
+	c.known[k.name()] = append(c.known[k.name()], k)
+	c.keys = append(c.keys, k)
+}
+
+// snapshot is the set, if one key of it can be used.
+func (c *collection) snapshot() (*snapshot, error) {
+	if len(c.keys) == 0 {
+		return nil, fmt.Errorf("none of the %d keys of the set can be used; the first %w", len(c.skipped), c.skipped[0].reason)
+	}
+	return newSnapshot(c.keys, c.skipped), nil
 }
 
 // merge compares k with the keys that came before it under the same name. The
@@ -79,6 +98,7 @@ func merge(earlier []*Key, k *Key) (twin bool, err error) {
 	case same != nil:
 		same.algorithms = append(same.algorithms, free...)
 		slices.Sort(same.algorithms)
+		same.x5t, same.x5tS256 = append(same.x5t, k.x5t...), append(same.x5tS256, k.x5tS256...)
 		return true, nil
 	case taken:
 		return false, errDuplicate

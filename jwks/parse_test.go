@@ -29,7 +29,8 @@ func TestKeyHygiene(t *testing.T) {
 	exponent := func(e ...byte) key { return rsa2048.with("e", b64(e)) }
 	const (
 		typeFault = "members of the right types"
-		base64url = "strict base64url"
+		base64url = "neither base64url"
+		lacks     = "lacks"
 	)
 	cases := map[string]struct {
 		key  any
@@ -52,7 +53,10 @@ func TestKeyHygiene(t *testing.T) {
 		"alg Ed25519 (RFC 9864)":             {edKey.with("alg", "Ed25519"), ""},
 		"members that nobody knows":          {edKey.with("note", map[string]any{"a": []int{1}}, "ext", true), ""},
 		"members nested 16 levels":           {edKey.with("a", json.RawMessage(strings.Repeat("[", 15)+strings.Repeat("]", 15))), ""},
-		"certificates are not read":          {edKey.with("x5c", []string{"bm8gY2VydGlmaWNhdGU="}, "x5t", 1, "x5t#S256", nil, "x5u", "http://192.0.2.1/"), ""},
+		"RSA modulus in standard base64":     {rsa2048.with("n", base64.StdEncoding.EncodeToString(n)), ""},
+		"EC x padded":                        {p256.with("x", p256["x"].(string)+"="), ""},
+		"EC x with a zero in front":          {p256.with("x", b64(append([]byte{0}, x...))), ""},
+		"a certificate that is none":         {edKey.with("x5c", []string{"bm8gY2VydGlmaWNhdGU="}, "x5t", 1, "x5t#S256", nil, "x5u", "http://192.0.2.1/"), ""},
 		"x5c that is not an array":           {edKey.with("x5c", 7), ""},
 		"members in another case are others": {edKey.with("D", "x", "USE", "enc", "ALG", "HS256", "KTY", "oct"), ""},
 
@@ -96,11 +100,10 @@ func TestKeyHygiene(t *testing.T) {
 		"RSA 16384":                 {rsaBits("k", 16384), "RSA modulus"},
 		"RSA modulus even":          {rsa2048.with("n", b64(even)), "RSA modulus"},
 		"RSA modulus zero":          {rsa2048.with("n", b64(make([]byte, 256))), "RSA modulus"},
-		"RSA modulus missing":       {rsa2048.with("n", nil), base64url},
+		"RSA modulus missing":       {rsa2048.with("n", nil), lacks},
 		"RSA modulus padded":        {rsa2048.with("n", rsa2048["n"].(string)+"="), base64url},
-		"RSA modulus not base64url": {rsa2048.with("n", base64.StdEncoding.EncodeToString(n)), base64url},
 		"RSA modulus with line end": {rsa2048.with("n", rsa2048["n"].(string)[:8]+"\r\n"+rsa2048["n"].(string)[8:]), base64url},
-		"RSA exponent missing":      {rsa2048.with("e", nil), base64url},
+		"RSA exponent missing":      {rsa2048.with("e", nil), lacks},
 		"RSA exponent a number":     {rsa2048.with("e", 65537), typeFault},
 		"RSA e=0":                   {exponent(0), "RSA exponent"},
 		"RSA e=1":                   {exponent(1), "RSA exponent"},
@@ -111,12 +114,10 @@ func TestKeyHygiene(t *testing.T) {
 		"EC off its curve":          {p256.with("y", b64(make([]byte, 32))), "not on its curve"},
 		"EC at infinity":            {p256.with("x", b64(make([]byte, 32)), "y", b64(make([]byte, 32))), "not on its curve"},
 		"EC beyond the field":       {p256.with("x", b64(bytes.Repeat([]byte{0xff}, 32))), "not on its curve"},
-		"EC on another curve":       {p256.with("crv", "P-384"), "wrong length"},
-		"EC x too short":            {p256.with("x", b64(x[1:])), "wrong length"},
-		"EC x too long":             {p256.with("x", b64(append([]byte{0}, x...))), "wrong length"},
-		"EC x padded":               {p256.with("x", p256["x"].(string)+"="), base64url},
+		"EC on another curve":       {p256.with("crv", "P-384"), "not on its curve"},
 		"EC x not canonical":        {p256.with("x", twist(p256["x"].(string))), base64url},
-		"EC y missing":              {p256.with("y", nil), base64url},
+		"EC x without its end":      {p256.with("x", b64(x[:31])), "not on its curve"},
+		"EC y missing":              {p256.with("y", nil), lacks},
 		"EC secp256k1":              {p256.with("crv", "secp256k1"), `"crv"`},
 		"EC P-224":                  {p256.with("crv", "P-224"), `"crv"`},
 		"EC without crv":            {p256.with("crv", nil), `"crv"`},
@@ -125,7 +126,7 @@ func TestKeyHygiene(t *testing.T) {
 		"OKP Ed448":                 {edKey.with("crv", "Ed448"), `"crv"`},
 		"OKP P-256":                 {edKey.with("crv", "P-256"), `"crv"`},
 		"OKP too short":             {edKey.with("x", b64(make([]byte, 31))), "wrong length"},
-		"OKP x missing":             {edKey.with("x", nil), base64url},
+		"OKP x missing":             {edKey.with("x", nil), lacks},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

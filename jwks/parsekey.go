@@ -2,14 +2,11 @@ package jwks
 
 import (
 	"crypto"
-	"crypto/sha256"
-	"encoding/base64"
 	"errors"
 	"fmt"
-	"math/big"
 	"slices"
+	"strings"
 
-	"github.com/MicahParks/jwkset"
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -17,8 +14,9 @@ import (
 	"github.com/m2mguard/m2mguard/internal/strictjson"
 )
 
-// Why a key is skipped. The reasons are constants, so that they hold nothing of
-// the key and compare equal from one refresh to the next.
+// Why a key is skipped. The reasons are constants, beside a member's name and
+// place (see fault), so that they hold nothing of the key and compare equal from one
+// refresh to the next.
 var (
 	errNotKey    = errors.New("is not a JSON object with members of the right types")
 	errTwice     = errors.New("has a member twice (RFC 7517 §4)")
@@ -32,10 +30,13 @@ var (
 	errCurve     = errors.New(`has a "crv" other than P-256, P-384, P-521 and Ed25519`)
 	errSecp256k1 = errors.New(`is for ES256K ("crv" is secp256k1), which is not supported: let the issuer sign with ES256`)
 	errPoint     = errors.New("has a point that is not on its curve")
-	errLength    = errors.New(`has an "x" or a "y" of the wrong length: leading zero octets must be there (RFC 7518 §6.2.1.2)`)
-	errBase64    = errors.New("has a value that is not strict base64url (RFC 7515 §2)")
-	errNoRSA     = errors.New(`lacks "n" or "e" in strict base64url (RFC 7518 §6.3.1); a certificate ("x5c") does not stand in for them`)
-	errNoPoint   = errors.New(`lacks "x" or "y" in strict base64url (RFC 7518 §6.2.1); a certificate ("x5c") does not stand in for them`)
+	errLong      = errors.New(`has a coordinate that is longer than its curve's, leading zeros aside (RFC 7518 §6.2.1.2)`)
+	errLength    = errors.New(`has an "x" of the wrong length, wanted 32 octets (RFC 8037 §2)`)
+	errBase64    = errors.New("has a value that is neither base64url (RFC 7515 §2) nor standard base64, padded or not")
+	errNoRSA     = errors.New(`lacks "n" or "e" (RFC 7518 §6.3.1), and has no "x5c" to stand in for them`)
+	errNoPoint   = errors.New(`lacks "crv", "x" or "y" (RFC 7518 §6.2.1), and has no "x5c" to stand in for them`)
+	errNoCert    = errors.New(`lacks what makes a key ("n" and "e", or "crv", "x" and "y"), and the first element of its "x5c" cannot be read as a certificate in base64 (RFC 7517 §4.7)`)
+	errOtherCert = errors.New(`has an "x5c" whose first certificate is for another key (RFC 7517 §4.7)`)
 	errModulus   = fmt.Errorf("has an RSA modulus that is even or not of %d to %d bits (RFC 7518 §3.3)", jws.MinRSABits, jws.MaxRSABits)
 	errExponent  = errors.New("has an RSA exponent that is even, below 3 or above 2³¹−1")
 	errApproved  = errors.New("has an RSA exponent below 65537 or a modulus of an odd number of bits, which GODEBUG=fips140=only does not allow (FIPS 186-5 A.1.1)")
@@ -53,8 +54,8 @@ func (r notForUs) Error() string { return string(r) }
 // Is reports whether target is [ErrNotForUs].
 func (r notForUs) Is(target error) bool { return target == ErrNotForUs }
 
-// jwk holds the members of a JSON Web Key that are read. Certificates (x5c and
-// the like) are not among them. Pointers tell absent from empty.
+// jwk holds the members of a JSON Web Key that are read. Pointers tell absent from
+// empty.
 type jwk struct {
 	Type      string    `json:"kty"`
 	ID        *string   `json:"kid"`
@@ -62,11 +63,15 @@ type jwk struct {
 	KeyOps    *[]string `json:"key_ops"`
 	Algorithm *string   `json:"alg"`
 
-	Curve string `json:"crv"`
-	X     string `json:"x"`
-	Y     string `json:"y"`
-	N     string `json:"n"`
-	E     string `json:"e"`
+	Curve *string `json:"crv"`
+	X     *string `json:"x"`
+	Y     *string `json:"y"`
+	N     *string `json:"n"`
+	E     *string `json:"e"`
+
+	X5C     jsontext.Value `json:"x5c"`
+	X5T     jsontext.Value `json:"x5t"`
+	X5TS256 jsontext.Value `json:"x5t#S256"`
 
 	// Private members, of which only the presence counts.
 	D   jsontext.Value `json:"d"`
@@ -101,7 +106,7 @@ func parseKey(e element, accepted []string) (k *Key, id string, err error) {
 	if err := j.check(); err != nil {
 		return nil, id, err
 	}
-	public, thumbprint, err := j.public()
+	public, thumbprint, cert, err := j.public(e.text)
 	if err != nil {
 		return nil, id, err
 	}
@@ -109,7 +114,10 @@ func parseKey(e element, accepted []string) (k *Key, id string, err error) {
 	if err != nil {
 		return nil, id, err
 	}
-	return &Key{id: id, hasID: j.ID != nil, thumbprint: thumbprint, algorithms: algorithms, public: public}, id, nil
+	k = newKey(thumbprint, algorithms, public)
+	k.id, k.hasID = id, j.ID != nil
+	k.nameCertificate(certificateName(j.X5T), certificateName(j.X5TS256), cert)
+	return k, id, nil
 }
 
 // read takes the members of a key that is strict JSON.
@@ -122,11 +130,11 @@ func (j *jwk) read(e element) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, jsontext.ErrDuplicateName):
-		return errTwice
+		return faultOf(errTwice, err)
 	case !e.text.IsValid(jsontext.AllowDuplicateNames(true)):
-		return errNotUTF8
+		return faultOf(errNotUTF8, err)
 	}
-	return errNotKey
+	return faultOf(errNotKey, err)
 }
 
 // idOf is the kid of a key that could not be read, for the report alone: the
@@ -185,97 +193,11 @@ func (j *jwk) algorithms(public crypto.PublicKey, accepted []string) ([]string, 
 	return out, nil
 }
 
-// public decodes the key and computes its RFC 7638 thumbprint. jwkset does the
-// decoding, from the public members alone; what it is lenient about is checked
-// first.
-func (j *jwk) public() (crypto.PublicKey, string, error) {
-	public := jwkset.JWKMarshal{KTY: jwkset.KTY(j.Type)}
-	var canonical string
-	var err error
-	switch j.Type {
-	case "RSA":
-		canonical, err = j.rsa()
-		public.N, public.E = j.N, j.E
-	default:
-		canonical, err = j.curve()
-		public.CRV, public.X, public.Y = jwkset.CRV(j.Curve), j.X, j.Y
+// certificateName is an x5t or x5t#S256 in base64url (RFC 7517 §4.8, §4.9). It is
+// told from others and never computed with, so one that is no string is none.
+func certificateName(member jsontext.Value) (name string) {
+	if json.Unmarshal(member, &name) != nil {
+		return ""
 	}
-	if err != nil {
-		return nil, "", err
-	}
-	decoded, err := jwkset.NewJWKFromMarshal(public, jwkset.JWKMarshalOptions{}, jwkset.JWKValidateOptions{})
-	if err != nil {
-		return nil, "", errPoint // all else is checked
-	}
-	sum := sha256.Sum256([]byte(canonical))
-	return decoded.Key(), encode(sum[:]), nil
+	return strings.NewReplacer("+", "-", "/", "_", "=", "").Replace(name)
 }
-
-// rsa checks modulus and exponent. jwkset would cut an exponent to 64 bits.
-// Leading zero octets are let pass, as RFC 7518 §6.3.1.1 warns of them.
-func (j *jwk) rsa() (canonical string, err error) {
-	if j.N == "" || j.E == "" {
-		return "", errNoRSA
-	}
-	n, err := decode(j.N)
-	if err != nil {
-		return "", err
-	}
-	e, err := decode(j.E)
-	if err != nil {
-		return "", err
-	}
-	modulus := new(big.Int).SetBytes(n)
-	if bits := modulus.BitLen(); bits < jws.MinRSABits || bits > jws.MaxRSABits || modulus.Bit(0) == 0 {
-		return "", errModulus
-	}
-	exponent := new(big.Int).SetBytes(e)
-	if exponent.BitLen() > 31 || exponent.Bit(0) == 0 || exponent.Cmp(big.NewInt(3)) < 0 {
-		return "", errExponent
-	}
-	if !jws.ApprovedRSA(modulus.BitLen(), int(exponent.Int64())) {
-		return "", errApproved
-	}
-	return fmt.Sprintf(`{"e":"%s","kty":"RSA","n":"%s"}`, encode(exponent.Bytes()), encode(modulus.Bytes())), nil
-}
-
-// curve checks curve and coordinates; jwkset checks that the point is on the
-// curve.
-func (j *jwk) curve() (canonical string, err error) {
-	size, ok := map[string]int{"EC P-256": 32, "EC P-384": 48, "EC P-521": 66, "OKP Ed25519": 32}[j.Type+" "+j.Curve]
-	switch {
-	case j.Curve == "secp256k1":
-		return "", errSecp256k1
-	case !ok:
-		return "", errCurve
-	case j.X == "" || j.Type == "EC" && j.Y == "":
-		return "", errNoPoint
-	}
-	canonical = fmt.Sprintf(`{"crv":"%s","kty":"%s","x":"%s"`, j.Curve, j.Type, j.X)
-	coordinates := []string{j.X}
-	if j.Type == "EC" {
-		canonical += fmt.Sprintf(`,"y":"%s"`, j.Y)
-		coordinates = append(coordinates, j.Y)
-	}
-	for _, c := range coordinates {
-		octets, err := decode(c)
-		if err != nil {
-			return "", err
-		}
-		if len(octets) != size {
-			return "", errLength
-		}
-	}
-	return canonical + "}", nil
-}
-
-// decode takes strict base64url, without padding, white space or stray bits.
-func decode(text string) ([]byte, error) {
-	out, err := jws.AppendDecode(nil, text)
-	if err != nil || len(out) == 0 {
-		return nil, errBase64
-	}
-	return out, nil
-}
-
-func encode(octets []byte) string { return base64.RawURLEncoding.EncodeToString(octets) }

@@ -19,7 +19,7 @@ const (
 // state is what fetches and timers know, under KeySet.mu.
 type state struct {
 	closed bool
-	source *source // nil for a fixed set
+	source source  // nil for a fixed set
 	flight *flight // the fetch under way
 
 	last     *snapshot     // the last good set, serving or not
@@ -65,7 +65,10 @@ func (s *KeySet) start(cause context.Context) *flight {
 	go func() {
 		defer s.running.Done()
 		defer cancel()
-		ctx, ended := s.config.Observer.Begin(ctx, op)
+		ended := func(error) {}
+		if s.config.File == "" {
+			ctx, ended = s.config.Observer.Begin(ctx, op)
+		}
 		got, err := s.source.fetch(ctx, last)
 		ended(err)
 		s.mu.Lock()
@@ -182,6 +185,7 @@ func (s *KeySet) ageLimit(got fetched) time.Duration {
 // and only then is there a timer for the next try: without keys, the next
 // request tries.
 func (s *KeySet) fail(err error, now time.Time) []*observe.Event {
+	told := s.config.File != "" && s.failure != nil && s.failure.Error() == err.Error() // a poll of the same bad content
 	s.failure = err
 	s.failures++
 	set := s.lastGood(now)
@@ -190,7 +194,10 @@ func (s *KeySet) fail(err error, now time.Time) []*observe.Event {
 		limit = s.lifetime / 4
 	}
 	s.notBefore = now.Add(backoff(s.config.MinFetchInterval/5, limit, s.failures))
-	events := []*observe.Event{s.event(observe.RefreshFailed, err)}
+	var events []*observe.Event
+	if !told {
+		events = append(events, s.event(observe.RefreshFailed, err))
+	}
 	if set != nil {
 		events = append(events, s.serveStale(set, now)...)
 	}
@@ -221,12 +228,12 @@ func (s *KeySet) lastGood(now time.Time) *snapshot {
 }
 
 // onRefresh runs when a refresh is due. A set that nobody uses is put aside
-// instead: the next one to ask waits for a fetch.
+// instead: the next one to ask waits for a fetch. A file costs nobody anything.
 func (s *KeySet) onRefresh(now time.Time) []*observe.Event {
 	if s.used.Swap(false) {
 		s.lastUsed = now
 	}
-	if idle := now.Sub(s.lastUsed); idle >= part(s.lifetime, earliest) {
+	if idle := now.Sub(s.lastUsed); idle >= part(s.lifetime, earliest) && s.config.File == "" {
 		s.serving.Store(nil)
 		return nil
 	}

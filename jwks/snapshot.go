@@ -2,7 +2,9 @@ package jwks
 
 import (
 	"fmt"
+	"slices"
 
+	"github.com/m2mguard/m2mguard/internal/jws"
 	"github.com/m2mguard/m2mguard/internal/quote"
 )
 
@@ -32,7 +34,69 @@ func newSnapshot(keys []*Key, skipped []skip) *snapshot {
 	return s
 }
 
-// miss says why find found nothing.
+// find returns the keys that may have signed what h describes, without those that
+// were tried. It does not allocate.
+//
+// A kid chooses one key. Where no key has it, keys that have none themselves may
+// serve, and where there is no kid, every key may. Of these, what an x5t names
+// comes before all else. The same key under two kids counts once.
+func (s *snapshot) find(h *Hint, tried []*Key) (c choice) {
+	alg := jws.Canonical(h.Algorithm)
+	if h.HasKeyID {
+		keys := s.byID[h.KeyID]
+		for _, k := range keys {
+			if k.serves(alg) {
+				c.add(k, tried)
+				return c
+			}
+		}
+		c.why = unknownID
+		if len(keys) > 0 {
+			c.why = wrongUse
+			return c
+		}
+	} else {
+		c.why = noneFits
+	}
+	may := func(k *Key) bool { return k.serves(alg) && !(h.HasKeyID && k.hasID) }
+	named := slices.ContainsFunc(s.keys, func(k *Key) bool { return may(k) && k.named(h) })
+	for _, k := range s.keys {
+		if may(k) && (!named || k.named(h)) {
+			c.add(k, tried)
+		}
+	}
+	if !h.HasKeyID && (c.n > 0 || named || len(tried) == MaxCandidates) {
+		c.why = found // or it was tried
+	}
+	return c
+}
+
+// choice is what find found, and what it lacks.
+type choice struct {
+	keys [MaxCandidates]*Key
+	n    int
+	why  miss // found for a key that a newer set would not change
+}
+
+// add takes k in if it was not tried, is not there already, and there is room for
+// one more trial.
+func (c *choice) add(k *Key, tried []*Key) {
+	same := func(other *Key) bool { return other.thumbprint == k.thumbprint }
+	if c.n+len(tried) < MaxCandidates && !slices.ContainsFunc(c.keys[:c.n], same) && !slices.ContainsFunc(tried, same) {
+		c.keys[c.n] = k
+		c.n++
+	}
+}
+
+// list returns the keys, without a copy where there is one.
+func (c *choice) list() []*Key {
+	if c.n == 1 {
+		return c.keys[0].alone[:]
+	}
+	return slices.Clone(c.keys[:c.n])
+}
+
+// miss says why no key was found.
 type miss int
 
 const (
@@ -40,79 +104,40 @@ const (
 	unknownID      // no key has this kid
 	noneFits       // no kid was given, and no key serves the algorithm
 	wrongUse       // the key of this kid does not serve the algorithm
-	ambiguous      // no kid was given, and several keys serve the algorithm
+	ambiguous      // the kid names no key, and several may serve
 )
 
 // mayHelp reports whether a newer set may hold the key that was missed. A kid
 // that is known, with an algorithm that is not its key's, is a bad token and
-// no reason to fetch; so is a token that leaves the choice to us.
+// no reason to fetch.
 func (m miss) mayHelp() bool { return m == unknownID || m == noneFits }
-
-// err describes the miss, nil for found.
-func (m miss) err(kid, alg string) error {
-	if m == found {
-		return nil
-	}
-	return &notFoundError{m, kid, alg}
-}
 
 // notFoundError is put into words only if somebody reads it: made-up kids come
 // in floods. The kid comes from a token: it is quoted, and bounded in length.
 type notFoundError struct {
 	why      miss
 	kid, alg string
+	hasKID   bool
 }
 
 // Is reports whether target is [ErrKeyNotFound].
 func (e *notFoundError) Is(target error) bool { return target == ErrKeyNotFound }
 
 func (e *notFoundError) Error() string {
-	switch e.why {
-	case unknownID:
-		return fmt.Sprintf("%v: kid %s is not in the set", ErrKeyNotFound, quote.Value(e.kid))
-	case noneFits:
-		return fmt.Sprintf("%v: the token has no kid, and no key of the set serves %s", ErrKeyNotFound, quote.Value(e.alg))
-	case wrongUse:
-		return fmt.Sprintf("%v: the key with kid %s does not serve %s", ErrKeyNotFound, quote.Value(e.kid), quote.Value(e.alg))
+	kid, alg := quote.Value(e.kid), quote.Value(e.alg)
+	switch {
+	case e.why == unknownID:
+		return fmt.Sprintf("%v: kid %s is not in the set", ErrKeyNotFound, kid)
+	case e.why == noneFits:
+		return fmt.Sprintf("%v: the token has no kid, and no key of the set serves %s", ErrKeyNotFound, alg)
+	case e.why == wrongUse:
+		return fmt.Sprintf("%v: the key with kid %s does not serve %s", ErrKeyNotFound, kid, alg)
+	case e.why == found:
+		return fmt.Sprintf("%v: no other key may have signed it", ErrKeyNotFound)
+	case e.hasKID:
+		return fmt.Sprintf("%v: kid %s is not in the set, and several keys without a kid serve %s", ErrKeyNotFound, kid, alg)
 	}
-	return fmt.Sprintf("%v: the token has no kid, and several keys of the set serve %s", ErrKeyNotFound, quote.Value(e.alg))
-}
-
-// find returns the one key for a kid, or for no kid, and an algorithm. It does
-// not allocate.
-func (s *snapshot) find(kid string, hasKID bool, alg string) (*Key, miss) {
-	if !hasKID {
-		return s.only(alg)
-	}
-	keys := s.byID[kid]
-	for _, k := range keys {
-		if k.serves(alg) {
-			return k, found
-		}
-	}
-	if len(keys) > 0 {
-		return nil, wrongUse
-	}
-	return nil, unknownID
-}
-
-// only returns the one key that serves alg. Entries that hold the same key
-// under two kids count as one.
-func (s *snapshot) only(alg string) (*Key, miss) {
-	var one *Key
-	for _, k := range s.keys {
-		switch {
-		case !k.serves(alg):
-		case one == nil:
-			one = k
-		case one.thumbprint != k.thumbprint:
-			return nil, ambiguous
-		}
-	}
-	if one == nil {
-		return nil, noneFits
-	}
-	return one, found
+	return fmt.Sprintf("%v: the token has no kid, and several keys of the set serve %s", ErrKeyNotFound, alg)
 }
 
 // succeed returns next with the Keys of s in place of those that did not

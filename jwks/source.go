@@ -18,9 +18,31 @@ import (
 // rediscoverAfter is the age at which the issuer's metadata is read again.
 const rediscoverAfter = 24 * time.Hour
 
-// source fetches key sets. Only the one fetch under way uses it, so it needs no
-// lock of its own.
-type source struct {
+// source is where key sets come from. Only the one fetch under way uses it, so it
+// needs no lock of its own.
+type source interface {
+	// fetch returns the key set, or last itself where that has not changed. The
+	// error names the place and what was wrong there.
+	fetch(ctx context.Context, last *snapshot) (fetched, error)
+	// close lets go of what it holds, once no fetch is under way.
+	close()
+}
+
+// newSource is the one that c names; nil for a fixed set.
+func newSource(c Config) source {
+	switch {
+	case c.Set != nil:
+		return nil
+	case c.File != "":
+		return newFile(c)
+	case c.Fetch != nil:
+		return newFunction(c)
+	}
+	return newRemote(c)
+}
+
+// remote fetches from the issuer, or from a URL.
+type remote struct {
 	client     *fetch.Client
 	issuer     string
 	allowHTTP  bool
@@ -39,7 +61,7 @@ type entityTag struct{ url, value string }
 
 // fetched is what one fetch brought.
 type fetched struct {
-	address         string // without its query
+	address         string // without its query; a file's as a URL
 	set             *snapshot
 	unmodified      bool
 	hasCacheControl bool
@@ -47,8 +69,10 @@ type fetched struct {
 	discovery       error         // the metadata could not be read again
 }
 
-func newSource(c Config) *source {
-	return &source{
+var _ source = (*remote)(nil)
+
+func newRemote(c Config) *remote {
+	return &remote{
 		client:     fetch.New(c.HTTPClient, c.RequestTimeout, c.MaxResponseBytes),
 		issuer:     c.Issuer,
 		allowHTTP:  c.DangerouslyAllowHTTP,
@@ -59,9 +83,10 @@ func newSource(c Config) *source {
 	}
 }
 
-// fetch returns the issuer's key set, or last itself where the issuer says
-// that it has not changed. The error names the URL and what was wrong there.
-func (s *source) fetch(ctx context.Context, last *snapshot) (got fetched, err error) {
+func (s *remote) close() { s.client.Close() }
+
+// fetch returns last where the issuer says that it has not changed.
+func (s *remote) fetch(ctx context.Context, last *snapshot) (got fetched, err error) {
 	defer func() { s.failed = err != nil }()
 	if s.discovers && (s.url == "" || s.failed || time.Since(s.readAt) >= rediscoverAfter) {
 		found, err := s.discover(ctx)
@@ -86,7 +111,7 @@ func (s *source) fetch(ctx context.Context, last *snapshot) (got fetched, err er
 }
 
 // discover reads from the issuer's metadata where its key set is.
-func (s *source) discover(ctx context.Context) (string, error) {
+func (s *remote) discover(ctx context.Context) (string, error) {
 	ctx, ended := s.observer.Begin(ctx, observe.Operation{Kind: observe.Discover, Issuer: s.issuer})
 	found, err := metadata.Discover(ctx, s.client, s.issuer, metadata.JWKS, s.allowHTTP)
 	ended(err)
@@ -94,7 +119,7 @@ func (s *source) discover(ctx context.Context) (string, error) {
 }
 
 // get asks for the key set at s.url.
-func (s *source) get(ctx context.Context, last *snapshot, got *fetched) error {
+func (s *remote) get(ctx context.Context, last *snapshot, got *fetched) error {
 	req, err := http.NewRequest(http.MethodGet, s.url, nil)
 	if err != nil {
 		return errors.New("not a URL")

@@ -23,7 +23,12 @@ func TestWordsAboutOddKeys(t *testing.T) {
 	}{
 		"a certificate alone":    {rsa.with("n", nil, "e", nil, "x5c", x5c), []string{`"n"`, `"x5c"`}},
 		"a certificate, EC":      {p256.with("x", nil, "y", nil, "x5c", x5c), []string{`"x"`, `"x5c"`}},
-		"a short coordinate":     {p256.with("x", "AAAA"), []string{`"x"`, "leading zero", "RFC 7518"}},
+		"an odd coordinate":      {p256.with("x", "AAAA"), []string{`"x"`, "curve", "at offset "}},
+		"a long coordinate":      {p256.with("x", b64(bytes.Repeat([]byte{1}, 33))), []string{`"x"`, "leading zeros", "RFC 7518"}},
+		"a bad character":        {rsa.with("n", "AA!A"), []string{`"n", at offset `, "base64url"}},
+		"an odd certificate":     {rsa.with("x5c", []string{string(x5cOf(ed("")))}), []string{`"x5c", at offset `, "another key"}},
+		"a member twice":         {key{"a": json.RawMessage(`{"n":1,"n":2}`)}, []string{`"a/n", at offset 12 of the key`, "twice"}},
+		"a member of no type":    {rsa.with("e", 65537), []string{`"e", at offset 5 of the key`, "types"}},
 		"secp256k1":              {p256.with("crv", "secp256k1"), []string{"ES256K", `"crv"`, "ES256"}},
 		"a post-quantum one":     {key{"kty": "AKP", "alg": "ML-DSA-44", "pub": "AAAA"}, []string{`"kty"`, "RSA, EC and OKP"}},
 		"one for encryption":     {rsa.with("use", "enc"), []string{`"use"`, `"sig"`}},
@@ -48,7 +53,7 @@ func TestWordsAboutSetsThatAreNoJSON(t *testing.T) {
 		text []byte
 		says []string
 	}{
-		"a byte order mark":      {append([]byte("\xef\xbb\xbf"), good...), []string{"byte order mark", "RFC 8259"}},
+		"two byte order marks":   {append([]byte("\xef\xbb\xbf\xef\xbb\xbf"), good...), []string{"byte order mark", "RFC 8259"}},
 		"UTF-16":                 {[]byte("\xff\xfe{\x00}\x00"), []string{"byte order mark"}},
 		"a bare line break":      {bytes.Replace(good, []byte("secret"), []byte("sec\r\nret"), 1), []string{"at offset ", "a control character, such as a line break"}},
 		"broken off":             {good[:len(good)-2], []string{"at offset ", "breaks off"}},

@@ -67,12 +67,15 @@ func (a *answerVerifier) VerifyAnswer(ctx context.Context, answer string) ([]byt
 	case !slices.Contains(a.algorithms, alg):
 		return nil, fmt.Errorf("the signed answer has an alg that is not in Issuer.Algorithms, wanted one of %q", a.algorithms)
 	}
-	key, err := a.keys.Lookup(ctx, h.KeyID, h.HasKeyID, alg)
-	if err != nil {
-		return nil, err
-	}
-	if err := jws.Verify(alg, key.Public(), compact.SigningInput, signature); err != nil {
+	_, inVain, err := signer(ctx, a.keys, hint(&h), nil, func(key *jwks.Key) (bool, error) {
+		return jws.Verify(alg, key.Public(), compact.SigningInput, signature) == nil, nil
+	})
+	switch {
+	case err == nil:
+	case inVain > 0 && errors.Is(err, jwks.ErrKeyNotFound):
 		return nil, errors.New("the signature of the answer is not the issuer's")
+	default:
+		return nil, err
 	}
 	return a.check(payload)
 }

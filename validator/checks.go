@@ -35,7 +35,7 @@ import (
 //	14  aud           checkAudience       one of ours
 //	15  cnf           checkBinding        a sender-bound token is no bearer token
 //	16  sub           checkTrustDomain    a SPIFFE ID in the issuer's trust domain, if it has one
-//	17  key           jwks.Lookup         of this issuer, and made for this alg
+//	17  key           jwks.Candidates     of this issuer, and made for this alg; several, where none is named
 //	18  signature     jws.Verify          by that key, under that alg
 //	19  claims        Profile.check       what the profile asks for
 //	20  client, app   checkClient         on the list of clients; no user's token, if so configured
@@ -299,6 +299,7 @@ const headersPerIssuer = 8
 // clone lets go of the token, whose pieces h's strings are.
 func (h header) clone() header {
 	h.Algorithm, h.KeyID, h.Type = strings.Clone(h.Algorithm), strings.Clone(h.KeyID), strings.Clone(h.Type)
+	h.X5T, h.X5TS256 = strings.Clone(h.X5T), strings.Clone(h.X5TS256)
 	h.canonical = jws.Canonical(h.Algorithm)
 	return h
 }

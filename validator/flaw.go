@@ -38,7 +38,6 @@ var finer = map[flawOf]facts{
 	{CheckNotBefore, malformed}: {ErrInvalidToken, "The start time of the access token is malformed.", "the authorization server does not follow RFC 7519 §4.1.5"},
 	{CheckAudience, absent}:     {ErrInvalidToken, "The access token does not name the API that it is meant for.", "let the authorization server set aud, which may need a setting of its own there"},
 	{CheckAudience, malformed}:  {ErrInvalidToken, "The audience of the access token is malformed.", "the authorization server does not follow RFC 7519 §4.1.3"},
-	{CheckKey, absent}:          {ErrInvalidToken, "The access token does not name the key that it is signed with.", "let the authorization server set kid (RFC 7515 §4.1.4)"},
 	{CheckSignature, absent}:    {ErrInvalidToken, "The access token is not signed.", "let the authorization server sign its tokens"},
 	{CheckClaims, different}:    {ErrInvalidToken, "A claim of the access token has another value than this API needs.", "Issuer.Profile"},
 	{CheckClaims, malformed}:    {ErrInvalidToken, "A claim of the access token is malformed.", "the authorization server does not follow RFC 7519 §4.1 or RFC 8693 §4; Issuer.Profile names the claims that grant scopes"},

@@ -11,6 +11,7 @@ import (
 	"github.com/m2mguard/m2mguard/internal/fetch"
 	"github.com/m2mguard/m2mguard/internal/metadata"
 	"github.com/m2mguard/m2mguard/internal/quote"
+	"github.com/m2mguard/m2mguard/jwks"
 )
 
 // discovery says what would be discovered from an issuer's URL, because nothing
@@ -24,7 +25,7 @@ func (c *Issuer) discovery() discovery {
 	var d discovery
 	introspects := c.Introspection != nil
 	if c.Keys != nil {
-		d.keys = c.Keys.Issuer == "" && c.Keys.URL == "" && c.Keys.Set == nil
+		d.keys = discovers(c.Keys)
 		d.allowKeys = c.Keys.DangerouslyAllowHTTP
 	} else {
 		d.keys = !introspects || c.SignedAnswersFor != ""
@@ -36,6 +37,11 @@ func (c *Issuer) discovery() discovery {
 	d.allowKeys = d.allowKeys || c.DangerouslyAllowHTTP
 	d.allowAnswer = d.allowAnswer || c.DangerouslyAllowHTTP
 	return d
+}
+
+// discovers reports whether nothing says where keys are, so that the issuer must.
+func discovers(c *jwks.Config) bool {
+	return c.Issuer == "" && c.URL == "" && c.Set == nil && c.File == "" && c.Fetch == nil
 }
 
 // check says what is wrong with url as an address to discover from, and which

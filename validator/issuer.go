@@ -68,7 +68,10 @@ var signatures = sync.Pool{New: func() any { return new([jws.MaxRSABits / 8]byte
 
 // verifySignature is the one expensive step, so it needs one of the issuer's
 // slots, and one of all issuers together.
-func (v *Validator) verifySignature(ctx context.Context, i *issuer, t *jwt, key *jwks.Key, source string) error {
+func (v *Validator) verifySignature(ctx context.Context, i *issuer, t *jwt, key *jwks.Key, source string) (verified bool, err error) {
+	if t.Signature == "" {
+		return false, &Error{check: CheckSignature, flaw: absent, cause: jws.ErrSignature, got: []string{t.header.KeyID}}
+	}
 	buffer := signatures.Get().(*[jws.MaxRSABits / 8]byte)
 	defer func() {
 		clear(buffer[:]) // header and payload may be in a cache
@@ -76,27 +79,20 @@ func (v *Validator) verifySignature(ctx context.Context, i *issuer, t *jwt, key 
 	}()
 	signature, err := jws.AppendDecode(buffer[:0], t.Signature)
 	if err != nil {
-		return refuse(CheckEncoding, "the signature "+err.Error())
+		return false, refuse(CheckEncoding, "the signature "+err.Error())
 	}
 	own, all := i.slots.Of(key.Public()), v.slots.Of(key.Public())
 	mine, err := own.Acquire(ctx, source)
 	if err != nil {
-		return noSlot(ctx, err)
+		return false, noSlot(ctx, err)
 	}
 	defer own.Release(mine)
 	shared, err := all.Acquire(ctx, source)
 	if err != nil {
-		return noSlot(ctx, err)
+		return false, noSlot(ctx, err)
 	}
 	defer all.Release(shared)
-	if err := jws.Verify(t.header.canonical, key.Public(), t.SigningInput, signature); err != nil {
-		e := &Error{check: CheckSignature, cause: err, got: []string{t.header.KeyID}}
-		if t.Signature == "" {
-			e.flaw = absent
-		}
-		return e
-	}
-	return nil
+	return jws.Verify(t.header.canonical, key.Public(), t.SigningInput, signature) == nil, nil
 }
 
 // noSlot says why a request got no slot.
@@ -143,7 +139,7 @@ func (v *Validator) newKeys(c Issuer, from string, algorithms []string) (*jwks.K
 	if c.Keys != nil {
 		cfg = *c.Keys
 	}
-	if cfg.Issuer == "" && cfg.URL == "" && cfg.Set == nil {
+	if discovers(&cfg) {
 		cfg.Issuer = from
 	}
 	if cfg.Algorithms == nil {

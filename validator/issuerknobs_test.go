@@ -1,12 +1,18 @@
 package validator_test
 
 import (
+	"context"
+	"crypto/x509"
+	"encoding/pem"
+	"os"
+	"path/filepath"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/m2mguard/m2mguard/introspection"
 	"github.com/m2mguard/m2mguard/jwks"
+	"github.com/m2mguard/m2mguard/testdata"
 	"github.com/m2mguard/m2mguard/validator"
 	"github.com/m2mguard/m2mguard/validator/issuertest"
 )
@@ -15,6 +21,10 @@ import (
 func TestKeysArePassedOn(t *testing.T) {
 	iss := issuertest.New(t)
 	good := iss.Token(issuertest.Claims{})
+	file := filepath.Join(t.TempDir(), "jwks.json")
+	if err := os.WriteFile(file, published(t, map[string]string{"k": "ed25519-a"}), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, tc := range []struct {
 		name            string
 		keys            *jwks.Config
@@ -28,6 +38,11 @@ func TestKeysArePassedOn(t *testing.T) {
 		{name: "URL", keys: &jwks.Config{URL: iss.JWKSURL()}, raw: good, want: "ok", jwks: 1},
 		{name: "Set", keys: &jwks.Config{Set: published(t, map[string]string{"k": "ed25519-a"})}, raw: byKey(iss, "ed25519-a", "k", goodClaims(iss, time.Now())), want: "ok"},
 		{name: "Set, another key", keys: &jwks.Config{Set: published(t, map[string]string{"k": "ed25519-a"})}, raw: good, want: "key"},
+		{name: "Set, in PEM", keys: &jwks.Config{Set: inPEM(t, "ed25519-a")}, raw: byKey(iss, "ed25519-a", "any", goodClaims(iss, time.Now())), want: "ok"},
+		{name: "Set, another key in PEM", keys: &jwks.Config{Set: inPEM(t, "ed25519-b")}, raw: byKey(iss, "ed25519-a", "any", goodClaims(iss, time.Now())), want: "key"},
+		{name: "File", keys: &jwks.Config{File: file}, raw: byKey(iss, "ed25519-a", "k", goodClaims(iss, time.Now())), want: "ok"},
+		{name: "Fetch", keys: &jwks.Config{Fetch: func(context.Context) ([]byte, error) { return os.ReadFile(file) }}, raw: byKey(iss, "ed25519-a", "k", goodClaims(iss, time.Now())), want: "ok"},
+		{name: "Fetch that fails", keys: &jwks.Config{Fetch: func(context.Context) ([]byte, error) { return os.ReadFile(file + "x") }}, raw: good, want: "unavailable"},
 		{name: "Algorithms, narrower than the issuer's", keys: &jwks.Config{URL: iss.JWKSURL(), Algorithms: []string{"ES256"}}, raw: good, want: "key", jwks: 1},
 		{name: "MaxResponseBytes", keys: &jwks.Config{URL: iss.JWKSURL(), MaxResponseBytes: 100}, raw: good, want: "unavailable", jwks: 1},
 		{name: "RequestTimeout", keys: &jwks.Config{URL: iss.JWKSURL(), RequestTimeout: 100 * time.Millisecond}, fault: issuertest.Slow(time.Hour), raw: good, want: "unavailable", jwks: 1},
@@ -40,6 +55,31 @@ func TestKeysArePassedOn(t *testing.T) {
 			wantRequests(t, iss, issuertest.Discovery, discovery+tc.discovery)
 			wantRequests(t, iss, issuertest.JWKS, sets+tc.jwks)
 		})
+	}
+}
+
+// inPEM is the public half of a test key.
+func inPEM(t *testing.T, name string) []byte {
+	t.Helper()
+	der, err := x509.MarshalPKIXPublicKey(testdata.PrivateKey(name).Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
+}
+
+// TestIssuerWithoutURLHasKeysInAFile: what is no URL needs no discovery, and New reads
+// no file.
+func TestIssuerWithoutURLHasKeysInAFile(t *testing.T) {
+	for name, keys := range map[string]*jwks.Config{
+		"File": {File: "/nobody/has/this"}, "Fetch": {Fetch: func(context.Context) ([]byte, error) { return nil, nil }}, "PEM": {Set: inPEM(t, "p256-a")},
+	} {
+		v, err := validator.New(validator.Config{Issuers: []validator.Issuer{{URL: "acme.com", Audience: []string{"api"}, Keys: keys}}})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		v.Close()
 	}
 }
 

@@ -59,10 +59,10 @@ func (p *proof) size() int {
 }
 
 // verification is what callers must have in common to share one: the token, and
-// the rules and the key that it is held against. Whoever comes after an issuer
+// the rules and the keys that it is held against. Whoever comes after an issuer
 // was configured anew, or a key replaced, shares nothing with those before.
 type verification struct {
 	id     cache.ID
 	issuer *issuer
-	key    *jwks.Key
+	keys   several
 }

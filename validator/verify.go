@@ -155,15 +155,16 @@ func (v *Validator) proveJWT(ctx context.Context, t *jwt, a asked) (*proof, erro
 	if err := i.checkJWT(&c, v.now(), v.skew); err != nil {
 		return nil, err
 	}
-	key, err := i.keys.Lookup(ctx, t.header.KeyID, t.header.HasKeyID, t.header.canonical)
+	keys, err := i.keys.Candidates(ctx, hint(&t.header.Header))
 	if err != nil {
-		return nil, keyError(ctx, t, err)
+		return nil, keyError(ctx, err)
 	}
-	p, err := v.flights.Do(ctx, verification{t.id, i, key}, func() (*proof, error) {
+	p, err := v.flights.Do(ctx, verification{t.id, i, severalOf(keys)}, func() (*proof, error) {
 		if p := v.recall(&t.id); p != nil { // another caller was done before this one began
 			return p, nil
 		}
-		if err := v.verifySignature(ctx, i, t, key, a.source); err != nil {
+		key, err := v.prover(ctx, i, t, keys, a.source)
+		if err != nil {
 			return nil, err
 		}
 		t.said.proven = true
@@ -196,18 +197,6 @@ func (v *Validator) remember(k *kept, c *claims) *proof {
 	}
 	v.cache.Put(k, p.size())
 	return p
-}
-
-// keyError turns an error of the key set into one of ours.
-func keyError(ctx context.Context, t *jwt, err error) error {
-	if errors.Is(err, jwks.ErrKeyNotFound) {
-		e := &Error{check: CheckKey, cause: err} // which names the kid
-		if !t.header.HasKeyID {
-			e.flaw = absent
-		}
-		return e
-	}
-	return unavailableBecause(ctx, err)
 }
 
 // unavailableBecause is a 503 that is the caller's own if its context ended.

@@ -6,14 +6,17 @@ import (
 	"github.com/m2mguard/m2mguard/internal/strictjson"
 )
 
-// Header holds the members of a JOSE header that verification uses. The
-// members that point at keys (jku, jwk, x5u, x5c) are deliberately absent.
+// Header holds the members of a JOSE header that verification uses. Those that
+// bring a key along or say where one is (jku, jwk, x5u, x5c) are deliberately
+// absent.
 type Header struct {
 	Algorithm string
 	KeyID     string
 	HasKeyID  bool
 	Type      string
 	HasType   bool
+	X5T       string // empty: none, or no string
+	X5TS256   string // x5t#S256, likewise
 }
 
 // Errors of ParseHeader, beside those of strictjson.
@@ -52,6 +55,10 @@ func ParseHeader(raw []byte) (Header, error) {
 				return ErrType
 			}
 			h.HasType = true
+		case "x5t":
+			h.X5T = textOf(value)
+		case "x5t#S256":
+			h.X5TS256 = textOf(value)
 		case "crit", "b64":
 			return ErrCritical
 		}
@@ -61,4 +68,14 @@ func ParseHeader(raw []byte) (Header, error) {
 		err = ErrAlgorithm
 	}
 	return h, err
+}
+
+// textOf is a string, or empty for what is none: a member that only chooses among
+// keys is no reason to refuse.
+func textOf(value strictjson.Value) string {
+	text, err := value.String()
+	if err != nil {
+		return ""
+	}
+	return text
 }

@@ -24,12 +24,14 @@ func (b *builder) goodAlgorithms() {
 			}
 			b.accept(a.name, "RFC 7518 §3.1; RFC 8037 §3.1; RFC 9864 §2.2",
 				sign(header(a.name, a.key).String(), b.claims().String(), a.key, a.name))
-			if a.name != "RS256" { // a second key serves it
-				b.accept(a.name+" without kid", alone, sign(header(a.name, a.key).without("kid").String(), b.claims().String(), a.key, a.name))
-			}
+			b.accept(a.name+" without kid", alone, sign(header(a.name, a.key).without("kid").String(), b.claims().String(), a.key, a.name))
 		}
 	}
 	b.config = Plain
+	for _, m := range []member{{"x", "0"}, {"kid", "null"}, {"\u212aid", quote(rsaKey)}, {"x5t", `"AAAAAAAAAAAAAAAAAAAAAAAAAAA"`}, {"x5t", "[]"}, {"x5t#S256", `"AAAA"`}} {
+		b.accept(fmt.Sprintf("RS256 by the second key that serves it, without kid and with %s %.20s", m.name, m.value), alone,
+			sign(object{{"alg", `"RS256"`}, {m.name, m.value}}.String(), b.claims().String(), "rsa-2048-c", "RS256"))
+	}
 	b.accept("RS256 by a key that has an alg", "RFC 7517 §4.4", sign(header("RS256", "twins").String(), b.claims().String(), "rsa-2048-c", "RS256"))
 
 	key := private(p256Key).(*ecdsa.PrivateKey)

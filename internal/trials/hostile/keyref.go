@@ -34,10 +34,16 @@ func (b *builder) keyIDs() {
 	for _, kid := range []string{`0`, `1`, `-1.5`, `1e400`, `true`, `false`, `{}`, `[]`, `["` + edKey + `"]`, `{"` + edKey + `":1}`} {
 		b.refuse("kid is "+kid, "RFC 7515 §4.1.4 (a string)", b.headed("kid", kid), "json")
 	}
-	b.refuse("no kid, and two keys that serve RS256", "RFC 7515 §4.1.4, §6; RFC 8725 §3.1",
-		sign(header("RS256", rsaKey).without("kid").String(), b.claims().String(), rsaKey, "RS256"), "key")
-	b.refuse("a Kelvin sign for the k of kid, and two keys that serve RS256", "RFC 7515 §4 (names are compared as they are); encoding/json folds case",
-		sign(object{{"alg", `"RS256"`}, {"Kid", quote(rsaKey)}}.String(), b.claims().String(), rsaKey, "RS256"), "key")
+	for _, alg := range []string{"RS256", "PS256"} {
+		b.refuse("no kid, and a key that nobody published, with "+alg, "RFC 7515 §4.1.4, §6; RFC 8725 §3.1",
+			sign(header(alg, rsaKey).without("kid").String(), b.claims().String(), foreignRSA, alg), "signature")
+	}
+	b.refuse("no kid, and PS256 by a key that is published for RS256 alone", "RFC 7517 §4.4",
+		sign(header("PS256", rsaKey).without("kid").String(), b.claims().String(), "rsa-2048-c", "PS256"), "signature")
+	b.refuse("no kid, and the second of two keys with one kid", "RFC 7517 §4.5",
+		sign(header("RS256", rsaKey).without("kid").String(), b.claims().String(), "rsa-2048-d", "RS256"), "signature")
+	b.refuse("a Kelvin sign for the k of kid, and a key that nobody published", "RFC 7515 §4 (names are compared as they are); encoding/json folds case",
+		sign(object{{"alg", `"RS256"`}, {"\u212aid", quote(rsaKey)}}.String(), b.claims().String(), foreignRSA, "RS256"), "signature")
 }
 
 // ownKeys are tokens that bring the key to verify them along.

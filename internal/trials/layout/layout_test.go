@@ -6,6 +6,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -42,7 +43,8 @@ const (
 var rooms = map[string][]string{
 	"scopes":               {},
 	"observe":              {},
-	"jwks":                 {jwkset, keyfunc, golang, xsync, xtime},
+	"jwks":                 {jwkset, xsync, xtime},
+	"jwks/keyfunc":         {"jwks", jwkset, keyfunc, golang},
 	"introspection":        {xsync, xtime, otter},
 	"validator":            append([]string{"scopes", "jwks", "introspection", xsync, xtime}, lower...),
 	"validator/internal":   {"validator/internal/cache"}, // and of the root's internal/ turns alone, see below
@@ -67,7 +69,7 @@ var lower = []string{
 // public lists the packages that a user may import.
 func public() []string {
 	return []string{
-		"scopes", "observe", "jwks", "introspection", "validator", "validator/issuertest", "validator/providers",
+		"scopes", "observe", "jwks", "jwks/keyfunc", "introspection", "validator", "validator/issuertest", "validator/providers",
 		"adapters/httpauth", "adapters/echoauth", "adapters/ginauth", "adapters/guardtest", "testdata",
 	}
 }
@@ -256,7 +258,7 @@ func TestDirectDependencies(t *testing.T) {
 		test bool
 	}{
 		jwx:     {"internal/jws", false},
-		keyfunc: {"jwks", false},
+		keyfunc: {"jwks/keyfunc", false},
 		echo:    {"adapters/echoauth", false},
 		gin:     {"adapters/ginauth", false},
 		cmp:     {"", true},
@@ -269,6 +271,46 @@ func TestDirectDependencies(t *testing.T) {
 				slices.ContainsFunc(file.imports, func(imported string) bool { return within(imported, dependency) })
 		}) {
 			t.Errorf("%s is not imported in %q", dependency, job.dir)
+		}
+	}
+}
+
+// TestKeyfuncIsForItsCallersAlone: whoever does not import jwks/keyfunc links
+// neither what it is made of.
+func TestKeyfuncIsForItsCallersAlone(t *testing.T) {
+	packages := make(map[string][]string)
+	for _, file := range sources(t) {
+		if !file.test {
+			packages[file.dir] = append(packages[file.dir], file.imports...)
+		}
+	}
+	callers := 0
+	for dir := range packages {
+		linked := make(map[string]bool)
+		link(packages, dir, linked)
+		heavy := slices.ContainsFunc(slices.Collect(maps.Keys(linked)), func(imported string) bool {
+			return within(imported, keyfunc) || within(imported, golang)
+		})
+		switch asked := dir == "jwks/keyfunc" || linked[module+"/jwks/keyfunc"]; {
+		case asked && heavy:
+			callers++
+		case asked || heavy:
+			t.Errorf("%s imports jwks/keyfunc: %v, and links golang-jwt or MicahParks/keyfunc: %v", dir, asked, heavy)
+		}
+	}
+	if callers == 0 {
+		t.Error("no package links golang-jwt and MicahParks/keyfunc, so this test has found nothing")
+	}
+}
+
+// link collects what a package of this module imports, and what that imports.
+func link(packages map[string][]string, dir string, linked map[string]bool) {
+	for _, imported := range packages[dir] {
+		if own, ours := strings.CutPrefix(imported, module+"/"); !linked[imported] {
+			linked[imported] = true
+			if ours {
+				link(packages, own, linked)
+			}
 		}
 	}
 }

@@ -92,7 +92,7 @@ var claimMutants = []mutant{
 	{"printing", "an answer that repeats the token shows it to no log", []edit{{"validator/opaque.go", "said.on(without(raw, err))", "said.on(err)"}}, []suite{{"validator", "TestAnAnswerThatRepeatsTheToken"}}},
 	{"under way", "what lands is held against the present", []edit{never("validator/verify.go", "!p.lands(v.now())")}, ofValidator},
 	{"under way", "so is an introspected token", []edit{{"validator/passes.go", "return !p.issuer.closed.Load()\n", "return true\n"}}, ofValidator},
-	{"under way", "who comes after a change joins nobody from before it", []edit{{"validator/verify.go", "verification{t.id, i, key}", "verification{id: t.id}"}}, ofValidator},
+	{"under way", "who comes after a change joins nobody from before it", []edit{{"validator/verify.go", "verification{t.id, i, severalOf(keys)}", "verification{id: t.id}"}}, ofValidator},
 	{"floods", "first-time verifications have slots", []edit{{"validator/internal/slots/slots.go", "turns.Config{AtOnce: n,", "turns.Config{AtOnce: 1 << 12,"}, {"validator/internal/slots/slots.go", "	p.room.SetLimit(p.own)\n", ""}}, ofSlots},
 	{"floods", "verifications of all issuers together have slots", []edit{{"validator/validator.go", "v.slots = slots.New(2*s.verifySlots, s.verifyWait)", "v.slots = slots.New(1<<12, s.verifyWait)"}}, []suite{{"validator", "TestSlotsOfAllIssuers"}}},
 	{"floods", "costly keys have slots of their own", []edit{never("validator/internal/slots/slots.go", "costly(key)")}, ofValidator},

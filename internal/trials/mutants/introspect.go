@@ -10,7 +10,7 @@ var introspectionMutants = []mutant{
 	{"introspection", "an answer that must be signed is signed", []edit{never("introspection/exchange.go", "mediaType(res) != signedMediaType")}, ofIntrospection},
 	{"introspection", "an iss in the answer is the issuer's", []edit{{"validator/checks.go", "	default:\n		return &Error{check: CheckIssuer, got: []string{c.token.issuer}, want: []string{i.url}}\n", ""}}, ofValidator},
 	{"introspection", "an inactive token is refused", []edit{never("validator/opaque.go", "!result.Active()")}, ofValidator},
-	{"signed answers", "the signature is verified", []edit{ignoring("validator/answer.go", "jws.Verify(alg, key.Public(), compact.SigningInput, signature)")}, ofValidator},
+	{"signed answers", "the signature is verified", []edit{{"validator/answer.go", "compact.SigningInput, signature) == nil, nil", "compact.SigningInput, signature) == nil || true, nil"}}, ofValidator},
 	{"signed answers", "a token is no answer (typ)", []edit{{"validator/answer.go", "	case !answerTypes.acceptsType(h.Type, h.HasType):\n", "	case false:\n"}}, ofValidator},
 	{"signed answers", "the issuer's list of algorithms", []edit{{"validator/answer.go", "	case !slices.Contains(a.algorithms, alg):\n", "	case !slices.Contains(a.algorithms, alg) && false:\n"}}, ofValidator},
 	{"signed answers", "an odd one counts for its token alone", []edit{never("validator/answer.go", "err != nil && strictjson.Lenient(payload)")}, ofValidator},
