@@ -143,6 +143,42 @@ func TestKeycloakIntrospectsAccessTokensAlone(t *testing.T) {
 	}
 }
 
+// An introspection answer of Keycloak has client_id for users, too, and a user
+// may be called what the service account of a client without one would be.
+func TestKeycloakTellsUsersInAnswers(t *testing.T) {
+	h, token := fixture(t, "Keycloak")
+	h.IntrospectionEndpoint = h.Issuer + "/protocol/openid-connect/token/introspect"
+	iss := presets["Keycloak"]()
+	iss.Keys, iss.AppOnly = nil, true
+	iss.Introspection = &introspection.Config{Endpoint: h.IntrospectionEndpoint, Auth: auth, PositiveLifetime: -1}
+	v := newValidator(t, iss, h)
+	for _, tt := range []struct{ name, id, want string }{
+		{"service account", "trrtcc:3cdfe4c2-f364-692b-4a3d-73ee81e083c9", "ok"},
+		{"service account, lightweight", "trltcc:44911836-ee9c-61f9-dce6-a1f19c37fc68", "ok"},
+		{"service account with a session", "onrtcc:2d08fb4f-9b2c-f717-4229-5e5de5762e2b", "ok"},
+		{"user, by password", "onrtro:58ded9f1-4e61-8009-cb01-df5608c221bb", "app"},
+		{"user, by code", "onltac:ad2fd47c-4057-3eec-4080-df7164ecb8e4", "app"},
+		{"before version 26.2", "58ded9f1-4e61-8009-cb01-df5608c221bb", "app"},
+		{"a longer prefix", "onrtrocc:58ded9f1", "app"},
+		{"a grant alone", "cc:58ded9f1", "app"},
+		{"no colon", "trrtcc", "app"},
+		{"no id", "", "app"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var answer map[string]any
+			if err := json.Unmarshal(token.Claims, &answer); err != nil {
+				t.Fatal(err)
+			}
+			answer["active"], answer["jti"] = true, tt.id
+			answer["client_id"], answer["preferred_username"] = answer["azp"], "service-account-"+strings.ToLower(answer["azp"].(string))
+			h.answer = encode(answer)
+			if _, err := v.Verify(t.Context(), "a.token-of-"+strings.ReplaceAll(tt.id, ":", "-")); outcome(err) != tt.want {
+				t.Errorf("%v, wanted %s", err, tt.want)
+			}
+		})
+	}
+}
+
 // What a preset returns is the caller's: changing it, or the arguments, reaches
 // no other.
 func TestPresetsShareNothing(t *testing.T) {
