@@ -61,14 +61,23 @@ func TestKeycloakRolesCountAsScopesIfAskedFor(t *testing.T) {
 	}
 }
 
-// An audience can hold what a JSON Pointer and a URL would take for their own.
+// An audience can hold what a JSON Pointer takes for its own, and a realm what a
+// URL does. Version 26.7.3 called its realms so.
 func TestKeycloakNamesAreEscaped(t *testing.T) {
-	iss := providers.Keycloak("https://id.example.com", "my shop", "https://orders.example.com/~v1")
+	iss := providers.Keycloak("https://id.example.com", "shop", "https://orders.example.com/~v1")
 	if want := "/resource_access/https:~1~1orders.example.com~1~0v1/roles"; iss.Profile.RoleClaims[1] != want {
 		t.Errorf("roles in %q, wanted %q", iss.Profile.RoleClaims[1], want)
 	}
-	if want := "https://id.example.com/realms/my%20shop"; iss.URL != want {
-		t.Errorf("issuer %q, wanted %q", iss.URL, want)
+	for realm, want := range map[string]string{
+		"Ada's shop": "Ada's%20shop",
+		"Größe":      "Gr%C3%B6%C3%9Fe",
+		"a|b~c^d":    "a%7Cb~c%5Ed",
+		"100%27":     "100%2527",
+	} {
+		iss := providers.Keycloak("https://id.example.com", realm, "orders")
+		if want := "https://id.example.com/realms/" + want; iss.URL != want {
+			t.Errorf("issuer %q, wanted %q", iss.URL, want)
+		}
 	}
 }
 

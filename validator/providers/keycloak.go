@@ -54,7 +54,8 @@ func Keycloak(baseURL, realm, audience string) validator.Issuer {
 		args.wrong("the realm is %s, wanted its name alone", shown(realm))
 	}
 	args.audience(audience)
-	issuer := baseURL + "/realms/" + url.PathEscape(realm)
+	// Keycloak writes all of a name as Go does, but for the apostrophe.
+	issuer := baseURL + "/realms/" + strings.ReplaceAll(url.PathEscape(realm), "%27", "'")
 	return args.on(validator.Issuer{
 		URL:        issuer,
 		Audience:   []string{audience},
