@@ -19,8 +19,9 @@ import (
 )
 
 const (
-	// serverLife ends a server that a test forgot, or that hangs.
-	serverLife = 2 * time.Minute
+	// serverLife ends a server that a test forgot, or that hangs. The shared one
+	// lives as long as all tests take.
+	serverLife = 30 * time.Minute
 	// replyTime is how long a server may take for an answer, its start included.
 	replyTime = 30 * time.Second
 )
