@@ -4,7 +4,6 @@ package interop_test
 
 import (
 	"archive/zip"
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -13,7 +12,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"time"
 )
 
 const (
@@ -22,77 +20,30 @@ const (
 	keycloakVersion = "26.7.3"
 	keycloakSHA256  = "27a6535553c3cdcd083872ba40629efafb3475e3b758e0c6f691395561dd0f1f"
 
-	// mavenDependency is the plugin that downloads it, from wherever Maven gets
-	// its artifacts on this machine.
+	// mavenDependency is the plugin that downloads it.
 	mavenDependency = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1"
-
-	// installTime bounds the download of 170 MB and the build.
-	installTime = 15 * time.Minute
 )
 
 // keycloakFolder returns the folder of Keycloak's files, which nothing writes to.
 // The first run on a machine downloads them, checks them and has Keycloak build
-// itself for its options; the folder is then kept among the user's caches.
+// itself for its options.
 func keycloakFolder() (string, error) {
-	caches, err := os.UserCacheDir()
-	if err != nil {
-		return "", err
-	}
-	caches = filepath.Join(caches, "m2mguard-interop")
-	folder := filepath.Join(caches, "keycloak-"+keycloakVersion+"-"+keycloakSHA256[:12])
-	if _, err := os.Stat(folder); err == nil {
-		return folder, nil
-	}
-	if err := os.MkdirAll(caches, 0o755); err != nil {
-		return "", err
-	}
-	scratch, err := os.MkdirTemp(caches, "new-")
-	if err != nil {
-		return "", err
-	}
-	defer os.RemoveAll(scratch)
-	ctx, cancel := context.WithTimeout(context.Background(), installTime)
-	defer cancel()
-	archive, err := downloadKeycloak(ctx, scratch)
-	if err != nil {
-		return "", err
-	}
-	if err := checkSum(archive, keycloakSHA256); err != nil {
-		return "", err
-	}
-	if err := unzip(archive, scratch); err != nil {
-		return "", err
-	}
-	unpacked := filepath.Join(scratch, "keycloak-"+keycloakVersion)
-	if err := output(java(ctx, unpacked, "build", "--db=dev-file")); err != nil {
-		return "", err
-	}
-	if err := os.Rename(unpacked, folder); err != nil {
-		if _, made := os.Stat(folder); made != nil { // not by another run meanwhile
+	return installed("keycloak-"+keycloakVersion+"-"+keycloakSHA256[:12], func(ctx context.Context, scratch string) (string, error) {
+		err := maven(ctx, scratch, mavenDependency+":copy", "-DoutputDirectory="+scratch,
+			"-Dartifact=org.keycloak:keycloak-quarkus-dist:"+keycloakVersion+":zip")
+		if err != nil {
 			return "", err
 		}
-	}
-	return folder, nil
-}
-
-func downloadKeycloak(ctx context.Context, folder string) (string, error) {
-	if _, err := exec.LookPath("mvn"); err != nil {
-		return "", fmt.Errorf("Maven downloads Keycloak, and is not installed: %w", err)
-	}
-	mvn := exec.CommandContext(ctx, "mvn", "--batch-mode", "--no-transfer-progress", "--strict-checksums",
-		mavenDependency+":copy", "-Dartifact=org.keycloak:keycloak-quarkus-dist:"+keycloakVersion+":zip", "-DoutputDirectory="+folder)
-	mvn.Dir = folder // where no pom.xml is
-	return filepath.Join(folder, "keycloak-quarkus-dist-"+keycloakVersion+".zip"), output(mvn)
-}
-
-// output runs cmd and returns what it printed if it fails.
-func output(cmd *exec.Cmd) error {
-	var printed bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &printed, &printed
-	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("%s: %w\n%s", filepath.Base(cmd.Path), err, &printed)
-	}
-	return nil
+		archive := filepath.Join(scratch, "keycloak-quarkus-dist-"+keycloakVersion+".zip")
+		if err := checkSum(archive, keycloakSHA256); err != nil {
+			return "", err
+		}
+		if err := unzip(archive, scratch); err != nil {
+			return "", err
+		}
+		unpacked := filepath.Join(scratch, "keycloak-"+keycloakVersion)
+		return unpacked, succeed(keycloakCommand(ctx, unpacked, "build", "--db=dev-file"))
+	})
 }
 
 func checkSum(name, want string) error {
@@ -121,14 +72,10 @@ func unzip(archive, folder string) error {
 	return os.CopyFS(folder, r)
 }
 
-// java is Keycloak's program, run on the files of home, in a process of its own:
+// keycloakCommand is Keycloak, run on the files of home in a process of its own:
 // bin/kc.sh would be another one around it.
-func java(ctx context.Context, home string, args ...string) *exec.Cmd {
-	program := "java"
-	if dir := os.Getenv("JAVA_HOME"); dir != "" {
-		program = filepath.Join(dir, "bin", program)
-	}
-	return exec.CommandContext(ctx, program, append([]string{
+func keycloakCommand(ctx context.Context, home string, args ...string) *exec.Cmd {
+	return exec.CommandContext(ctx, java(), append([]string{
 		"-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", // the server lives for minutes
 		"--add-opens=java.base/java.util=ALL-UNNAMED",
 		"--add-opens=java.base/java.util.concurrent=ALL-UNNAMED",

@@ -117,7 +117,7 @@ func (k *keycloak) start() error {
 	ctx, kill := context.WithTimeout(context.Background(), keycloakLife)
 	k.kill, k.ended = kill, make(chan struct{})
 	k.log.Reset()
-	k.cmd = java(ctx, k.home, "start", "--optimized", "--import-realm", "--cache=local", "--hostname-strict=false",
+	k.cmd = keycloakCommand(ctx, k.home, "start", "--optimized", "--import-realm", "--cache=local", "--hostname-strict=false",
 		"--http-enabled=true", "--http-host=127.0.0.1", "--http-port="+k.port)
 	k.cmd.Env = append(os.Environ(), "KC_BOOTSTRAP_ADMIN_CLIENT_ID=admin", "KC_BOOTSTRAP_ADMIN_CLIENT_SECRET="+secret)
 	k.cmd.Stdout, k.cmd.Stderr = &k.log, &k.log

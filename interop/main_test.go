@@ -1,7 +1,8 @@
 //go:build interop
 
 // Package interop_test runs the library against real authorization servers,
-// panva's oidc-provider and Keycloak, with tokens that real clients got from them.
+// panva's oidc-provider, Keycloak and Spring Authorization Server, with tokens that
+// real clients got from them.
 package interop_test
 
 import (
@@ -27,12 +28,16 @@ type tally struct {
 var (
 	onProvider = &tally{server: "oidc-provider", least: 650}
 	onKeycloak = &tally{server: "Keycloak", least: 500}
+	onSpring   = &tally{server: "Spring Authorization Server", least: 100}
 )
 
 // tallyOf is where a test counts: its name says which server it is about.
 func tallyOf(t *testing.T) *tally {
-	if strings.HasPrefix(t.Name(), "TestKeycloak") {
+	switch {
+	case strings.HasPrefix(t.Name(), "TestKeycloak"):
 		return onKeycloak
+	case strings.HasPrefix(t.Name(), "TestSpring"):
+		return onSpring
 	}
 	return onProvider
 }
@@ -62,6 +67,12 @@ func run(m *testing.M) int {
 			code = 1
 		}
 	}
+	if startedSpring != nil {
+		if err := startedSpring.stop(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+	}
 	browser.CloseIdleConnections()
 	if err := goleak.Find(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -69,7 +80,7 @@ func run(m *testing.M) int {
 	}
 	whole := flag.Lookup("test.run").Value.String() == "" && flag.Lookup("test.skip").Value.String() == "" &&
 		flag.Lookup("test.list").Value.String() == ""
-	for _, on := range []*tally{onProvider, onKeycloak} {
+	for _, on := range []*tally{onProvider, onKeycloak, onSpring} {
 		fmt.Printf("interop: %d assertions against %s\n", on.Load(), on.server)
 		if whole && code == 0 && on.Load() < on.least {
 			fmt.Fprintf(os.Stderr, "interop: wanted at least %d assertions against %s\n", on.least, on.server)
