@@ -9,7 +9,6 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -184,14 +183,11 @@ func (a *api) ask(t *testing.T, route, token string) answer {
 	return got
 }
 
-// assertions counts what was looked at.
-var assertions atomic.Int64
-
 // expect asks each API and compares the answer.
 func expect(t *testing.T, what string, apis []*api, route, token string, want answer) {
 	t.Helper()
 	for _, a := range apis {
-		assertions.Add(1)
+		tallyOf(t).Add(1)
 		if diff := cmp.Diff(want, a.ask(t, route, token)); diff != "" {
 			t.Errorf("%s: %s: %s (-want +got):\n%s", a.name, what, route, diff)
 		}
@@ -201,10 +197,10 @@ func expect(t *testing.T, what string, apis []*api, route, token string, want an
 // eventually asks each API until the answer is the wanted one.
 func eventually(t *testing.T, what string, apis []*api, route, token string, want answer) {
 	t.Helper()
-	const patience, pause = 15 * time.Second, 20 * time.Millisecond
+	const patience, pause = time.Minute, 20 * time.Millisecond
 	deadline := time.Now().Add(patience)
 	for _, a := range apis {
-		assertions.Add(1)
+		tallyOf(t).Add(1)
 		for {
 			diff := cmp.Diff(want, a.ask(t, route, token))
 			if diff == "" {

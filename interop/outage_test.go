@@ -80,7 +80,7 @@ func TestOutage(t *testing.T) {
 	expect(t, "a JWT", late, read, seenJWT, unavailable)
 	expect(t, "an opaque token", late, read, seenOpaque, unavailable)
 	for _, a := range late {
-		assertions.Add(1)
+		tallyOf(t).Add(1)
 		if err := a.validator.Ready(t.Context()); err == nil {
 			t.Errorf("%s: ready without keys", a.name)
 		}
@@ -93,7 +93,7 @@ func TestOutage(t *testing.T) {
 		expect(t, name+": a JWT", apis, read, seenJWT, allowed("basic", readScope))
 		expect(t, name+": an opaque token", apis, remove, seenOpaque, allowed("basic", readScope))
 		for _, a := range apis {
-			assertions.Add(1)
+			tallyOf(t).Add(1)
 			if err := a.validator.Ready(t.Context()); err != nil {
 				t.Errorf("%s: %s: %v", name, a.name, err)
 			}

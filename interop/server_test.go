@@ -19,10 +19,11 @@ import (
 )
 
 const (
-	// serverLife ends a server that a test forgot, or that hangs.
-	serverLife = 2 * time.Minute
+	// serverLife ends a server that a test forgot, or that hangs. The shared one
+	// lives as long as all tests take.
+	serverLife = 30 * time.Minute
 	// replyTime is how long a server may take for an answer, its start included.
-	replyTime = 30 * time.Second
+	replyTime = 2 * time.Minute
 )
 
 // options is what server/server.mjs is started with. What is empty gets a
@@ -68,16 +69,25 @@ func startServer(o options) (*server, error) {
 	if _, err := os.Stat("node_modules/oidc-provider"); err != nil {
 		return nil, errors.New("interop: the authorization server is not installed: run `npm ci` in interop/")
 	}
+	return start(struct {
+		options     `json:",inline"`
+		credentials `json:",inline"`
+	}{o, credentials{secret, assertionKeys.public(), selfSigned.certificatePEM()}}, "node", "server/server.mjs")
+}
+
+// start starts a program that answers the first line of its input with its issuer
+// identifier.
+func start(first any, program string, args ...string) (*server, error) {
 	ctx, kill := context.WithTimeout(context.Background(), serverLife)
-	s := &server{cmd: exec.CommandContext(ctx, "node", "server/server.mjs"), kill: kill}
-	if err := s.start(o); err != nil {
+	s := &server{cmd: exec.CommandContext(ctx, program, args...), kill: kill}
+	if err := s.start(first); err != nil {
 		kill()
 		return nil, fmt.Errorf("interop: the authorization server did not start: %w", err)
 	}
 	return s, nil
 }
 
-func (s *server) start(o options) error {
+func (s *server) start(first any) error {
 	stdout, err := s.cmd.StdoutPipe()
 	if err != nil {
 		return err
@@ -92,10 +102,6 @@ func (s *server) start(o options) error {
 	var ready struct {
 		Issuer string `json:"issuer"`
 	}
-	first := struct {
-		options     `json:",inline"`
-		credentials `json:",inline"`
-	}{o, credentials{secret, assertionKeys.public(), selfSigned.certificatePEM()}}
 	if err := s.exchange(first, &ready); err != nil {
 		return errors.Join(err, s.stop())
 	}

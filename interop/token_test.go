@@ -67,10 +67,16 @@ func (s *server) token(t *testing.T, g grant) string {
 // tokenOf is token for another client, which may have to present a certificate.
 func (s *server) tokenOf(t *testing.T, client string, hc *http.Client, g grant) string {
 	t.Helper()
+	return clientCredentials(t, s.issuer+"/token", client, hc, g)
+}
+
+// clientCredentials gets a token with the flow of golang.org/x/oauth2.
+func clientCredentials(t *testing.T, endpoint, client string, hc *http.Client, g grant) string {
+	t.Helper()
 	cfg := clientcredentials.Config{
 		ClientID:     client,
 		ClientSecret: secret,
-		TokenURL:     s.issuer + "/token",
+		TokenURL:     endpoint,
 		Scopes:       strings.Fields(g.Scope),
 		AuthStyle:    oauth2.AuthStyleInHeader,
 	}
@@ -79,7 +85,7 @@ func (s *server) tokenOf(t *testing.T, client string, hc *http.Client, g grant) 
 	}
 	token, err := cfg.Token(context.WithValue(t.Context(), oauth2.HTTPClient, hc))
 	if err != nil {
-		t.Fatalf("a token for %+v: %v", g, err)
+		t.Fatalf("a token for %s, %+v: %v", client, g, err)
 	}
 	return token.AccessToken
 }
@@ -88,13 +94,18 @@ func (s *server) tokenOf(t *testing.T, client string, hc *http.Client, g grant) 
 // client "dpop-bound" proves possession of a key (RFC 9449).
 func (s *server) openidClient(t *testing.T, client string, grants ...grant) []string {
 	t.Helper()
+	return openidClient(t, s.issuer, client, grants...)
+}
+
+func openidClient(t *testing.T, issuer, client string, grants ...grant) []string {
+	t.Helper()
 	stdin, err := json.Marshal(struct {
 		Issuer   string  `json:"issuer"`
 		ID       string  `json:"id"`
 		Secret   string  `json:"secret"`
 		DPoP     bool    `json:"dpop"`
 		Requests []grant `json:"requests"`
-	}{s.issuer, client, secret, client == "dpop-bound", grants})
+	}{issuer, client, secret, client == "dpop-bound", grants})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,13 +128,18 @@ func (s *server) openidClient(t *testing.T, client string, grants ...grant) []st
 // revoke revokes an opaque token of the client "basic" (RFC 7009).
 func (s *server) revoke(t *testing.T, token string) {
 	t.Helper()
+	revokeAt(t, s.issuer+"/token/revocation", "basic", token)
+}
+
+func revokeAt(t *testing.T, endpoint, client, token string) {
+	t.Helper()
 	form := strings.NewReader(url.Values{"token": {token}}.Encode())
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.issuer+"/token/revocation", form)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, endpoint, form)
 	if err != nil {
 		t.Fatal(err)
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	req.SetBasicAuth("basic", url.QueryEscape(secret))
+	req.SetBasicAuth(client, url.QueryEscape(secret))
 	res, err := browser.Do(req)
 	if err != nil {
 		t.Fatal(err)

@@ -61,14 +61,23 @@ func TestKeycloakRolesCountAsScopesIfAskedFor(t *testing.T) {
 	}
 }
 
-// An audience can hold what a JSON Pointer and a URL would take for their own.
+// An audience can hold what a JSON Pointer takes for its own, and a realm what a
+// URL does. Version 26.7.3 called its realms so.
 func TestKeycloakNamesAreEscaped(t *testing.T) {
-	iss := providers.Keycloak("https://id.example.com", "my shop", "https://orders.example.com/~v1")
+	iss := providers.Keycloak("https://id.example.com", "shop", "https://orders.example.com/~v1")
 	if want := "/resource_access/https:~1~1orders.example.com~1~0v1/roles"; iss.Profile.RoleClaims[1] != want {
 		t.Errorf("roles in %q, wanted %q", iss.Profile.RoleClaims[1], want)
 	}
-	if want := "https://id.example.com/realms/my%20shop"; iss.URL != want {
-		t.Errorf("issuer %q, wanted %q", iss.URL, want)
+	for realm, want := range map[string]string{
+		"Ada's shop": "Ada's%20shop",
+		"Größe":      "Gr%C3%B6%C3%9Fe",
+		"a|b~c^d":    "a%7Cb~c%5Ed",
+		"100%27":     "100%2527",
+	} {
+		iss := providers.Keycloak("https://id.example.com", realm, "orders")
+		if want := "https://id.example.com/realms/" + want; iss.URL != want {
+			t.Errorf("issuer %q, wanted %q", iss.URL, want)
+		}
 	}
 }
 
@@ -140,6 +149,42 @@ func TestKeycloakIntrospectsAccessTokensAlone(t *testing.T) {
 		if _, err := v.Verify(t.Context(), "a.token-of-type-"+typ); outcome(err) != want {
 			t.Errorf("typ %s: %v, wanted %s", typ, err, want)
 		}
+	}
+}
+
+// An introspection answer of Keycloak has client_id for users, too, and a user
+// may be called what the service account of a client without one would be.
+func TestKeycloakTellsUsersInAnswers(t *testing.T) {
+	h, token := fixture(t, "Keycloak")
+	h.IntrospectionEndpoint = h.Issuer + "/protocol/openid-connect/token/introspect"
+	iss := presets["Keycloak"]()
+	iss.Keys, iss.AppOnly = nil, true
+	iss.Introspection = &introspection.Config{Endpoint: h.IntrospectionEndpoint, Auth: auth, PositiveLifetime: -1}
+	v := newValidator(t, iss, h)
+	for _, tt := range []struct{ name, id, want string }{
+		{"service account", "trrtcc:3cdfe4c2-f364-692b-4a3d-73ee81e083c9", "ok"},
+		{"service account, lightweight", "trltcc:44911836-ee9c-61f9-dce6-a1f19c37fc68", "ok"},
+		{"service account with a session", "onrtcc:2d08fb4f-9b2c-f717-4229-5e5de5762e2b", "ok"},
+		{"user, by password", "onrtro:58ded9f1-4e61-8009-cb01-df5608c221bb", "app"},
+		{"user, by code", "onltac:ad2fd47c-4057-3eec-4080-df7164ecb8e4", "app"},
+		{"before version 26.2", "58ded9f1-4e61-8009-cb01-df5608c221bb", "app"},
+		{"a longer prefix", "onrtrocc:58ded9f1", "app"},
+		{"a grant alone", "cc:58ded9f1", "app"},
+		{"no colon", "trrtcc", "app"},
+		{"no id", "", "app"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var answer map[string]any
+			if err := json.Unmarshal(token.Claims, &answer); err != nil {
+				t.Fatal(err)
+			}
+			answer["active"], answer["jti"] = true, tt.id
+			answer["client_id"], answer["preferred_username"] = answer["azp"], "service-account-"+strings.ToLower(answer["azp"].(string))
+			h.answer = encode(answer)
+			if _, err := v.Verify(t.Context(), "a.token-of-"+strings.ReplaceAll(tt.id, ":", "-")); outcome(err) != tt.want {
+				t.Errorf("%v, wanted %s", err, tt.want)
+			}
+		})
 	}
 }
 

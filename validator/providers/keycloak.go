@@ -34,7 +34,10 @@ import (
 // client credentials grant alone, but both come from mappers, which a realm can
 // lack, or aim at something that a user may edit; the name by itself proves
 // nothing, since users may be called that. Look at the realm's mappers and set
-// AppOnly, or let Clients list clients that sign no users in.
+// AppOnly, or let Clients list clients that sign no users in. An introspection
+// answer has client_id for users, too: where it is all that is known of a token
+// (Keys is nil, as for lightweight tokens), its jti must name the grant, as it
+// does from version 26.2 on.
 //
 // For RequireFresh, set Introspection to a Config with Auth alone: the endpoint
 // is discovered. From version 26.6.2 on the client that asks must be in the
@@ -51,7 +54,8 @@ func Keycloak(baseURL, realm, audience string) validator.Issuer {
 		args.wrong("the realm is %s, wanted its name alone", shown(realm))
 	}
 	args.audience(audience)
-	issuer := baseURL + "/realms/" + url.PathEscape(realm)
+	// Keycloak writes all of a name as Go does, but for the apostrophe.
+	issuer := baseURL + "/realms/" + strings.ReplaceAll(url.PathEscape(realm), "%27", "'")
 	return args.on(validator.Issuer{
 		URL:        issuer,
 		Audience:   []string{audience},
@@ -76,8 +80,23 @@ func keycloakApp(t *validator.Token) bool {
 		Party    string `json:"azp"`
 		ClientID string `json:"client_id"`
 		Username string `json:"preferred_username"`
+		ID       string `json:"jti"`
+		Active   bool   `json:"active"`
+	}
+	if t.Claims(&c) != nil || c.Party == "" || c.ClientID != c.Party {
+		return false
+	}
+	if c.Active && !keycloakClientGrant(c.ID) { // of an answer (RFC 7662 §2.2)
+		return false
 	}
 	// Keycloak keeps user names in lower case.
-	return t.Claims(&c) == nil && c.Party != "" && c.ClientID == c.Party &&
-		c.Username == "service-account-"+strings.ToLower(c.Party)
+	return c.Username == "service-account-"+strings.ToLower(c.Party)
+}
+
+// keycloakClientGrant reports whether an access token's id is of the client
+// credentials grant. Before its colon are two letters each for the session, the
+// form of the token and the grant, such as "trrtcc:".
+func keycloakClientGrant(id string) bool {
+	kind, _, ok := strings.Cut(id, ":")
+	return ok && len(kind) == len("trrtcc") && strings.HasSuffix(kind, "cc")
 }

@@ -28,6 +28,7 @@ var claimMutants = []mutant{
 	{"claims", "an introspection answer is matched, too", []edit{ignoring("validator/checks.go", "i.profile.check(c, i.profile.MatchAnswer, nil)")}, ofValidator},
 	{"client, app", "the list of clients", []edit{never("validator/checks.go", "i.clients != nil && !slices.Contains(i.clients, c.token.clientID)")}, ofValidator},
 	{"client, app", "a user's token is refused under AppOnly", []edit{never("validator/checks.go", "!app")}, ofValidator},
+	{"client, app", "client_id in an answer of Keycloak makes no user a client", []edit{never("validator/providers/keycloak.go", "c.Active && !keycloakClientGrant(c.ID)")}, ofProviders},
 	{"scopes", "a claim that grants scopes is well formed", []edit{{"validator/grants.go", "			return e\n		}\n		if whole {", "			return nil\n		}\n		if whole {"}}, ofValidator},
 	{"scopes", "a name that can be no scope refuses no token", []edit{{"validator/grants.go", "	names = slices.DeleteFunc(names, func(name string) bool { return !scopes.Valid(name) })\n", ""}}, ofValidator},
 	{"scopes", "a claim that is one name is no list", []edit{{"validator/grants.go", `slices.Contains(wholeNames[:], strings.TrimPrefix(name, "/"))`, "false"}}, ofValidator},
