@@ -26,6 +26,13 @@ const (
 	Keycloak
 	Hydra
 	HydraOpaque
+	GitHubActions
+	Kubernetes
+	Authentik
+	ADFS
+	PingFederate
+	GitLab
+	FusionAuth
 )
 
 // dialect says what a token holds that [Claims] would have written otherwise.
@@ -47,6 +54,13 @@ var dialects = map[Dialect]dialect{
 	Keycloak:             {name: "Keycloak", typ: "JWT", claims: keycloakClaims},
 	Hydra:                {name: "Hydra", typ: "JWT", claims: hydraClaims},
 	HydraOpaque:          {name: "HydraOpaque", opaque: true, claims: hydraAnswer},
+	GitHubActions:        {name: "GitHubActions", typ: "JWT", claims: gitHubClaims},
+	Kubernetes:           {name: "Kubernetes", claims: kubernetesClaims},
+	Authentik:            {name: "Authentik", typ: "JWT", claims: authentikClaims},
+	ADFS:                 {name: "ADFS", typ: "JWT", claims: adfsClaims},
+	PingFederate:         {name: "PingFederate", typ: "at+jwt", claims: plainClaims},
+	GitLab:               {name: "GitLab", typ: "JWT", claims: gitLabClaims},
+	FusionAuth:           {name: "FusionAuth", typ: "JWT", claims: fusionAuthClaims},
 }
 
 // String names the dialect.
@@ -68,9 +82,12 @@ func (d Dialect) String() string {
 //		Issuer: orders.URL, Audience: orders.Audience, Scope: "orders:read",
 //	})
 //
-// Scope grants what the provider grants by: roles at Entra ID, and at Google
-// the address of the account. Extra wins over all else, so a user's token is a
-// few claims away. It panics if there is no such dialect.
+// Scope grants what the provider grants by: roles at Entra ID, permissions at
+// FusionAuth, and where a token's one scope is who it was issued to, that: the
+// address of a Google account, the number of a GitHub repository or a GitLab
+// project, the full name of a Kubernetes service account. Extra wins over all
+// else, so a user's token is a few claims away. It panics if there is no such
+// dialect.
 func (iss *Issuer) DialectToken(d Dialect, c Claims) string {
 	form, ok := dialects[d]
 	if !ok {
@@ -189,6 +206,47 @@ func hydraAnswer(c Claims) map[string]any {
 		"ext":       map[string]any{},
 		"token_use": "access_token",
 	}
+}
+
+// plainClaims changes nothing.
+func plainClaims(Claims) map[string]any { return nil }
+
+func authentikClaims(c Claims) map[string]any {
+	return map[string]any{
+		"client_id": nil, "jti": nil,
+		"sub":                cmp.Or(c.Subject, accountID),
+		"aud":                audience(c.Audience),
+		"azp":                c.ClientID,
+		"uid":                rand.Text(),
+		"acr":                "goauthentik.io/providers/oauth2/default",
+		"preferred_username": "reports",
+		"groups":             []string{},
+	}
+}
+
+func adfsClaims(c Claims) map[string]any {
+	return map[string]any{
+		"client_id": nil, "jti": nil, "scope": nil, "sub": nil,
+		"appid":      c.ClientID,
+		"apptype":    "Confidential",
+		"authmethod": "http://schemas.microsoft.com/ws/2008/06/identity/authenticationmethod/password",
+		"ver":        "1.0",
+		"scp":        c.Scope,
+	}
+}
+
+func fusionAuthClaims(c Claims) map[string]any {
+	entity := audience(c.Audience)
+	claims := map[string]any{
+		"client_id": nil,
+		"gty":       []string{"client_credentials"},
+		"tid":       "d7d09513-a3f5-401c-9685-34ab6c552453",
+		"scope":     fmt.Sprintf("target-entity:%v", entity),
+	}
+	if permissions := strings.Fields(c.Scope); len(permissions) > 0 {
+		claims["permissions"] = permissions
+	}
+	return claims
 }
 
 // list is an audience that is written as an array, even of one.

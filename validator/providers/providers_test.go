@@ -35,8 +35,18 @@ func TestMain(m *testing.M) {
 const (
 	tenant = "8d3e6f0a-1c2b-4d5e-9f70-a1b2c3d4e5f6"
 	api    = "2b9d41c7-0a8e-4f3b-8c65-7d1e9f20ab34"
+	entity = "e13365f1-a270-493e-bd1b-3d239d753d53"
 	orders = "https://orders.example.com"
 )
+
+// gitHubJobs are one by its environment, one by its workflow and one by its branch.
+func gitHubJobs() []providers.GitHubJob {
+	return []providers.GitHubJob{
+		{RepositoryID: "1296269", OwnerID: "583231", Environment: "production"},
+		{RepositoryID: "1300192", Workflow: "acme/workflows/.github/workflows/report.yml@refs/tags/v2"},
+		{RepositoryID: "1300731", Ref: "refs/heads/release"},
+	}
+}
 
 var auth = introspection.ClientSecretBasic(issuertest.ClientID, introspection.Secret(issuertest.ClientSecret))
 
@@ -65,6 +75,23 @@ var presets = map[string]func() validator.Issuer{
 	"Hydra":    func() validator.Issuer { return providers.Hydra("https://id.example.com/", orders) },
 	"HydraOpaque": func() validator.Issuer {
 		return providers.HydraOpaque("https://id.example.com/", orders, "https://hydra-admin.example.com", auth)
+	},
+	"GitHubActions": func() validator.Issuer { return providers.GitHubActions(orders, gitHubJobs()...) },
+	"Kubernetes": func() validator.Issuer {
+		return providers.Kubernetes("https://oidc.eks.eu-west-1.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF", orders,
+			"system:serviceaccount:shop:reports", "system:serviceaccount:shop-eu:night.reports")
+	},
+	"Authentik": func() validator.Issuer {
+		return providers.Authentik("https://id.example.com/", "orders", "Xk2rVb7QnT9mLw4YcH8sJd3FzG6pA1eU5oRtKi0B")
+	},
+	"ADFS":         func() validator.Issuer { return providers.ADFS("FS.example.com", orders, api) },
+	"PingFederate": func() validator.Issuer { return providers.PingFederate("https://id.example.com/", orders) },
+	"GitLab": func() validator.Issuer {
+		return providers.GitLab("https://gitlab.example.com", orders,
+			providers.GitLabJob{ProjectID: "20", Ref: "refs/heads/main"}, providers.GitLabJob{ProjectID: "21", Environment: "live"})
+	},
+	"FusionAuth": func() validator.Issuer {
+		return providers.FusionAuth("https://id.example.com/", "acme.com", strings.ToUpper(entity))
 	},
 	"RFC9068": func() validator.Issuer {
 		return providers.RFC9068("https://authorization-server.example.com/", "https://rs.example.com/")
@@ -240,7 +267,7 @@ func TestFixturesCoverEveryPreset(t *testing.T) {
 				total++
 			}
 		}
-		if total < 6 || p.Tokens[0].Want != "ok" || len(p.Documents) == 0 {
+		if total < 8 || p.Tokens[0].Want != "ok" || len(p.Documents) == 0 {
 			t.Errorf("%s: %d refused tokens, the first is %s, %d documents", p.Name, total, p.Tokens[0].Want, len(p.Documents))
 		}
 		for _, check := range []validator.Check{validator.CheckApp, validator.CheckIssuer, validator.CheckAudience, validator.CheckClient} {
