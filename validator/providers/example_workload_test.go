@@ -13,10 +13,12 @@ func ExampleGitHubActions() {
 		providers.GitHubJob{RepositoryID: "1296269", OwnerID: "583231", Environment: "production"},
 	)
 
+	iss.Profile.Implies = map[string][]string{"1296269": {"orders:write"}} // what its jobs may do
+
 	token := verify(iss, issuertest.GitHubActions, issuertest.Claims{Scope: "1296269"})
 	var commit string
 	err := token.Claim("sha", &commit)
-	fmt.Println(token.Check(scopes.Any("1296269")) == nil, commit, err)
+	fmt.Println(token.Check(scopes.All("orders:write")) == nil, commit, err)
 	// Output: true 7fd1a60b01f91b314f59955a4e4d4e80d8edf11d <nil>
 }
 

@@ -21,9 +21,10 @@ import (
 // rewritten by who owns a repository. See [GitHubJob].
 //
 // There are no scopes. The repository's id is the one scope and role that a
-// token has, so a route names whom it lets in:
+// token has, so a route names whom it lets in, or Profile.Implies what it may do:
 //
 //	auth.Require(scopes.Any("1296269"))
+//	iss.Profile.Implies = map[string][]string{"1296269": {"orders:write"}}
 //
 // Token.Claim reads the others ("environment", "sha", "actor"). A job of a pull
 // request is never let in: what it runs is what somebody proposed.
@@ -54,7 +55,14 @@ func GitHubActions(audience string, jobs ...GitHubJob) validator.Issuer {
 		AppOnly:    true,
 		Algorithms: []string{"RS256"},
 		Profile: validator.Profile{
-			Require:     []string{"repository_id", "ref", "event_name"},
+			Require: []string{"repository_id", "ref", "event_name"},
+			Match: pinned(map[string]func(GitHubJob) string{
+				"repository_id":       func(j GitHubJob) string { return j.RepositoryID },
+				"repository_owner_id": func(j GitHubJob) string { return j.OwnerID },
+				"job_workflow_ref":    func(j GitHubJob) string { return j.Workflow },
+				"environment":         func(j GitHubJob) string { return j.Environment },
+				"ref":                 func(j GitHubJob) string { return j.Ref },
+			}, jobs),
 			ScopeClaims: []string{"repository_id"},
 			RoleClaims:  []string{"repository_id"},
 			App:         func(t *validator.Token) bool { return gitHubJob(t, jobs) },
@@ -148,6 +156,24 @@ func gitHubJob(t *validator.Token, jobs []GitHubJob) bool {
 		return c.RepositoryID == j.RepositoryID && unsetOr(j.OwnerID, c.OwnerID) &&
 			unsetOr(j.Workflow, c.Workflow) && unsetOr(j.Environment, c.Environment) && unsetOr(j.Ref, c.Ref)
 	})
+}
+
+// pinned lists the values that a claim may have, of the claims that each of the jobs
+// pins: a token with another one is refused by the claim's name. Whether all that is
+// pinned belongs to one job is for Profile.App to say.
+func pinned[J any](claims map[string]func(J) string, jobs []J) map[string][]string {
+	match := make(map[string][]string)
+	for claim, of := range claims {
+		var values []string
+		for _, job := range jobs {
+			values = append(values, of(job))
+		}
+		slices.Sort(values)
+		if values = slices.Compact(values); len(values) > 0 && values[0] != "" {
+			match[claim] = values
+		}
+	}
+	return match
 }
 
 // unsetOr reports whether a claim is what was asked for, if it was.

@@ -19,9 +19,10 @@ import (
 // for projects whose paths do and can be configured. See [GitLabJob].
 //
 // There are no scopes. The project's id is the one scope and role that a token
-// has, so a route names whom it lets in:
+// has, so a route names whom it lets in, or Profile.Implies what it may do:
 //
 //	auth.Require(scopes.Any("20"))
+//	iss.Profile.Implies = map[string][]string{"20": {"orders:write"}}
 //
 // Users' ID tokens come from the same issuer, with the same keys; they have no
 // job_id. A job of a merge request is never let in: what it runs is what somebody
@@ -52,7 +53,12 @@ func GitLab(issuerURL, audience string, jobs ...GitLabJob) validator.Issuer {
 		AppOnly:    true,
 		Algorithms: []string{"RS256"},
 		Profile: validator.Profile{
-			Require:     []string{"project_id", "job_id", "ref_path", "pipeline_source"},
+			Require: []string{"project_id", "job_id", "ref_path", "pipeline_source"},
+			Match: pinned(map[string]func(GitLabJob) string{
+				"project_id":  func(j GitLabJob) string { return j.ProjectID },
+				"ref_path":    func(j GitLabJob) string { return j.Ref },
+				"environment": func(j GitLabJob) string { return j.Environment },
+			}, jobs),
 			ScopeClaims: []string{"project_id"},
 			RoleClaims:  []string{"project_id"},
 			App:         func(t *validator.Token) bool { return gitLabJob(t, jobs) },

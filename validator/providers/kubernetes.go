@@ -18,9 +18,11 @@ import (
 //
 // Any pod of the cluster can get a token of its own account for any audience.
 // There are no scopes: the account's full name is the one scope and role that a
-// token has, so a route names whom it lets in, and no other account gets through:
+// token has, so a route names whom it lets in, or Profile.Implies what it may do, and
+// no other account gets through:
 //
 //	auth.Require(scopes.Any("system:serviceaccount:shop:reports"))
+//	iss.Profile.Implies = map[string][]string{"system:serviceaccount:shop:reports": {"orders:read"}}
 //
 // The list of accounts shuts out all others from every route. It is part of
 // Profile.App, so leave AppOnly as it is set: a token must be a service account's,
@@ -68,6 +70,9 @@ func Kubernetes(issuerURL, audience string, accounts ...string) validator.Issuer
 			TenantClaim: "/kubernetes.io/namespace",
 			App:         func(t *validator.Token) bool { return kubernetesPod(t, accounts) },
 		},
+	}
+	if len(accounts) > 0 {
+		iss.Profile.Match = map[string][]string{"sub": slices.Clone(accounts)} // so that a refusal shows both
 	}
 	if u, err := url.Parse(issuerURL); err == nil && inCluster.MatchString(u.Hostname()) {
 		iss.Keys = KubernetesAPI{}.Keys()
