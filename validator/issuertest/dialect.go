@@ -33,6 +33,8 @@ const (
 	PingFederate
 	GitLab
 	FusionAuth
+	Zitadel
+	Casdoor
 )
 
 // dialect says what a token holds that [Claims] would have written otherwise.
@@ -61,6 +63,8 @@ var dialects = map[Dialect]dialect{
 	PingFederate:         {name: "PingFederate", typ: "at+jwt", claims: plainClaims},
 	GitLab:               {name: "GitLab", typ: "JWT", claims: gitLabClaims},
 	FusionAuth:           {name: "FusionAuth", typ: "JWT", claims: fusionAuthClaims},
+	Zitadel:              {name: "Zitadel", typ: "JWT", claims: zitadelClaims},
+	Casdoor:              {name: "Casdoor", typ: "JWT", claims: casdoorClaims},
 }
 
 // String names the dialect.
@@ -82,8 +86,8 @@ func (d Dialect) String() string {
 //		Issuer: orders.URL, Audience: orders.Audience, Scope: "orders:read",
 //	})
 //
-// Scope grants what the provider grants by: roles at Entra ID, permissions at
-// FusionAuth, and where a token's one scope is who it was issued to, that: the
+// Scope grants what the provider grants by: roles at Entra ID and ZITADEL (of the
+// project that is the first Audience), permissions at FusionAuth, and where a token's one scope is who it was issued to, that: the
 // address of a Google account, the number of a GitHub repository or a GitLab
 // project, the full name of a Kubernetes service account. Extra wins over all
 // else, so a user's token is a few claims away. It panics if there is no such
@@ -247,6 +251,40 @@ func fusionAuthClaims(c Claims) map[string]any {
 		claims["permissions"] = permissions
 	}
 	return claims
+}
+
+func zitadelClaims(c Claims) map[string]any {
+	const organization = "178204173316100001"
+	claims := map[string]any{
+		"scope":                                 nil,
+		"aud":                                   list(c.Audience),
+		"sub":                                   cmp.Or(c.Subject, "178204173316400001"),
+		"jti":                                   "V2_" + rand.Text(),
+		"urn:zitadel:iam:user:resourceowner:id": organization,
+	}
+	roles := make(map[string]any)
+	for _, role := range strings.Fields(c.Scope) {
+		roles[role] = map[string]string{organization: "shop.example.com"}
+	}
+	if len(roles) > 0 && len(c.Audience) > 0 {
+		claims["urn:zitadel:iam:org:project:"+c.Audience[0]+":roles"] = roles
+	}
+	return claims
+}
+
+func casdoorClaims(c Claims) map[string]any {
+	const owner = "admin"
+	return map[string]any{
+		"client_id": nil,
+		"sub":       cmp.Or(c.Subject, owner+"/"+c.ClientID),
+		"aud":       list(c.Audience),
+		"azp":       c.ClientID,
+		"tokenType": "access-token",
+		"type":      "application",
+		"owner":     owner,
+		"name":      c.ClientID,
+		"jti":       owner + "/" + rand.Text(),
+	}
 }
 
 // list is an audience that is written as an array, even of one.

@@ -16,6 +16,7 @@ var dialects = []issuertest.Dialect{
 	issuertest.Auth0, issuertest.Okta, issuertest.OktaOrg, issuertest.EntraID, issuertest.EntraIDv1, issuertest.Cognito,
 	issuertest.GoogleServiceAccount, issuertest.Keycloak, issuertest.Hydra, issuertest.HydraOpaque, issuertest.GitHubActions,
 	issuertest.Kubernetes, issuertest.Authentik, issuertest.ADFS, issuertest.PingFederate, issuertest.GitLab, issuertest.FusionAuth,
+	issuertest.Zitadel, issuertest.Casdoor,
 }
 
 // A dialect writes no header or claim that the provider's documentation does
@@ -30,6 +31,8 @@ func TestDialectsAreAsDocumented(t *testing.T) {
 	incidental := []string{
 		"aio", "rh", "idp", "auth_time", "allowed-origins", "email_verified", "realm_access", "resource_access", "nbf",
 		"active", "token_type", "name", "given_name", "nickname", "groups", "entitlements", "roles", "role", "user_identities", "groups_direct",
+		"id", "tag", "permissions", "createdTime", "updatedTime", "urn:zitadel:iam:org:project:roles", "urn:zitadel:iam:org:project:178204173316174381:roles",
+		"urn:zitadel:iam:user:resourceowner:name", "urn:zitadel:iam:user:resourceowner:primary_domain",
 	}
 	for _, d := range dialects {
 		t.Run(d.String(), func(t *testing.T) {

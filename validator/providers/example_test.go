@@ -197,6 +197,23 @@ func ExampleFusionAuth() {
 	// Output: 2934f41f-d277-4a32-b0d5-16e47dad9721 orders:read
 }
 
+func ExampleZitadel() {
+	iss := providers.Zitadel("https://shop-a1b2c3.zitadel.cloud", "178204173316174381")
+	iss.Clients = []string{"reports"} // a service user
+
+	token := verify(iss, issuertest.Zitadel, issuertest.Claims{ClientID: "reports", Scope: "orders:read auditor"})
+	fmt.Println(token.ClientID(), token.Scopes())
+	// Output: reports auditor orders:read
+}
+
+func ExampleCasdoor() {
+	iss := providers.Casdoor("https://door.example.com", "https://orders.example.com", "d4a8f3c2b1e09f7a6d5c")
+
+	token := verify(iss, issuertest.Casdoor, issuertest.Claims{ClientID: "d4a8f3c2b1e09f7a6d5c", Scope: "orders:read"})
+	fmt.Println(token.ClientID(), token.Scopes())
+	// Output: d4a8f3c2b1e09f7a6d5c orders:read
+}
+
 func ExampleRFC9068() {
 	fake, err := issuertest.Start() // writes tokens as RFC 9068 has them
 	if err != nil {

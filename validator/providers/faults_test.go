@@ -197,6 +197,20 @@ var wrongArguments = []struct {
 	{"FusionAuth with an entity's name", func() validator.Issuer {
 		return providers.FusionAuth("https://id.example.com", "acme.com", "orders")
 	}, "the entity ID is 'orders', wanted that of the API's entity, a GUID"},
+	{"Zitadel without an issuer", func() validator.Issuer { return providers.Zitadel("", project) }, "the issuer URL is empty"},
+	{"Zitadel with a project's name", func() validator.Issuer { return providers.Zitadel("https://id.example.com", "orders") }, "the project ID is 'orders', wanted its number"},
+	{"Zitadel with a client of the project", func() validator.Issuer {
+		return providers.Zitadel("https://id.example.com", "178204173316200001@shop")
+	}, "the project ID is not shown"},
+	{"Zitadel with an organization's domain", func() validator.Issuer {
+		return providers.Zitadel("https://id.example.com", project, "shop.example.com")
+	}, "an organization is 'shop.example.com', wanted its number"},
+	{"Casdoor without a base URL", func() validator.Issuer { return providers.Casdoor("", orders, "d4a8") }, "is not an absolute URL"},
+	{"Casdoor with its document", func() validator.Issuer {
+		return providers.Casdoor("https://door.example.com/.well-known/jwks", orders, "d4a8")
+	}, "wanted the issuer, not its document"},
+	{"Casdoor without clients", func() validator.Issuer { return providers.Casdoor("https://door.example.com", orders) }, "every application can ask for any resource"},
+	{"Casdoor without an audience", func() validator.Issuer { return providers.Casdoor("https://door.example.com", "", "d4a8") }, "Audience holds an empty name"},
 	{"RFC9068 without an issuer", func() validator.Issuer { return providers.RFC9068("", orders) }, "URL is empty"},
 	{"RFC9068 with a host alone", func() validator.Issuer { return providers.RFC9068("id.example.com", orders) }, "is not an absolute URL"},
 	{"RFC9068 with a blank in the audience", func() validator.Issuer { return providers.RFC9068("https://id.example.com", "orders invoices") }, "wanted a name without blanks"},
