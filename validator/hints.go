@@ -93,6 +93,10 @@ func issuerFix(got, want issuerForm) string {
 		return "the token is a custom authorization server's: Issuer.URL must name that one, as providers.Okta does"
 	case strings.HasPrefix(want.url, got.url) && strings.HasPrefix(want.url[len(got.url):], "/oauth2/"):
 		return "the token is the org's own authorization server's, which is for Okta's APIs: let the client ask the custom one"
+	case want.url == "https://token.actions.githubusercontent.com" && strings.HasPrefix(got.url, want.url+"/"):
+		return "the repository's enterprise has an issuer of its own at GitHub: if it is yours, Issuer.URL must be that"
+	case want.afterHost == "adfs/services/trust" && got.afterHost == "adfs":
+		return "AD FS names itself so in ID tokens: the client must send its access token"
 	case got.afterHost != "" && got.afterHost == want.afterHost:
 		return "if it is the same authorization server under another name, Issuer.URL must be what iss holds, and Keys.URL can be where it is reached from here"
 	}
@@ -145,12 +149,19 @@ func audienceHint(got, want []string) string {
 	return ""
 }
 
-// audienceHint knows an issuer that puts no API into aud by itself.
+// audienceHint knows issuers that put no API, or their own, into aud by themselves.
 func (i *issuer) audienceHint(audience []string) string {
-	if !strings.Contains(i.url, "/realms/") || len(audience) > 0 && !slices.Contains(audience, "account") {
-		return ""
+	switch {
+	case strings.Contains(i.url, "/realms/") && (len(audience) == 0 || slices.Contains(audience, "account")):
+		return "Keycloak names an API in aud by an Audience mapper alone: add one with Issuer.Audience to a client scope of the client"
+	case slices.Contains(audience, i.url):
+		return "the token is for its issuer's own API: the client must ask for one with a name of Issuer.Audience in aud, as a pod of Kubernetes does by the audience of a projected volume, and a job of GitLab by id_tokens"
+	case strings.HasPrefix(i.url, "https://token.actions.") && len(audience) == 1 && strings.HasPrefix(audience[0], "https://github.com/"):
+		return "GitHub names the repository's owner in aud unless the job asks for a name of Issuer.Audience"
+	case strings.HasSuffix(i.url, "/adfs/services/trust") && slices.Contains(audience, "urn:microsoft:userinfo"):
+		return "AD FS issues such tokens to clients that name no resource: the client must ask with resource= and a name of Issuer.Audience"
 	}
-	return "Keycloak names an API in aud by an Audience mapper alone: add one with Issuer.Audience to a client scope of the client"
+	return ""
 }
 
 // unavailableFix knows why keys or answers cannot be had.

@@ -26,6 +26,15 @@ const (
 	Keycloak
 	Hydra
 	HydraOpaque
+	GitHubActions
+	Kubernetes
+	Authentik
+	ADFS
+	PingFederate
+	GitLab
+	FusionAuth
+	Zitadel
+	Casdoor
 )
 
 // dialect says what a token holds that [Claims] would have written otherwise.
@@ -47,6 +56,15 @@ var dialects = map[Dialect]dialect{
 	Keycloak:             {name: "Keycloak", typ: "JWT", claims: keycloakClaims},
 	Hydra:                {name: "Hydra", typ: "JWT", claims: hydraClaims},
 	HydraOpaque:          {name: "HydraOpaque", opaque: true, claims: hydraAnswer},
+	GitHubActions:        {name: "GitHubActions", typ: "JWT", claims: gitHubClaims},
+	Kubernetes:           {name: "Kubernetes", claims: kubernetesClaims},
+	Authentik:            {name: "Authentik", typ: "JWT", claims: authentikClaims},
+	ADFS:                 {name: "ADFS", typ: "JWT", claims: adfsClaims},
+	PingFederate:         {name: "PingFederate", typ: "at+jwt", claims: plainClaims},
+	GitLab:               {name: "GitLab", typ: "JWT", claims: gitLabClaims},
+	FusionAuth:           {name: "FusionAuth", typ: "JWT", claims: fusionAuthClaims},
+	Zitadel:              {name: "Zitadel", typ: "JWT", claims: zitadelClaims},
+	Casdoor:              {name: "Casdoor", typ: "JWT", claims: casdoorClaims},
 }
 
 // String names the dialect.
@@ -68,9 +86,12 @@ func (d Dialect) String() string {
 //		Issuer: orders.URL, Audience: orders.Audience, Scope: "orders:read",
 //	})
 //
-// Scope grants what the provider grants by: roles at Entra ID, and at Google
-// the address of the account. Extra wins over all else, so a user's token is a
-// few claims away. It panics if there is no such dialect.
+// Scope grants what the provider grants by: roles at Entra ID and ZITADEL (of the
+// project that is the first Audience), permissions at FusionAuth, and where a token's one scope is who it was issued to, that: the
+// address of a Google account, the number of a GitHub repository or a GitLab
+// project, the full name of a Kubernetes service account. Extra wins over all
+// else, so a user's token is a few claims away. It panics if there is no such
+// dialect.
 func (iss *Issuer) DialectToken(d Dialect, c Claims) string {
 	form, ok := dialects[d]
 	if !ok {
@@ -188,6 +209,81 @@ func hydraAnswer(c Claims) map[string]any {
 		"aud":       list(c.Audience),
 		"ext":       map[string]any{},
 		"token_use": "access_token",
+	}
+}
+
+// plainClaims changes nothing.
+func plainClaims(Claims) map[string]any { return nil }
+
+func authentikClaims(c Claims) map[string]any {
+	return map[string]any{
+		"client_id": nil, "jti": nil,
+		"sub":                cmp.Or(c.Subject, accountID),
+		"aud":                audience(c.Audience),
+		"azp":                c.ClientID,
+		"uid":                rand.Text(),
+		"acr":                "goauthentik.io/providers/oauth2/default",
+		"preferred_username": "reports",
+		"groups":             []string{},
+	}
+}
+
+func adfsClaims(c Claims) map[string]any {
+	return map[string]any{
+		"client_id": nil, "jti": nil, "scope": nil, "sub": nil,
+		"appid":      c.ClientID,
+		"apptype":    "Confidential",
+		"authmethod": "http://schemas.microsoft.com/ws/2008/06/identity/authenticationmethod/password",
+		"ver":        "1.0",
+		"scp":        c.Scope,
+	}
+}
+
+func fusionAuthClaims(c Claims) map[string]any {
+	entity := audience(c.Audience)
+	claims := map[string]any{
+		"client_id": nil,
+		"gty":       []string{"client_credentials"},
+		"tid":       "d7d09513-a3f5-401c-9685-34ab6c552453",
+		"scope":     fmt.Sprintf("target-entity:%v", entity),
+	}
+	if permissions := strings.Fields(c.Scope); len(permissions) > 0 {
+		claims["permissions"] = permissions
+	}
+	return claims
+}
+
+func zitadelClaims(c Claims) map[string]any {
+	const organization = "178204173316100001"
+	claims := map[string]any{
+		"scope":                                 nil,
+		"aud":                                   list(c.Audience),
+		"sub":                                   cmp.Or(c.Subject, "178204173316400001"),
+		"jti":                                   "V2_" + rand.Text(),
+		"urn:zitadel:iam:user:resourceowner:id": organization,
+	}
+	roles := make(map[string]any)
+	for _, role := range strings.Fields(c.Scope) {
+		roles[role] = map[string]string{organization: "shop.example.com"}
+	}
+	if len(roles) > 0 && len(c.Audience) > 0 {
+		claims["urn:zitadel:iam:org:project:"+c.Audience[0]+":roles"] = roles
+	}
+	return claims
+}
+
+func casdoorClaims(c Claims) map[string]any {
+	const owner = "admin"
+	return map[string]any{
+		"client_id": nil,
+		"sub":       cmp.Or(c.Subject, owner+"/"+c.ClientID),
+		"aud":       list(c.Audience),
+		"azp":       c.ClientID,
+		"tokenType": "access-token",
+		"type":      "application",
+		"owner":     owner,
+		"name":      c.ClientID,
+		"jti":       owner + "/" + rand.Text(),
 	}
 }
 

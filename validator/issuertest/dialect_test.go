@@ -14,7 +14,9 @@ import (
 
 var dialects = []issuertest.Dialect{
 	issuertest.Auth0, issuertest.Okta, issuertest.OktaOrg, issuertest.EntraID, issuertest.EntraIDv1, issuertest.Cognito,
-	issuertest.GoogleServiceAccount, issuertest.Keycloak, issuertest.Hydra, issuertest.HydraOpaque,
+	issuertest.GoogleServiceAccount, issuertest.Keycloak, issuertest.Hydra, issuertest.HydraOpaque, issuertest.GitHubActions,
+	issuertest.Kubernetes, issuertest.Authentik, issuertest.ADFS, issuertest.PingFederate, issuertest.GitLab, issuertest.FusionAuth,
+	issuertest.Zitadel, issuertest.Casdoor,
 }
 
 // A dialect writes no header or claim that the provider's documentation does
@@ -28,7 +30,9 @@ func TestDialectsAreAsDocumented(t *testing.T) {
 	// What the documentation has in its examples and no reader looks at.
 	incidental := []string{
 		"aio", "rh", "idp", "auth_time", "allowed-origins", "email_verified", "realm_access", "resource_access", "nbf",
-		"active", "token_type",
+		"active", "token_type", "name", "given_name", "nickname", "groups", "entitlements", "roles", "role", "user_identities", "groups_direct",
+		"id", "tag", "permissions", "createdTime", "updatedTime", "urn:zitadel:iam:org:project:roles", "urn:zitadel:iam:org:project:178204173316174381:roles",
+		"urn:zitadel:iam:user:resourceowner:name", "urn:zitadel:iam:user:resourceowner:primary_domain",
 	}
 	for _, d := range dialects {
 		t.Run(d.String(), func(t *testing.T) {
@@ -87,7 +91,7 @@ func TestDialectClaimsWin(t *testing.T) {
 
 func TestUnknownDialectPanics(t *testing.T) {
 	iss := newFixed(t)
-	for _, d := range []issuertest.Dialect{0, issuertest.HydraOpaque + 1} {
+	for _, d := range []issuertest.Dialect{0, slices.Max(dialects) + 1} {
 		func() {
 			defer func() {
 				if recover() == nil {

@@ -23,6 +23,6 @@
 // once, in a sentence that names the function, and whatever is changed in the
 // Issuer afterwards.
 //
-// docs/providers.md has a page for each provider: what is checked and why, and
+// docs/issuers has a page for each provider: what is checked and why, and
 // what to configure there.
 package providers

@@ -5,9 +5,12 @@ import (
 	"go/parser"
 	"go/token"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/m2mguard/m2mguard/testdata"
 )
 
 // functions lists what the package exports, from its source.
@@ -36,34 +39,71 @@ func functions(t *testing.T) []string {
 	return names
 }
 
-// The guide has a row in its table and a page for each function, and the page
-// shows its line and fits on a screen.
-func TestGuideHasEveryFunction(t *testing.T) {
-	const screen = 40 // lines
-	guide, err := os.ReadFile("../../docs/providers.md")
+const guide = "../../docs/issuers/"
+
+// read is a file of the guide.
+func read(t *testing.T, name string) string {
+	t.Helper()
+	data, err := os.ReadFile(guide + name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	table, pages, ok := strings.Cut(string(guide), "\n## ")
-	if !ok {
-		t.Fatal("the guide has no pages")
+	return string(data)
+}
+
+// The guide has a row in its table and a page for each function. The page shows
+// its line, fits on a screen, and names what it goes by.
+func TestGuideHasEveryFunction(t *testing.T) {
+	const screen = 40 // lines
+	documents := make(map[string][]string)
+	for _, p := range testdata.Providers() {
+		documents[p.Name] = p.Documents
 	}
+	pages := make(map[string]bool)
 	for _, name := range functions(t) {
-		if !strings.Contains(table, "\n| `"+name+"` |") {
+		_, row, ok := strings.Cut(read(t, "README.md"), "\n| [`"+name+"`](")
+		if !ok {
 			t.Errorf("%s has no row in the table", name)
+			continue
 		}
-		found := false
-		for page := range strings.SplitSeq(pages, "\n## ") {
-			if !strings.Contains(page, "\nproviders."+name+"(") {
-				continue
-			}
-			found = true
-			if lines := strings.Count(page, "\n"); lines > screen {
-				t.Errorf("the page of %s has %d lines, wanted at most %d", name, lines, screen)
+		file, _, _ := strings.Cut(row, ")")
+		pages[file] = true
+		page := read(t, file)
+		if !strings.Contains(page, "\nproviders."+name+"(") {
+			t.Errorf("%s does not show the line of %s", file, name)
+		}
+		if lines := strings.Count(page, "\n"); lines > screen {
+			t.Errorf("%s has %d lines, wanted at most %d", file, lines, screen)
+		}
+		for _, document := range documents[name] {
+			if !strings.Contains(page, "\n- <"+document+">\n") {
+				t.Errorf("%s does not name %s, which the fixtures of %s go by", file, document, name)
 			}
 		}
-		if !found {
-			t.Errorf("%s has no page with its line", name)
+	}
+	files, err := filepath.Glob(guide + "*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		if name := filepath.Base(file); name != "README.md" && !pages[name] {
+			t.Errorf("%s is nobody's page", name)
+		}
+	}
+}
+
+// What the guide shows in Go is Go.
+func TestGuideShowsGo(t *testing.T) {
+	files, err := filepath.Glob(guide + "*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		for i, block := range strings.Split(read(t, filepath.Base(file)), "\n```go\n")[1:] {
+			code, _, _ := strings.Cut(block, "\n```")
+			if _, err := parser.ParseFile(token.NewFileSet(), "", "package p; func f() {\n"+code+"\n}", parser.SkipObjectResolution); err != nil {
+				t.Errorf("%s, block %d: %v", filepath.Base(file), i+1, err)
+			}
 		}
 	}
 }

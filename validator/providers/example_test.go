@@ -148,6 +148,72 @@ func ExampleHydraOpaque() {
 	// Output: reports orders:read
 }
 
+func ExampleAuthentik() {
+	iss := providers.Authentik("https://id.example.com", "orders", "Xk2rVb7QnT9mLw4YcH8sJd3FzG6pA1eU5oRtKi0B")
+	iss.Profile.ScopeClaims = iss.Profile.RoleClaims // the administrator's to give
+
+	token := verify(iss, issuertest.Authentik, issuertest.Claims{
+		Scope: "orders:write", // the client's to ask for
+		Extra: map[string]any{"entitlements": []string{"reporter"}, "preferred_username": "reports"},
+	})
+	var caller string
+	err := token.Claim("preferred_username", &caller)
+	fmt.Println(caller, token.Scopes(), err)
+	// Output: reports reporter <nil>
+}
+
+func ExampleADFS() {
+	iss := providers.ADFS("fs.example.com", "2b9d41c7-0a8e-4f3b-8c65-7d1e9f20ab34")
+
+	token := verify(iss, issuertest.ADFS, issuertest.Claims{ClientID: "5d0b7a3e-9c41-4f28-b6e0-1a7c8d92f354", Scope: "orders.read"})
+	fmt.Println(token.Issuer())
+	fmt.Println(token.ClientID())
+	fmt.Println(token.Audience())
+	fmt.Println(token.Scopes())
+	// Output:
+	// http://fs.example.com/adfs/services/trust
+	// 5d0b7a3e-9c41-4f28-b6e0-1a7c8d92f354
+	// [microsoft:identityserver:2b9d41c7-0a8e-4f3b-8c65-7d1e9f20ab34]
+	// orders.read
+}
+
+func ExamplePingFederate() {
+	iss := providers.PingFederate("https://id.example.com", "https://orders.example.com")
+	iss.Profile.Types = []string{"at+jwt"} // with that as the manager's Type Header Value
+
+	token := verify(iss, issuertest.PingFederate, issuertest.Claims{ClientID: "reports", Scope: "orders:read"})
+	fmt.Println(token.ClientID(), token.Scopes())
+	// Output: reports orders:read
+}
+
+func ExampleFusionAuth() {
+	iss := providers.FusionAuth("https://id.example.com", "acme.com", "e13365f1-a270-493e-bd1b-3d239d753d53")
+
+	token := verify(iss, issuertest.FusionAuth, issuertest.Claims{
+		Subject: "2934f41f-d277-4a32-b0d5-16e47dad9721", // the entity that calls
+		Scope:   "orders:read",                          // in permissions
+	})
+	fmt.Println(token.Subject(), token.Scopes())
+	// Output: 2934f41f-d277-4a32-b0d5-16e47dad9721 orders:read
+}
+
+func ExampleZitadel() {
+	iss := providers.Zitadel("https://shop-a1b2c3.zitadel.cloud", "178204173316174381")
+	iss.Clients = []string{"reports"} // a service user
+
+	token := verify(iss, issuertest.Zitadel, issuertest.Claims{ClientID: "reports", Scope: "orders:read auditor"})
+	fmt.Println(token.ClientID(), token.Scopes())
+	// Output: reports auditor orders:read
+}
+
+func ExampleCasdoor() {
+	iss := providers.Casdoor("https://door.example.com", "https://orders.example.com", "d4a8f3c2b1e09f7a6d5c")
+
+	token := verify(iss, issuertest.Casdoor, issuertest.Claims{ClientID: "d4a8f3c2b1e09f7a6d5c", Scope: "orders:read"})
+	fmt.Println(token.ClientID(), token.Scopes())
+	// Output: d4a8f3c2b1e09f7a6d5c orders:read
+}
+
 func ExampleRFC9068() {
 	fake, err := issuertest.Start() // writes tokens as RFC 9068 has them
 	if err != nil {

@@ -15,7 +15,18 @@ import (
 const (
 	pool    = "eu-west-1_AbCdEfGhI"
 	account = "a@example.iam.gserviceaccount.com"
+	cluster = "https://kubernetes.default.svc.cluster.local"
 )
+
+// job is GitHubActions for one job.
+func job(j providers.GitHubJob) func() validator.Issuer {
+	return func() validator.Issuer { return providers.GitHubActions(orders, j) }
+}
+
+// gitLab is GitLab for one job.
+func gitLab(j providers.GitLabJob) func() validator.Issuer {
+	return func() validator.Issuer { return providers.GitLab("https://gitlab.com", orders, j) }
+}
 
 // wrongArguments are calls with one wrong argument each, and the sentence by
 // which New refuses what they return.
@@ -104,6 +115,102 @@ var wrongArguments = []struct {
 	{"HydraOpaque without authentication", func() validator.Issuer {
 		return providers.HydraOpaque("https://id.example.com/", orders, "https://hydra-admin.example.com", nil)
 	}, "Config.Auth is missing"},
+	{"GitHubActions without jobs", func() validator.Issuer { return providers.GitHubActions(orders) }, "every repository of GitHub can get a token"},
+	{"GitHubActions without an audience", func() validator.Issuer { return providers.GitHubActions("", gitHubJobs()...) }, "Audience holds an empty name"},
+	{"GitHubActions with its default audience", func() validator.Issuer {
+		return providers.GitHubActions("https://github.com/acme", gitHubJobs()...)
+	}, "the audience is 'https://github.com/acme', which is what tokens name unasked"},
+	{"GitHubActions with a repository's name", job(providers.GitHubJob{RepositoryID: "acme/orders", Environment: "production"}), "a job's RepositoryID is 'acme/orders', wanted the repository's number"},
+	{"GitHubActions without a repository", job(providers.GitHubJob{Environment: "production"}), "a job's RepositoryID is ''"},
+	{"GitHubActions with a wildcard for a repository", job(providers.GitHubJob{RepositoryID: "*", Environment: "production"}), "a job's RepositoryID is '*'"},
+	{"GitHubActions with an owner's name", job(providers.GitHubJob{RepositoryID: "1", OwnerID: "acme", Environment: "production"}), "a job's OwnerID is 'acme', wanted the owner's number"},
+	{"GitHubActions with a repository alone", job(providers.GitHubJob{RepositoryID: "1296269"}), "a job is told by repository 1296269 alone, wanted Workflow, Environment or Ref"},
+	{"GitHubActions with an owner alone", job(providers.GitHubJob{RepositoryID: "1296269", OwnerID: "583231"}), "a job is told by repository 1296269 alone"},
+	{"GitHubActions with a workflow's file alone", job(providers.GitHubJob{RepositoryID: "1", Workflow: ".github/workflows/deploy.yml"}), "a job's Workflow is '.github/workflows/deploy.yml', wanted OWNER/NAME"},
+	{"GitHubActions with a workflow of any ref", job(providers.GitHubJob{RepositoryID: "1", Workflow: "acme/orders/.github/workflows/deploy.yml"}), "wanted OWNER/NAME/.github/workflows/FILE@REF"},
+	{"GitHubActions with a workflow of two refs", job(providers.GitHubJob{RepositoryID: "1", Workflow: "acme/orders/.github/workflows/deploy.yml@main@v2"}), "a job's Workflow is 'acme/orders/.github/workflows/deploy.yml'@"},
+	{"GitHubActions with a workflow's password", job(providers.GitHubJob{RepositoryID: "1", Workflow: "https://user:secret@github.com/acme"}), "a job's Workflow is not shown"},
+	{"GitHubActions with a line break in an environment", job(providers.GitHubJob{RepositoryID: "1", Environment: "production\n"}), `a job's Environment is 'production\n'`},
+	{"GitHubActions with a branch's short name", job(providers.GitHubJob{RepositoryID: "1", Ref: "main"}), "a job's Ref is 'main', wanted one branch or tag in full"},
+	{"GitHubActions with branches", job(providers.GitHubJob{RepositoryID: "1", Ref: "refs/heads/*"}), "a job's Ref is 'refs/heads/*'"},
+	{"GitHubActions with a pull request", job(providers.GitHubJob{RepositoryID: "1", Ref: "refs/pull/17/merge"}), "a job's Ref is 'refs/pull/17/merge'"},
+	{"Kubernetes without an issuer", func() validator.Issuer { return providers.Kubernetes("", orders) }, "the issuer URL is empty"},
+	{"Kubernetes with the issuer of old tokens", func() validator.Issuer { return providers.Kubernetes("kubernetes/serviceaccount", orders) }, "is not an absolute URL"},
+	{"Kubernetes with its document", func() validator.Issuer {
+		return providers.Kubernetes("https://cluster.example.com/.well-known/openid-configuration", orders)
+	}, "wanted the issuer, not its document"},
+	{"Kubernetes without an audience", func() validator.Issuer { return providers.Kubernetes(cluster, "") }, "Audience holds an empty name"},
+	{"Kubernetes with the API server's audience", func() validator.Issuer { return providers.Kubernetes(cluster, cluster+"/") }, "which is the API server's"},
+	{"Kubernetes with a name alone", func() validator.Issuer { return providers.Kubernetes(cluster, orders, "reports") }, "the account is 'reports', wanted system:serviceaccount:NAMESPACE:NAME"},
+	{"Kubernetes with names joined by a hyphen", func() validator.Issuer { return providers.Kubernetes(cluster, orders, "shop-reports") }, "the account is 'shop-reports'"},
+	{"Kubernetes with names joined by a slash", func() validator.Issuer { return providers.Kubernetes(cluster, orders, "shop/reports") }, "the account is 'shop/reports'"},
+	{"Kubernetes with a namespace of accounts", func() validator.Issuer {
+		return providers.Kubernetes(cluster, orders, "system:serviceaccounts:shop")
+	}, "the account is 'system:serviceaccounts:shop'"},
+	{"Kubernetes with any name", func() validator.Issuer {
+		return providers.Kubernetes(cluster, orders, "system:serviceaccount:shop:*")
+	}, "the account is 'system:serviceaccount:shop:*'"},
+	{"Kubernetes with a colon in a name", func() validator.Issuer {
+		return providers.Kubernetes(cluster, orders, "system:serviceaccount:shop:reports:x")
+	}, "the account is 'system:serviceaccount:shop:reports:x'"},
+	{"Kubernetes with a line break", func() validator.Issuer {
+		return providers.Kubernetes(cluster, orders, "system:serviceaccount:shop:reports\n")
+	}, `the account is 'system:serviceaccount:shop:reports\n'`},
+	{"Authentik without a base URL", func() validator.Issuer { return providers.Authentik("", "orders", "Xk2r") }, "is not an absolute URL"},
+	{"Authentik with an application's URL", func() validator.Issuer {
+		return providers.Authentik("https://id.example.com/application/o/orders/", "orders", "Xk2r")
+	}, "wanted what comes before /application/o/: 'https://id.example.com'"},
+	{"Authentik without a slug", func() validator.Issuer { return providers.Authentik("https://id.example.com", "", "Xk2r") }, "the slug is ''"},
+	{"Authentik with a path for a slug", func() validator.Issuer { return providers.Authentik("https://id.example.com", "a/b", "Xk2r") }, "the slug is 'a/b'"},
+	{"Authentik with an application's name", func() validator.Issuer {
+		return providers.Authentik("https://id.example.com", "Our orders", "Xk2r")
+	}, "the slug is 'Our orders'"},
+	{"Authentik without a client ID", func() validator.Issuer { return providers.Authentik("https://id.example.com", "orders", "") }, "Audience holds an empty name"},
+	{"ADFS without a host", func() validator.Issuer { return providers.ADFS("", orders) }, "the host is ''"},
+	{"ADFS with a URL", func() validator.Issuer { return providers.ADFS("https://fs.example.com/adfs", orders) }, "the host is 'https://fs.example.com/adfs', wanted the federation service's name alone"},
+	{"ADFS with its arguments exchanged", func() validator.Issuer { return providers.ADFS(orders, "fs.example.com") }, "the host is 'https://orders.example.com'"},
+	{"ADFS without an audience", func() validator.Issuer { return providers.ADFS("fs.example.com") }, "Audience is empty"},
+	{"ADFS with an empty audience", func() validator.Issuer { return providers.ADFS("fs.example.com", "") }, "Audience holds an empty name"},
+	{"ADFS with two in one", func() validator.Issuer { return providers.ADFS("fs.example.com", api+" "+orders) }, "wanted a name without blanks"},
+	{"PingFederate without a base URL", func() validator.Issuer { return providers.PingFederate("", orders) }, "is not an absolute URL"},
+	{"PingFederate with its document", func() validator.Issuer {
+		return providers.PingFederate("https://id.example.com/.well-known/openid-configuration", orders)
+	}, "wanted the issuer, not its document"},
+	{"PingFederate without an audience", func() validator.Issuer { return providers.PingFederate("https://id.example.com", "") }, "Audience holds an empty name"},
+	{"GitLab without jobs", func() validator.Issuer { return providers.GitLab("https://gitlab.com", orders) }, "every project of the instance can get a token"},
+	{"GitLab without an issuer", func() validator.Issuer {
+		return providers.GitLab("", orders, providers.GitLabJob{ProjectID: "20", Ref: "refs/heads/main"})
+	}, "the issuer URL is empty"},
+	{"GitLab with its default audience", func() validator.Issuer {
+		return providers.GitLab("https://gitlab.com", "https://gitlab.com/", providers.GitLabJob{ProjectID: "20", Ref: "refs/heads/main"})
+	}, "the audience is 'https://gitlab.com/', which is what tokens name unasked"},
+	{"GitLab with a project's path", gitLab(providers.GitLabJob{ProjectID: "shop/orders", Ref: "refs/heads/main"}), "a job's ProjectID is 'shop/orders', wanted the project's number"},
+	{"GitLab with a project alone", gitLab(providers.GitLabJob{ProjectID: "20"}), "a job is told by project 20 alone"},
+	{"GitLab with a branch's short name", gitLab(providers.GitLabJob{ProjectID: "20", Ref: "main"}), "a job's Ref is 'main', wanted one branch or tag in full"},
+	{"GitLab with a blank environment", gitLab(providers.GitLabJob{ProjectID: "20", Environment: " "}), "a job's Environment is ' '"},
+	{"FusionAuth without a base URL", func() validator.Issuer { return providers.FusionAuth("", "acme.com", entity) }, "is not an absolute URL"},
+	{"FusionAuth without an issuer", func() validator.Issuer { return providers.FusionAuth("https://id.example.com", "", entity) }, "the issuer is empty"},
+	{"FusionAuth with an issuer of a file", func() validator.Issuer {
+		return providers.FusionAuth("https://id.example.com", "acme.com\n", entity)
+	}, `the issuer is 'acme.com\n'`},
+	{"FusionAuth without an entity", func() validator.Issuer { return providers.FusionAuth("https://id.example.com", "acme.com", "") }, "the entity ID is ''"},
+	{"FusionAuth with an entity's name", func() validator.Issuer {
+		return providers.FusionAuth("https://id.example.com", "acme.com", "orders")
+	}, "the entity ID is 'orders', wanted that of the API's entity, a GUID"},
+	{"Zitadel without an issuer", func() validator.Issuer { return providers.Zitadel("", project) }, "the issuer URL is empty"},
+	{"Zitadel with a project's name", func() validator.Issuer { return providers.Zitadel("https://id.example.com", "orders") }, "the project ID is 'orders', wanted its number"},
+	{"Zitadel with a client of the project", func() validator.Issuer {
+		return providers.Zitadel("https://id.example.com", "178204173316200001@shop")
+	}, "the project ID is not shown"},
+	{"Zitadel with an organization's domain", func() validator.Issuer {
+		return providers.Zitadel("https://id.example.com", project, "shop.example.com")
+	}, "an organization is 'shop.example.com', wanted its number"},
+	{"Casdoor without a base URL", func() validator.Issuer { return providers.Casdoor("", orders, "d4a8") }, "is not an absolute URL"},
+	{"Casdoor with its document", func() validator.Issuer {
+		return providers.Casdoor("https://door.example.com/.well-known/jwks", orders, "d4a8")
+	}, "wanted the issuer, not its document"},
+	{"Casdoor without clients", func() validator.Issuer { return providers.Casdoor("https://door.example.com", orders) }, "every application can ask for any resource"},
+	{"Casdoor without an audience", func() validator.Issuer { return providers.Casdoor("https://door.example.com", "", "d4a8") }, "Audience holds an empty name"},
 	{"RFC9068 without an issuer", func() validator.Issuer { return providers.RFC9068("", orders) }, "URL is empty"},
 	{"RFC9068 with a host alone", func() validator.Issuer { return providers.RFC9068("id.example.com", orders) }, "is not an absolute URL"},
 	{"RFC9068 with a blank in the audience", func() validator.Issuer { return providers.RFC9068("https://id.example.com", "orders invoices") }, "wanted a name without blanks"},

@@ -16,6 +16,13 @@ const (
 	pool   = "eu-west-1_AbCdEfGhI"
 )
 
+const cluster = "https://kubernetes.default.svc.cluster.local"
+
+// gitHub lets one job in.
+func gitHub() validator.Issuer {
+	return providers.GitHubActions("https://orders.example.com", providers.GitHubJob{RepositoryID: "1296269", Environment: "production"})
+}
+
 // changed is what the documentation of a preset lets its user change.
 func changed(iss validator.Issuer) func() validator.Issuer {
 	return func() validator.Issuer {
@@ -87,6 +94,30 @@ var presets = []mistake{
 	{name: "Keycloak without the audience mapper, but with account", make: dialect(func() validator.Issuer { return providers.Keycloak("https://id.example.com", "shop", "orders") }, issuertest.Keycloak,
 		issuertest.Claims{Audience: []string{"account"}}),
 		says: []string{"aud", `got ["account"]`, `wanted ["orders"]`, "Audience mapper"}},
+	{name: "a GitHub repository by its name", make: given(func() validator.Issuer {
+		return providers.GitHubActions("https://orders.example.com", providers.GitHubJob{RepositoryID: "acme/orders", Environment: "production"})
+	}), says: []string{"providers.GitHubActions: a job's RepositoryID is 'acme/orders'", "wanted the repository's number"}},
+	{name: "a GitHub repository with whatever runs in it", make: given(func() validator.Issuer {
+		return providers.GitHubActions("https://orders.example.com", providers.GitHubJob{RepositoryID: "1296269"})
+	}), says: []string{"providers.GitHubActions: a job is told by repository 1296269 alone", "Workflow, Environment or Ref", "whoever can push a branch"}},
+	{name: "a GitHub job that asked for no audience", make: dialect(gitHub, issuertest.GitHubActions, issuertest.Claims{Audience: []string{"https://github.com/acme"}}),
+		says: []string{"aud", `got ["https://github.com/acme"]`, "GitHub names the repository's owner", "Issuer.Audience"}},
+	{name: "a GitHub enterprise with an issuer of its own", make: dialect(gitHub, issuertest.GitHubActions, issuertest.Claims{Issuer: "https://token.actions.githubusercontent.com/acme"}),
+		says: []string{"iss", `got ["https://token.actions.githubusercontent.com/acme"]`, "an issuer of its own at GitHub", "Issuer.URL"}},
+	{name: "a pod's token for the API server", make: dialect(func() validator.Issuer { return providers.Kubernetes(cluster, "orders") }, issuertest.Kubernetes,
+		issuertest.Claims{Audience: []string{cluster}}),
+		says: []string{"aud", `wanted ["orders"]`, "its issuer's own API", "projected volume"}},
+	{name: "a service account by namespace/name", make: given(func() validator.Issuer { return providers.Kubernetes(cluster, "orders", "shop/reports") }),
+		says: []string{"providers.Kubernetes: the account is 'shop/reports'", "wanted system:serviceaccount:NAMESPACE:NAME"}},
+	{name: "in no cluster", make: func(t *testing.T) string {
+		return open(t, providers.Kubernetes(cluster, "orders")).request(t, orders, bearer(issuertest.New(t).DialectToken(issuertest.Kubernetes, issuertest.Claims{Issuer: cluster, Audience: []string{"orders"}})))
+	}, says: []string{"/var/run/secrets/kubernetes.io/serviceaccount/token", "no such file", "Keys"}},
+	{name: "AD FS, an ID token", make: dialect(func() validator.Issuer { return providers.ADFS("fs.example.com", "https://orders.example.com") }, issuertest.ADFS,
+		issuertest.Claims{Issuer: "https://fs.example.com/adfs"}),
+		says: []string{"iss", `got ["https://fs.example.com/adfs"]`, "must send its access token"}},
+	{name: "AD FS, a client that names no resource", make: dialect(func() validator.Issuer { return providers.ADFS("fs.example.com", "https://orders.example.com") }, issuertest.ADFS,
+		issuertest.Claims{Audience: []string{"urn:microsoft:userinfo"}}),
+		says: []string{"aud", `got ["urn:microsoft:userinfo"]`, "resource="}},
 	{name: "Hydra's public port for introspection", make: func(t *testing.T) string {
 		fake := issuertest.New(t) // which has nothing at that path
 		iss := providers.HydraOpaque("https://id.example.com/", "https://orders.example.com", fake.URL(), auth)

@@ -1,0 +1,103 @@
+package providers
+
+import (
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/m2mguard/m2mguard/validator"
+)
+
+// Kubernetes accepts the service account tokens of a Kubernetes cluster, such as
+// pods get from a projected volume (serviceAccountToken with an audience and an
+// expirationSeconds). The issuer is the cluster's (--service-account-issuer), as
+// "kubectl get --raw /.well-known/openid-configuration" prints it. The audience is
+// this API's own name. Accounts, if there are any, lists the accepted ones in
+// full, as tokens have them in sub: "system:serviceaccount:NAMESPACE:NAME".
+//
+// Any pod of the cluster can get a token of its own account for any audience.
+// There are no scopes: the account's full name is the one scope and role that a
+// token has, so a route names whom it lets in, or Profile.Implies what it may do, and
+// no other account gets through:
+//
+//	auth.Require(scopes.Any("system:serviceaccount:shop:reports"))
+//	iss.Profile.Implies = map[string][]string{"system:serviceaccount:shop:reports": {"orders:read"}}
+//
+// The list of accounts shuts out all others from every route. It is part of
+// Profile.App, so leave AppOnly as it is set: a token must be a service account's,
+// and the namespace and name in the claim kubernetes.io must be those in sub.
+// Both names may have hyphens in them, so never join them by one.
+// Token.Tenant is the namespace.
+//
+// Where the keys are depends on the issuer:
+//   - one that everybody can reach, as that of EKS, GKE and AKS: discovered;
+//   - https://kubernetes.default.svc…, which the cluster alone knows: at the API
+//     server, with the pod's own token and CA file, by [KubernetesAPI];
+//   - any other: set Keys to KubernetesAPI{…}.Keys(), or to a jwks.Config with the
+//     output of "kubectl get --raw /openid/v1/jwks" as its Set.
+//
+// A cluster whose issuer is being changed has several for a while: list each as an
+// Issuer of its own. One that signs with ECDSA needs ES256 in Algorithms.
+//
+// A token outlives what it was bound to: that its pod or account was deleted is
+// not seen before it expires, so ask for short ones (10 minutes is the least).
+//
+// Source: https://kubernetes.io/docs/reference/access-authn-authz/service-accounts-admin/,
+// https://kubernetes.io/docs/tasks/configure-pod-container/configure-service-account/.
+func Kubernetes(issuerURL, audience string, accounts ...string) validator.Issuer {
+	accounts = slices.Clone(accounts)
+	args := of("Kubernetes")
+	args.issuer(issuerURL)
+	args.audience(audience)
+	if audience != "" && strings.TrimSuffix(audience, "/") == strings.TrimSuffix(issuerURL, "/") {
+		args.wrong("the audience is %s, which is the API server's, wanted a name of this API's own: whoever gets such a token can act in the cluster", shown(audience))
+	}
+	for _, account := range accounts {
+		if !kubernetesAccount.MatchString(account) {
+			args.wrong("the account is %s, wanted system:serviceaccount:NAMESPACE:NAME as tokens have it in sub", shown(account))
+		}
+	}
+	iss := validator.Issuer{
+		URL:        issuerURL,
+		Audience:   []string{audience},
+		AppOnly:    true,
+		Algorithms: []string{"RS256"},
+		Profile: validator.Profile{
+			Require:     []string{"/kubernetes.io/namespace", "/kubernetes.io/serviceaccount/name", "/kubernetes.io/serviceaccount/uid"},
+			ScopeClaims: []string{"sub"},
+			RoleClaims:  []string{"sub"},
+			TenantClaim: "/kubernetes.io/namespace",
+			App:         func(t *validator.Token) bool { return kubernetesPod(t, accounts) },
+		},
+	}
+	if len(accounts) > 0 {
+		iss.Profile.Match = map[string][]string{"sub": slices.Clone(accounts)} // so that a refusal shows both
+	}
+	if u, err := url.Parse(issuerURL); err == nil && inCluster.MatchString(u.Hostname()) {
+		iss.Keys = KubernetesAPI{}.Keys()
+	}
+	return args.on(iss)
+}
+
+var (
+	// A namespace is a DNS label, and a name a DNS subdomain (RFC 1123), so that
+	// neither has a colon in it.
+	kubernetesAccount = regexp.MustCompile(`^system:serviceaccount:[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?:[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$`)
+
+	inCluster = regexp.MustCompile(`^kubernetes\.default(\.svc(\..+)?)?$`)
+)
+
+func kubernetesPod(t *validator.Token, accounts []string) bool {
+	var c struct {
+		Kubernetes struct {
+			Namespace string `json:"namespace"`
+			Account   struct {
+				Name string `json:"name"`
+			} `json:"serviceaccount"`
+		} `json:"kubernetes.io"`
+	}
+	return t.Claims(&c) == nil && kubernetesAccount.MatchString(t.Subject()) &&
+		t.Subject() == "system:serviceaccount:"+c.Kubernetes.Namespace+":"+c.Kubernetes.Account.Name &&
+		(len(accounts) == 0 || slices.Contains(accounts, t.Subject()))
+}

@@ -1,0 +1,120 @@
+package providers
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+
+	"github.com/m2mguard/m2mguard/jwks"
+)
+
+// KubernetesAPI is the API server of a cluster, and how to be let in there. The
+// zero value is what a pod finds in its own cluster.
+type KubernetesAPI struct {
+	_ [0]func()
+
+	// URL is the server's address. It must be https, because a token is sent.
+	// Default: "https://kubernetes.default.svc".
+	URL string
+
+	// TokenFile holds the token to authenticate with. It is read at each request,
+	// because kubelet replaces it. Default:
+	// "/var/run/secrets/kubernetes.io/serviceaccount/token".
+	TokenFile string
+
+	// CAFile holds the certificates that the server's must come from, in PEM. It is
+	// read at each request. Default:
+	// "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt".
+	CAFile string
+}
+
+const (
+	podFiles     = "/var/run/secrets/kubernetes.io/serviceaccount/"
+	maxTokenFile = 64 << 10
+	maxCAFile    = 1 << 20
+)
+
+// Keys is the key set at /openid/v1/jwks, for Issuer.Keys. Each fetch is made on a
+// connection of its own, with the token and the certificates that the files hold
+// then; a file that cannot be read is a failed fetch, and its name is told. The
+// account of the token needs the cluster role
+// system:service-account-issuer-discovery, which every service account has unless
+// the cluster's administrator took it away.
+//
+// Source: https://kubernetes.io/docs/tasks/configure-pod-container/configure-service-account/#service-account-issuer-discovery.
+func (a KubernetesAPI) Keys() *jwks.Config {
+	server := strings.TrimSuffix(cmp.Or(a.URL, "https://kubernetes.default.svc"), "/")
+	return &jwks.Config{
+		URL: server + "/openid/v1/jwks",
+		HTTPClient: &http.Client{Transport: &kubernetesTransport{
+			server:    server,
+			tokenFile: cmp.Or(a.TokenFile, podFiles+"token"),
+			caFile:    cmp.Or(a.CAFile, podFiles+"ca.crt"),
+		}},
+	}
+}
+
+// kubernetesTransport sends a token along, to one server and no other.
+type kubernetesTransport struct {
+	server, tokenFile, caFile string
+}
+
+var _ http.RoundTripper = (*kubernetesTransport)(nil)
+
+// RoundTrip implements [http.RoundTripper].
+func (k *kubernetesTransport) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.Body != nil {
+		defer req.Body.Close()
+	}
+	if !strings.HasPrefix(k.server, "https://") || !strings.HasPrefix(req.URL.String(), k.server+"/") {
+		return nil, fmt.Errorf("the token of %s is for %s alone", k.tokenFile, k.server)
+	}
+	token, err := readBounded(k.tokenFile, maxTokenFile)
+	if err != nil {
+		return nil, err
+	}
+	token = bytes.TrimSpace(token)
+	if len(token) == 0 || bytes.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return nil, fmt.Errorf("%s holds no token", k.tokenFile)
+	}
+	ca, err := readBounded(k.caFile, maxCAFile)
+	if err != nil {
+		return nil, err
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(ca) {
+		return nil, fmt.Errorf("%s holds no certificate in PEM", k.caFile)
+	}
+	once := &http.Transport{ // so that nothing is left to close
+		TLSClientConfig:        &tls.Config{RootCAs: roots},
+		DisableKeepAlives:      true,
+		MaxResponseHeaderBytes: 64 << 10,
+	}
+	req = req.Clone(req.Context())
+	req.Header.Set("Authorization", "Bearer "+string(token))
+	return once.RoundTrip(req)
+}
+
+// readBounded reads a file of at most so many bytes.
+func readBounded(name string, most int64) ([]byte, error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	data, err := io.ReadAll(io.LimitReader(file, most+1))
+	switch {
+	case err != nil:
+		return nil, err
+	case int64(len(data)) > most:
+		return nil, errors.New(name + " is too long")
+	}
+	return data, nil
+}
