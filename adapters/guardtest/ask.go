@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -22,6 +23,7 @@ type reply struct {
 	challenges string
 	body       string
 	allow      bool // there is an Allow field
+	elsewhere  bool // a redirect to the path with another slash at its end
 }
 
 // recorder ends the request of a handler that streams: what is asked is known by
@@ -41,14 +43,11 @@ func (a reply) scopeMissing() bool {
 	return a.status == http.StatusForbidden && strings.Contains(a.challenges+a.body, "insufficient_scope")
 }
 
-// missing reports whether a router says that it has no such route.
+// missing reports whether a router says that it has no such route, or sends the
+// client to the one with another slash.
 func (a reply) missing() bool {
-	return a.status == http.StatusNotFound || a.status == http.StatusMethodNotAllowed
+	return a.status == http.StatusNotFound || a.status == http.StatusMethodNotAllowed || a.elsewhere
 }
-
-// answeredByRouter reports whether no handler seems to have run: there is no such
-// route, or it is one with another slash, to which a router sends the client.
-func (a reply) answeredByRouter() bool { return a.missing() || a.status >= 300 && a.status < 400 }
 
 // ask asks one route of Want in all ways.
 func (r *run) ask(pattern string) {
@@ -99,7 +98,7 @@ func (r *run) question(pattern string) question {
 	if set, ok := r.paths[pattern]; ok {
 		q.path = set
 	}
-	if methods := r.listed.methods[rest]; method == "" {
+	if methods := r.listed.of(rest); method == "" {
 		q.method = http.MethodGet
 		if len(methods) > 0 && !slices.Contains(methods, q.method) {
 			q.method = methods[0]
@@ -114,7 +113,7 @@ func (r *run) questions(pattern string) (all []question) {
 	method, rest := cutMethod(pattern)
 	methods := []string{method}
 	if method == "" {
-		methods = slices.Concat(allMethods, r.listed.methods[rest])
+		methods = slices.Concat(allMethods, r.listed.of(rest))
 		slices.Sort(methods)
 		methods = slices.DeleteFunc(slices.Compact(methods), func(m string) bool { return r.lists(m + " " + rest) })
 	}
@@ -136,7 +135,7 @@ func (r *run) lacks(q question, path string) bool {
 	if r.mux != nil {
 		return q.matched() == ""
 	}
-	methods := r.listed.methods[path]
+	methods := r.listed.of(path)
 	return methods != nil && !slices.Contains(methods, q.method)
 }
 
@@ -189,7 +188,14 @@ func (q question) send(token string) (a reply) {
 	}()
 	w := recorder{httptest.NewRecorder(), cancel}
 	q.app.Handler.ServeHTTP(w, request)
-	return reply{w.Code, strings.Join(w.Header().Values("WWW-Authenticate"), ", "), w.Body.String(), w.Header().Get("Allow") != ""}
+	to, err := url.Parse(w.Header().Get("Location"))
+	return reply{
+		status:     w.Code,
+		challenges: strings.Join(w.Header().Values("WWW-Authenticate"), ", "),
+		body:       w.Body.String(),
+		allow:      w.Header().Get("Allow") != "",
+		elsewhere:  w.Code >= 300 && w.Code < 400 && err == nil && to.Path == otherSlash(q.path),
+	}
 }
 
 // ask reports what is wrong, and whether there is such a route at all.
@@ -202,7 +208,7 @@ func (q question) ask() bool {
 		beside += "; a CORS preflight that is meant to pass is listed as Public"
 	}
 	switch {
-	case q.spare && (without.answeredByRouter() || q.method == http.MethodOptions && without.allow):
+	case q.spare && (without.missing() || q.method == http.MethodOptions && without.allow):
 		return false
 	case without.missing():
 		q.Errorf("guardtest: %s is answered with %d before anybody asks for a token: there is no such route, or it is %s",

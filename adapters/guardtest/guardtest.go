@@ -23,10 +23,14 @@
 // What routes there are is known from the router (Echo, Gin and chi list theirs)
 // and from the Routes of the middleware, which remembers what was registered
 // through its Handle; each must be in Want, Public or ReportOnly, letter by letter:
-// "GET /orders/" is another route than "GET /orders". An http.ServeMux lists
-// nothing. Beside each route that is listed, it is searched for the same path with
-// other methods and with another slash at the end; a route elsewhere that was
-// registered there in another way, and is in no list, is asked nothing.
+// "GET /orders/" is another route than "GET /orders". Only what is at the root of a
+// router of chi's below another one is listed by either name, as chi serves it, and
+// asked by both.
+//
+// An http.ServeMux lists nothing. Beside each route that is listed, it is searched
+// for the same path with other methods and with another slash at the end; a route
+// elsewhere that was registered there in another way, and is in no list, is asked
+// nothing.
 //
 // What an option says must be true, too: a route that is in Want and also Public or
 // ReportOnly, an Optional one that answers 401, and a pattern that matches nothing

@@ -50,10 +50,15 @@ type framework struct {
 	build func(v *validator.Validator, cfg *httpauth.Config, routes []route) guardtest.App
 }
 
-// ok is every handler. It has nothing at /missing.
+// ok is every handler. It has nothing at /missing, and sends clients from /moved
+// elsewhere.
 func ok(w http.ResponseWriter, r *http.Request) {
-	if r.URL.Path == "/missing" {
+	switch r.URL.Path {
+	case "/missing":
 		http.NotFound(w, r)
+		return
+	case "/moved":
+		http.Redirect(w, r, "/orders", http.StatusFound)
 		return
 	}
 	_, _ = fmt.Fprint(w, "ok")

@@ -80,10 +80,8 @@ func (r *run) there(pattern string) bool {
 	if _, wanted := r.want[path]; wanted { // one of the methods that Want stands for
 		return true
 	}
-	for _, p := range []string{path, otherSlash(path)} {
-		if methods := r.listed.methods[p]; slices.Contains(methods, method) || method == "" && methods != nil {
-			return p == path || r.listed.slashed[p] || r.listed.slashed[path]
-		}
+	if methods := r.listed.of(path); slices.Contains(methods, method) || method == "" && methods != nil {
+		return true
 	}
 	if slices.ContainsFunc(r.app.Routes, func(route httpauth.RouteInfo) bool { return route.Pattern == pattern || route.Pattern == path }) {
 		return true
@@ -117,8 +115,7 @@ func (r *run) beside() (found []string) {
 					continue
 				}
 				if m == "" || strings.HasSuffix(p, "/") {
-					got := q.send("")
-					if got.status == http.StatusUnauthorized || got.answeredByRouter() {
+					if got := q.send(""); got.status == http.StatusUnauthorized || got.missing() {
 						continue
 					}
 				}

@@ -133,6 +133,17 @@ func TestSomeMethods(t *testing.T) {
 	}
 }
 
+// TestAnotherSlashAlone: a router that sends clients to the path with another slash
+// has no such route.
+func TestAnotherSlashAlone(t *testing.T) {
+	for _, f := range frameworks {
+		t.Run(f.name, func(t *testing.T) {
+			found := reports(t, f, nil, []route{{"GET", "/orders/", gate(read), false}}, guardtest.Want{"GET /orders": read})
+			says(t, found, "GET /orders/ is registered, and neither", "there is no such route")
+		})
+	}
+}
+
 // TestOptionsThatAreWrong: an option hides no hole, and one that concerns nothing is
 // a mistake.
 func TestOptionsThatAreWrong(t *testing.T) {
@@ -147,6 +158,7 @@ func TestOptionsThatAreWrong(t *testing.T) {
 		"Public, and nowhere":                 {nil, guardtest.Public("GET /nowhere"), []string{"GET /nowhere is listed as Public, and there is no such route"}},
 		"Public, and another method":          {nil, guardtest.Public("POST /healthz"), []string{"POST /healthz is listed as Public"}},
 		"Public, and another slash":           {nil, guardtest.Public("GET /healthz/"), []string{"GET /healthz/ is listed as Public"}},
+		"Public, with a redirect":             {[]route{{"GET", "/moved", nil, false}}, guardtest.Public("GET /moved"), nil},
 		"Public, with a handler's 404":        {[]route{{"GET", "/missing", nil, false}}, guardtest.Public("GET /missing"), nil},
 		"ReportOnly, and nowhere":             {nil, guardtest.ReportOnly("GET /nowhere"), []string{"GET /nowhere is listed as ReportOnly, and there is no such route"}},
 		"ReportOnly, and required":            {[]route{{"GET", "/strict", gate(read), false}}, guardtest.ReportOnly("GET /strict"), []string{"GET /strict is listed as ReportOnly, and answers 401"}},
@@ -178,14 +190,14 @@ func TestOptionsThatAreWrong(t *testing.T) {
 func TestRouterBehindHandlers(t *testing.T) {
 	app := func(issuer, audience string) guardtest.App {
 		v := newValidator(t, issuer, audience)
-		built := frameworks[0].build(v, nil, []route{{"GET", "/orders", gate(read), true}, {"GET", "/healthz", nil, true}, {"GET", "/new", &httpauth.Gate{DangerouslyReportOnly: true}, true}})
+		built := frameworks[0].build(v, nil, []route{{"GET", "/orders", gate(read), true}, {"GET", "/healthz", nil, true}, {"GET", "/moved", nil, true}, {"GET", "/new", &httpauth.Gate{DangerouslyReportOnly: true}, true}})
 		mux := built.Handler
 		built.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { mux.ServeHTTP(w, r) })
 		return built
 	}
 	var r recorder
 	want := guardtest.Want{"GET /orders": read}
-	guardtest.AllGuarded(&r, app, want, guardtest.Public("GET /healthz"), guardtest.ReportOnly("GET /new"))
+	guardtest.AllGuarded(&r, app, want, guardtest.Public("GET /healthz", "GET /moved"), guardtest.ReportOnly("GET /new"))
 	says(t, r.reports)
 	guardtest.AllGuarded(&r, app, want, guardtest.Public("GET /nowhere"), guardtest.ReportOnly("GET /nobody"))
 	says(t, r.reports, "GET /nowhere is listed as Public", "GET /nobody is listed as ReportOnly")
@@ -214,6 +226,10 @@ func TestNestedChi(t *testing.T) {
 		"with the slash":    {guarded, "GET /orders/", nil},
 		"all methods": {func(_, orders chi.Router, auth *httpauth.Middleware) {
 			orders.With(auth.Require(read)).HandleFunc("/", ok)
+		}, "/orders", nil},
+		"some methods": {func(_, orders chi.Router, auth *httpauth.Middleware) {
+			orders.With(auth.Require(read)).Get("/", ok)
+			orders.With(auth.Require(read)).Post("/", ok)
 		}, "/orders", nil},
 		"open": {func(_, orders chi.Router, _ *httpauth.Middleware) { orders.Get("/", ok) }, "GET /orders",
 			[]string{"GET /orders is open", "GET /orders: GET /orders/ is open"}},

@@ -79,6 +79,14 @@ func (all *routes) addHandlers(handlers reflect.Value, path string) {
 	all.patterns = append(all.patterns, patterns...)
 }
 
+// of are the methods that have a handler at a path.
+func (all *routes) of(path string) []string {
+	if other := otherSlash(path); all.methods[path] == nil && all.slashed[other] {
+		path = other
+	}
+	return all.methods[path]
+}
+
 // otherSlash is a path with a slash at its end, or without the one that it has.
 func otherSlash(path string) string {
 	if without, found := strings.CutSuffix(path, "/"); found {
