@@ -84,15 +84,15 @@ func decisionOf(code byte) decision {
 	return decision{[]string{"ann", "bob"}[code>>2&1], errs[code&3]}
 }
 
-// of is what is decided about a client, and the status of it: 0 for a yes.
-func (d decision) of(client string) (error, int) {
+// of is the status of what is decided about a client, 0 for a yes, and its error.
+func (d decision) of(client string) (int, error) {
 	switch {
 	case d.err == nil || client != d.about:
-		return nil, 0
+		return 0, nil
 	case errors.Is(d.err, validator.ErrUnavailable) || errors.Is(d.err, context.DeadlineExceeded):
-		return d.err, 503
+		return 503, d.err
 	}
-	return d.err, 403
+	return 403, d.err
 }
 
 // layer is one gate of a stack.
@@ -122,7 +122,7 @@ func layers(code []byte) (stack []*layer) {
 		if l.policy = decisionOf(code[2]); l.policy.err != nil && !l.gate.DangerouslyReportOnly {
 			l.gate.Policy = func(_ context.Context, token *validator.Token) error {
 				l.saw = append(l.saw, token)
-				err, _ := l.policy.of(token.ClientID())
+				_, err := l.policy.of(token.ClientID())
 				return err
 			}
 		}
@@ -185,7 +185,7 @@ func (l *layer) require(header, field []shown) verdict {
 	if l.gate.Policy == nil {
 		return verdict{0, client, false}
 	}
-	_, status := l.policy.of(client)
+	status, _ := l.policy.of(client)
 	return verdict{status, client, true}
 }
 
@@ -314,7 +314,7 @@ func FuzzStacks(f *testing.F) {
 		}
 		wantRun := want.status == 0
 		if wantRun {
-			_, want.status = deny.of(want.client)
+			want.status, _ = deny.of(want.client)
 		}
 		ran, done, client := false, false, ""
 		w := httptest.NewRecorder()
@@ -324,7 +324,7 @@ func FuzzStacks(f *testing.F) {
 				if token := validator.FromContext(r.Context()); token != nil {
 					client = token.ClientID()
 				}
-				err, _ := deny.of(client)
+				_, err := deny.of(client)
 				return err
 			},
 			done: func() { done = true },
