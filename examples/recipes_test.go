@@ -345,6 +345,31 @@ func (r withRecipes) Run() int {
 	return r.m.Run()
 }
 
+func Example_wildcardScopes() {
+	issuer := validator.Issuer{
+		URL:      gateIssuer.URL(),
+		Audience: []string{issuertest.Audience},
+		Profile:  validator.Profile{WildcardSuffix: ":*"},
+	}
+
+	v, err := validator.New(validator.Config{Issuers: []validator.Issuer{issuer}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer v.Close()
+	for _, scope := range []string{"orders:*", "*", "ord*"} {
+		token, err := v.Verify(context.Background(), gateIssuer.Token(issuertest.Claims{Scope: scope}))
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(scope, token.Scopes().Contains("orders:read"))
+	}
+	// Output:
+	// orders:* true
+	// * false
+	// ord* false
+}
+
 // gateIssuer and gateIssuer2 are what the recipes trust. They stay up until the
 // tests end.
 var gateIssuer, gateIssuer2 *issuertest.Issuer
