@@ -30,7 +30,7 @@ import (
 
 func TestMain(m *testing.M) {
 	gin.SetMode(gin.ReleaseMode)
-	goleak.VerifyTestMain(m)
+	goleak.VerifyTestMain(withRecipes{m})
 }
 
 func Example_netHTTP() {
@@ -196,6 +196,22 @@ func TestREADME(t *testing.T) {
 				t.Errorf(".ci/run does not run %q, which README.md shows", strings.TrimSpace(command))
 			}
 		}
+	}
+}
+
+// Every snippet of docs/recipes.md stands in recipes_test.go, whose Examples run.
+func TestRecipes(t *testing.T) {
+	source := fields(read(t, "recipes_test.go"))
+	snippets := blocks(read(t, "../docs/recipes.md"), "go")
+	for _, snippet := range snippets {
+		for piece := range strings.SplitSeq(snippet, "\n…\n") { // what is left out between them is set-up
+			if !strings.Contains(source, fields(piece)) {
+				t.Errorf("this snippet of docs/recipes.md stands in no recipe:\n%s", piece)
+			}
+		}
+	}
+	if examples := strings.Count(source, "func Example_"); len(snippets) < examples || strings.Count(source, "// Output:") != examples {
+		t.Errorf("%d snippets for %d examples, of which some have no output", len(snippets), examples)
 	}
 }
 
