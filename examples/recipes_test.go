@@ -132,6 +132,27 @@ func Example_streams() {
 	// Output: [data: 0 data: 1 data: 2]
 }
 
+func Example_keysInAFile() {
+	folder, err := os.MkdirTemp("", "recipe")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(folder)
+	file := filepath.Join(folder, "keys.json")
+	if err := os.WriteFile(file, []byte(publicKeys), 0o600); err != nil {
+		log.Fatal(err)
+	}
+
+	issuer := validator.Issuer{
+		URL:      "https://id.example.com",
+		Audience: []string{"https://orders.example.com"},
+		Keys:     &jwks.Config{File: file}, // a key set, or PEM
+	}
+
+	fmt.Println(ready(issuer))
+	// Output: <nil>
+}
+
 func Example_behindASocket() {
 	folder, err := os.MkdirTemp("", "recipe")
 	if err != nil {
@@ -345,6 +366,20 @@ func (r withRecipes) Run() int {
 	return r.m.Run()
 }
 
+func Example_withoutIss() {
+	issuer := validator.Issuer{
+		URL:                            gateIssuer.URL(), // where keys are; tokens name nobody
+		Audience:                       []string{issuertest.Audience},
+		DangerouslyAcceptMissingIssuer: true,
+	}
+
+	now := time.Now()
+	payload := fmt.Sprintf(`{"aud": %q, "exp": %d, "scope": "orders:read"}`, issuertest.Audience, now.Add(time.Minute).Unix())
+	header := fmt.Sprintf(`{"alg": "RS256", "kid": %q}`, gateIssuer.CurrentKeyID("RS256"))
+	fmt.Println(try(issuer, gateIssuer.Sign([]byte(header), []byte(payload), "RS256")))
+	// Output: <nil>
+}
+
 func Example_wildcardScopes() {
 	issuer := validator.Issuer{
 		URL:      gateIssuer.URL(),
@@ -429,8 +464,10 @@ func try(issuer validator.Issuer, token string) error {
 // keySet answers with one public key (RFC 8037, appendix A.2).
 func keySet(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
-	_, _ = io.WriteString(w, `{"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": "2026-01", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}`)
+	_, _ = io.WriteString(w, publicKeys)
 }
+
+const publicKeys = `{"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": "2026-01", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}`
 
 // serveOn serves the key set on a Unix socket.
 func serveOn(socket string) (stop func()) {
