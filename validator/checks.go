@@ -3,10 +3,8 @@ package validator
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
-	"github.com/m2mguard/m2mguard/internal/jws"
 	"github.com/m2mguard/m2mguard/internal/strictjson"
 )
 
@@ -83,26 +81,6 @@ func (i *issuer) checkClaims(c *claims, now time.Time, skew time.Duration) error
 	return i.checkTrustDomain(c)
 }
 
-// times are those that are checked at each request.
-type times struct {
-	expiry, notBefore time.Time
-	hasExpiry, hasNBF bool
-}
-
-func (c *claims) times() times {
-	return times{c.token.expiry, c.token.notBefore, c.hasExpiry, c.hasNBF}
-}
-
-func (t times) check(now time.Time, skew time.Duration) error {
-	if t.hasExpiry && !now.Before(t.expiry.Add(skew)) {
-		return &Error{check: CheckExpiry, cause: &timeError{"expired", t.expiry, now}}
-	}
-	if t.hasNBF && now.Before(t.notBefore.Add(-skew)) {
-		return &Error{check: CheckNotBefore, cause: &timeError{"not before", t.notBefore, now}}
-	}
-	return nil
-}
-
 func (c *claims) checkBinding() error {
 	if c.bound {
 		return errBound
@@ -111,17 +89,6 @@ func (c *claims) checkBinding() error {
 }
 
 var errBound = refuse(CheckBinding, "the token carries cnf (RFC 7800) or is of type DPoP, and no proof of possession is checked here")
-
-// timeError is put into words only if somebody reads it: expired tokens come in
-// numbers.
-type timeError struct {
-	what    string
-	at, now time.Time
-}
-
-func (e *timeError) Error() string {
-	return e.what + " " + e.at.UTC().Format(time.RFC3339) + ", now " + e.now.UTC().Format(time.RFC3339)
-}
 
 // checkAudience looks for one of our names. It makes no list of those in aud,
 // which may be many: that is for what is proven.
@@ -284,41 +251,18 @@ func (i *issuer) checkClient(c *claims) error {
 	return nil
 }
 
-// header is a JOSE header and the name under which its alg is known here.
-type header struct {
-	jws.Header
-	canonical string
-}
-
-// headersPerIssuer is how many of each issuer are remembered at least: all tokens
-// of one key share their header, and few keys are live. Only a header whose signature
-// verified is remembered, so nobody else can fill the memo; what it says is still
-// checked against the issuer each time.
-const headersPerIssuer = 8
-
-// clone lets go of the token, whose pieces h's strings are.
-func (h header) clone() header {
-	h.Algorithm, h.KeyID, h.Type = strings.Clone(h.Algorithm), strings.Clone(h.KeyID), strings.Clone(h.Type)
-	h.X5T, h.X5TS256 = strings.Clone(h.X5T), strings.Clone(h.X5TS256)
-	h.canonical = jws.Canonical(h.Algorithm)
-	return h
-}
-
-// parseHeader reads a decoded header, and says if it is a strict JSON object at
-// least.
-func parseHeader(raw []byte) (h header, object bool, err error) {
-	parsed, err := jws.ParseHeader(raw)
-	switch err {
-	case nil:
-		return header{parsed, jws.Canonical(parsed.Algorithm)}, true, nil
-	case jws.ErrCritical:
-		return header{}, true, refuse(CheckCritical, "the header "+err.Error())
-	case jws.ErrAlgorithm:
-		return header{}, true, refuseAs(CheckAlgorithm, absent, "the header "+err.Error())
-	case strictjson.ErrMany:
-		return header{}, false, refuse(CheckSize, "the header "+err.Error())
-	case jws.ErrKeyID, jws.ErrType:
-		return header{}, true, refuse(CheckJSON, "the header "+err.Error())
+// checkTrustDomain holds the subject against the issuer's trust domain, if it has
+// one: its keys speak for no other (SPIFFE-ID §3).
+func (i *issuer) checkTrustDomain(c *claims) error {
+	if i.trustDomain == "" {
+		return nil
 	}
-	return header{}, false, refuse(CheckJSON, "the header "+err.Error())
+	const fix = "Issuer.TrustDomain, or let the authorization server write the workload's SPIFFE ID into sub (JWT-SVID §3.1)"
+	switch domain, problem := trustDomainOf(c.token.subject); {
+	case problem != "":
+		return &Error{check: CheckClaims, flaw: malformed, text: "claim sub " + problem, hint: fix}
+	case domain != i.trustDomain:
+		return &Error{check: CheckClaims, flaw: different, text: "claim sub is in another trust domain", got: []string{domain}, want: []string{i.trustDomain}, hint: fix}
+	}
+	return nil
 }

@@ -247,8 +247,16 @@ func throttled(cause error) *Error {
 
 // What a request meets that is nobody's fault.
 var (
-	errForgotten = &Error{check: CheckUnavailable, retryAfter: time.Second, text: "ForgetIssuer was called while the issuer was being looked up"}
-	errBusy      = &Error{
+	errNotMade = &Error{check: CheckUnavailable, retryAfter: time.Second, text: "the Validator was not made by validator.New",
+		hint: "a zero or nil one answers nothing else"}
+	errClosed = &Error{check: CheckUnavailable, retryAfter: time.Second, text: "the validator is closed",
+		hint: "Close was called: it ends with the process, or a new Validator takes its place"}
+	errUnsettled = &Error{check: CheckUnavailable, retryAfter: time.Second,
+		text: "the issuer's keys or rules went on changing while the token was verified",
+		hint: "how often ForgetIssuer is called, and whether the issuer publishes one key set everywhere"}
+	errForgotten = &Error{check: CheckUnavailable, retryAfter: time.Second,
+		text: "ForgetIssuer was called while the issuer was being looked up", hint: "the next try asks Config.Resolver again"}
+	errBusy = &Error{
 		check: CheckUnavailable, retryAfter: time.Second,
 		text: "too many first-time verifications are under way (Config.VerifySlots, Config.VerifyWait)",
 	}

@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
-	"slices"
 	"strings"
 
 	"github.com/m2mguard/m2mguard/internal/metadata"
@@ -145,21 +144,6 @@ func audienceHint(got, want []string) string {
 				return "Entra ID names an API by its URI or its client ID, as the client asked: Issuer.Audience may hold both, as for providers.EntraIDv1"
 			}
 		}
-	}
-	return ""
-}
-
-// audienceHint knows issuers that put no API, or their own, into aud by themselves.
-func (i *issuer) audienceHint(audience []string) string {
-	switch {
-	case strings.Contains(i.url, "/realms/") && (len(audience) == 0 || slices.Contains(audience, "account")):
-		return "Keycloak names an API in aud by an Audience mapper alone: add one with Issuer.Audience to a client scope of the client"
-	case slices.Contains(audience, i.url):
-		return "the token is for its issuer's own API: the client must ask for one with a name of Issuer.Audience in aud, as a pod of Kubernetes does by the audience of a projected volume, and a job of GitLab by id_tokens"
-	case strings.HasPrefix(i.url, "https://token.actions.") && len(audience) == 1 && strings.HasPrefix(audience[0], "https://github.com/"):
-		return "GitHub names the repository's owner in aud unless the job asks for a name of Issuer.Audience"
-	case strings.HasSuffix(i.url, "/adfs/services/trust") && slices.Contains(audience, "urn:microsoft:userinfo"):
-		return "AD FS issues such tokens to clients that name no resource: the client must ask with resource= and a name of Issuer.Audience"
 	}
 	return ""
 }

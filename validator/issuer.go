@@ -3,16 +3,14 @@ package validator
 import (
 	"cmp"
 	"context"
-	"errors"
 	"slices"
-	"sync"
+	"strings"
 	"sync/atomic"
 	"time"
 
-	"github.com/m2mguard/m2mguard/internal/jws"
-	"github.com/m2mguard/m2mguard/internal/turns"
 	"github.com/m2mguard/m2mguard/introspection"
 	"github.com/m2mguard/m2mguard/jwks"
+	"github.com/m2mguard/m2mguard/observe"
 	"github.com/m2mguard/m2mguard/validator/internal/registry"
 	"github.com/m2mguard/m2mguard/validator/internal/slots"
 )
@@ -61,49 +59,6 @@ func (i *issuer) close() {
 	if i.answerKeys != nil {
 		i.answerKeys.Close()
 	}
-}
-
-// signatures are buffers for the longest one that any algorithm makes.
-var signatures = sync.Pool{New: func() any { return new([jws.MaxRSABits / 8]byte) }}
-
-// verifySignature is the one expensive step, so it needs one of the issuer's
-// slots, and one of all issuers together.
-func (v *Validator) verifySignature(ctx context.Context, i *issuer, t *jwt, key *jwks.Key, source string) (verified bool, err error) {
-	if t.Signature == "" {
-		return false, &Error{check: CheckSignature, flaw: absent, cause: jws.ErrSignature, got: []string{t.header.KeyID}}
-	}
-	buffer := signatures.Get().(*[jws.MaxRSABits / 8]byte)
-	defer func() {
-		clear(buffer[:]) // header and payload may be in a cache
-		signatures.Put(buffer)
-	}()
-	signature, err := jws.AppendDecode(buffer[:0], t.Signature)
-	if err != nil {
-		return false, refuse(CheckEncoding, "the signature "+err.Error())
-	}
-	own, all := i.slots.Of(key.Public()), v.slots.Of(key.Public())
-	mine, err := own.Acquire(ctx, source)
-	if err != nil {
-		return false, noSlot(ctx, err)
-	}
-	defer own.Release(mine)
-	shared, err := all.Acquire(ctx, source)
-	if err != nil {
-		return false, noSlot(ctx, err)
-	}
-	defer all.Release(shared)
-	return jws.Verify(t.header.canonical, key.Public(), t.SigningInput, signature) == nil, nil
-}
-
-// noSlot says why a request got no slot.
-func noSlot(ctx context.Context, err error) *Error {
-	switch {
-	case ctx.Err() != nil:
-		return gaveUp(ctx)
-	case errors.Is(err, turns.ErrShare):
-		return throttled(err)
-	}
-	return errBusy
 }
 
 // nowhere stands for an address that New has refused already, so that what else
@@ -174,4 +129,36 @@ func (v *Validator) newIntrospection(c Issuer, from string, i *issuer) (*introsp
 	cfg.DangerouslyAllowHTTP = cfg.DangerouslyAllowHTTP || c.DangerouslyAllowHTTP && cfg.Introspector == nil
 	cfg.Observer = v.watch(c.URL, cfg.Observer)
 	return introspection.New(cfg)
+}
+
+// watch is the observer of an issuer's key set or introspection: one that the user
+// gave it is told first, and the validator's by the URL that the user knows.
+func (v *Validator) watch(url string, own observe.Observer) observe.Observer {
+	ours := observe.Observer{Event: func(ctx context.Context, e *observe.Event) {
+		told := *e
+		told.Issuer.Text = url
+		v.observer.Tell(ctx, &told)
+	}}
+	if v.observer.Start != nil {
+		ours.Start = func(ctx context.Context, op observe.Operation) (context.Context, func(error)) {
+			op.Issuer = url
+			return v.observer.Begin(ctx, op)
+		}
+	}
+	return observe.Join(own, ours)
+}
+
+// audienceHint knows issuers that put no API, or their own, into aud by themselves.
+func (i *issuer) audienceHint(audience []string) string {
+	switch {
+	case strings.Contains(i.url, "/realms/") && (len(audience) == 0 || slices.Contains(audience, "account")):
+		return "Keycloak names an API in aud by an Audience mapper alone: add one with Issuer.Audience to a client scope of the client"
+	case slices.Contains(audience, i.url):
+		return "the token is for its issuer's own API: the client must ask for one with a name of Issuer.Audience in aud, as a pod of Kubernetes does by the audience of a projected volume, and a job of GitLab by id_tokens"
+	case strings.HasPrefix(i.url, "https://token.actions.") && len(audience) == 1 && strings.HasPrefix(audience[0], "https://github.com/"):
+		return "GitHub names the repository's owner in aud unless the job asks for a name of Issuer.Audience"
+	case strings.HasSuffix(i.url, "/adfs/services/trust") && slices.Contains(audience, "urn:microsoft:userinfo"):
+		return "AD FS issues such tokens to clients that name no resource: the client must ask with resource= and a name of Issuer.Audience"
+	}
+	return ""
 }

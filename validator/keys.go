@@ -4,36 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/m2mguard/m2mguard/internal/jws"
+	"github.com/m2mguard/m2mguard/internal/turns"
 	"github.com/m2mguard/m2mguard/jwks"
 )
-
-// hint is what a header says of the key that signed.
-func hint(h *jws.Header) jwks.Hint {
-	return jwks.Hint{KeyID: h.KeyID, HasKeyID: h.HasKeyID, Algorithm: h.Algorithm, X5T: h.X5T, X5TS256: h.X5TS256}
-}
-
-// signer returns the first key that verifies: of keys, which h leaves the choice
-// among, and then of what a newer set has beside them. It also says how many were
-// tried in vain, which are jwks.MaxCandidates at most. The error is verify's, or the
-// key set's once no key is left.
-func signer(ctx context.Context, set *jwks.KeySet, h jwks.Hint, keys []*jwks.Key, verify func(*jwks.Key) (bool, error)) (key *jwks.Key, inVain int, err error) {
-	var room [jwks.MaxCandidates]*jwks.Key
-	tried := room[:0]
-	for {
-		for _, key := range keys {
-			verified, err := verify(key)
-			if verified || err != nil {
-				return key, len(tried), err
-			}
-			tried = append(tried, key)
-		}
-		if keys, err = set.Candidates(ctx, h, tried...); err != nil {
-			return nil, len(tried), err
-		}
-	}
-}
 
 // prover returns the key that verifies t's signature. Each key that is tried takes
 // a slot of its own, and its turn for it.
@@ -80,10 +56,45 @@ func keyError(ctx context.Context, err error) error {
 	return unavailableBecause(ctx, err)
 }
 
-// several are keys of which one is to verify, as part of what a verification is.
-type several [jwks.MaxCandidates]*jwks.Key
+// signatures are buffers for the longest one that any algorithm makes.
+var signatures = sync.Pool{New: func() any { return new([jws.MaxRSABits / 8]byte) }}
 
-func severalOf(keys []*jwks.Key) (s several) {
-	copy(s[:], keys)
-	return s
+// verifySignature is the one expensive step, so it needs one of the issuer's
+// slots, and one of all issuers together.
+func (v *Validator) verifySignature(ctx context.Context, i *issuer, t *jwt, key *jwks.Key, source string) (verified bool, err error) {
+	if t.Signature == "" {
+		return false, &Error{check: CheckSignature, flaw: absent, cause: jws.ErrSignature, got: []string{t.header.KeyID}}
+	}
+	buffer := signatures.Get().(*[jws.MaxRSABits / 8]byte)
+	defer func() {
+		clear(buffer[:]) // header and payload may be in a cache
+		signatures.Put(buffer)
+	}()
+	signature, err := jws.AppendDecode(buffer[:0], t.Signature)
+	if err != nil {
+		return false, refuse(CheckEncoding, "the signature "+err.Error())
+	}
+	own, all := i.slots.Of(key.Public()), v.slots.Of(key.Public())
+	mine, err := own.Acquire(ctx, source)
+	if err != nil {
+		return false, noSlot(ctx, err)
+	}
+	defer own.Release(mine)
+	shared, err := all.Acquire(ctx, source)
+	if err != nil {
+		return false, noSlot(ctx, err)
+	}
+	defer all.Release(shared)
+	return jws.Verify(t.header.canonical, key.Public(), t.SigningInput, signature) == nil, nil
+}
+
+// noSlot says why a request got no slot.
+func noSlot(ctx context.Context, err error) *Error {
+	switch {
+	case ctx.Err() != nil:
+		return gaveUp(ctx)
+	case errors.Is(err, turns.ErrShare):
+		return throttled(err)
+	}
+	return errBusy
 }

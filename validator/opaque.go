@@ -3,7 +3,6 @@ package validator
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -141,20 +140,6 @@ func (i *issuer) readAnswer(result *introspection.Result) (c claims, err error) 
 	return c, nil
 }
 
-// VerifyFresh is Verify for what must not wait for a cache: the issuer must
-// have called the token active no longer than maxAge ago. Zero asks it now, and
-// joins no call that is under way already. A JWT of an issuer with Keys needs
-// its good signature and that answer, too, and an answer that names another
-// jti, sub or client_id than the JWT confirms nothing. The error is as for Verify.
-//
-// An inactive answer removes the token from the verified-token cache and from
-// introspection's, so that Verify refuses an opaque token afterwards, too; a
-// JWT that is proven by signature alone passes Verify until it expires.
-func (v *Validator) VerifyFresh(ctx context.Context, raw string, maxAge time.Duration) (*Token, error) {
-	a, err := v.VerifyRequest(ctx, &Request{Token: raw}, &Demand{MaxAge: &maxAge})
-	return a.Token, err
-}
-
 // confirm asks about a JWT whose signature is good. The answer's iss, sub,
 // client_id, jti, exp, nbf, aud, cnf and what the profile matches are checked
 // where they are there; a missing aud is the JWT's, which was checked.
@@ -187,29 +172,4 @@ func (v *Validator) confirm(ctx context.Context, p *proof, raw string, id cache.
 	}
 	p.confirmed.Store(&confirmation{answer, c.times(), !slices.Equal(audience, p.said.audience)})
 	return nil
-}
-
-// confirmation is an answer that was checked for a JWT, and what of it is checked
-// at each request.
-type confirmation struct {
-	answer weak.Pointer[introspection.Result]
-	times  times
-	// differs: its aud is another than the JWT's, which is what a route that narrows
-	// them is held against later; it is read again there.
-	differs bool
-}
-
-// CanVerifyFresh returns nil if VerifyFresh can be asked of every configured
-// issuer, or an error that names those without Introspection.
-func (v *Validator) CanVerifyFresh() error {
-	if !v.made() {
-		return errNotMade
-	}
-	var faults []error
-	for _, url := range v.issuerURLs {
-		if v.issuers[url].introspection == nil {
-			faults = append(faults, fmt.Errorf("validator: Issuer %q has no Introspection, which VerifyFresh needs", url))
-		}
-	}
-	return errors.Join(faults...)
 }

@@ -45,9 +45,6 @@ func (p *proof) sighting() *sighting {
 	return &s
 }
 
-// stringHeader is what a string takes beside its text: a list has one for each name.
-const stringHeader = 16
-
 // size is about how many bytes what the token says takes, and no less.
 func (p *proof) size() int {
 	t := &p.said
@@ -65,4 +62,22 @@ type verification struct {
 	id     cache.ID
 	issuer *issuer
 	keys   several
+}
+
+// confirmation is an answer that was checked for a JWT, and what of it is checked
+// at each request.
+type confirmation struct {
+	answer weak.Pointer[introspection.Result]
+	times  times
+	// differs: its aud is another than the JWT's, which is what a route that narrows
+	// them is held against later; it is read again there.
+	differs bool
+}
+
+// several are keys of which one is to verify, as part of what a verification is.
+type several [jwks.MaxCandidates]*jwks.Key
+
+func severalOf(keys []*jwks.Key) (s several) {
+	copy(s[:], keys)
+	return s
 }

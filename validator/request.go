@@ -1,7 +1,6 @@
 package validator
 
 import (
-	"context"
 	"time"
 
 	"github.com/m2mguard/m2mguard/observe"
@@ -75,32 +74,3 @@ type asked struct {
 }
 
 func (a asked) fresh() bool { return a.maxAge != nil }
-
-// VerifyRequest proves the token that r shows and makes sure that it meets d. The
-// error is an *Error and matches exactly one of ErrMissingToken (there is no
-// token, or another scheme), ErrInvalidRequest (it is not a token's text), ErrInvalidToken,
-// ErrThrottled and ErrUnavailable.
-//
-// ctx bounds only this caller's waiting: a fetch or a verification that others
-// wait for goes on when it ends.
-func (v *Validator) VerifyRequest(ctx context.Context, r *Request, d *Demand) (Accepted, error) {
-	if d == nil {
-		d = &Demand{}
-	}
-	if r.Scheme != "" && r.Scheme != bearer && !asciiEqualFold(r.Scheme, bearer) {
-		return Accepted{}, v.refused(ctx, r, refuse(CheckMissing, "another scheme than Bearer"))
-	}
-	p, way, err := v.verify(ctx, r.Token, asked{source: r.Source, maxAge: d.MaxAge, audience: d.Audience})
-	if err == nil {
-		err = pass(p, d)
-	}
-	if err != nil {
-		return Accepted{}, v.refused(ctx, r, err)
-	}
-	p.issuer.used()
-	a := Accepted{Token: &p.token, Way: way}
-	if v.observer.Accepted && !d.More {
-		v.accepted(ctx, r, a)
-	}
-	return a, nil
-}

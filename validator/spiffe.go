@@ -64,19 +64,3 @@ func notInPath(r rune) bool {
 	}
 	return true
 }
-
-// checkTrustDomain holds the subject against the issuer's trust domain, if it has
-// one: its keys speak for no other (SPIFFE-ID §3).
-func (i *issuer) checkTrustDomain(c *claims) error {
-	if i.trustDomain == "" {
-		return nil
-	}
-	const fix = "Issuer.TrustDomain, or let the authorization server write the workload's SPIFFE ID into sub (JWT-SVID §3.1)"
-	switch domain, problem := trustDomainOf(c.token.subject); {
-	case problem != "":
-		return &Error{check: CheckClaims, flaw: malformed, text: "claim sub " + problem, hint: fix}
-	case domain != i.trustDomain:
-		return &Error{check: CheckClaims, flaw: different, text: "claim sub is in another trust domain", got: []string{domain}, want: []string{i.trustDomain}, hint: fix}
-	}
-	return nil
-}

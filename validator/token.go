@@ -165,3 +165,6 @@ func DangerouslyUnverified(object []byte, p Profile) (*Token, error) {
 	}
 	return new(stated).state(c.token), nil
 }
+
+// stringHeader is what a string takes beside its text: a list has one for each name.
+const stringHeader = 16

@@ -6,55 +6,14 @@ import (
 	"errors"
 	"slices"
 	"sync"
-	"sync/atomic"
-	"time"
 
 	"github.com/m2mguard/m2mguard/internal/quote"
-	"github.com/m2mguard/m2mguard/internal/strictjson"
 	"github.com/m2mguard/m2mguard/validator/internal/cache"
 	"github.com/m2mguard/m2mguard/validator/internal/fingerprint"
 	"github.com/m2mguard/m2mguard/validator/internal/flights"
 	"github.com/m2mguard/m2mguard/validator/internal/memo"
 	"github.com/m2mguard/m2mguard/validator/internal/slots"
 )
-
-// Validator verifies access tokens. It is safe for concurrent use, and made
-// with New: a zero one, or nil, answers ErrUnavailable to everything.
-type Validator struct {
-	settings
-	issuers    map[string]*issuer
-	issuerURLs []string
-	resolved   *resolved // nil without a Resolver
-	// algorithms are those of all issuers together, for refusing others before
-	// the payload is read; nil where an issuer may accept any.
-	algorithms []string
-	// introspector is the one issuer that opaque tokens are taken to unless a prefix
-	// says otherwise; nil if there is none, or if opaqueIssuer chooses.
-	introspector *issuer
-	prefixes     []prefixed
-	opaqueIssuer func(context.Context, string) string
-	// unnamed is the issuer that tokens without iss are taken to, and trustDomains
-	// those that a SPIFFE ID in sub tells.
-	unnamed      *issuer
-	trustDomains map[string]*issuer
-	domains      []string // the same, for errors
-	// opaqueOnly: the one issuer has no keys, so JWTs are asked about, too.
-	opaqueOnly bool
-	limits     strictjson.Limits
-
-	fingerprints *fingerprint.Maker
-	cache        *cache.Cache[proof] // nil for none
-	headers      *memo.Memo[header]
-	flights      *flights.Group[verification, *proof]
-	slots        slots.Slots   // of all issuers together
-	revocations  atomic.Uint64 // counts inactive answers
-	closed       atomic.Bool
-}
-
-// made reports whether v comes from New.
-func (v *Validator) made() bool { return v != nil && v.fingerprints != nil }
-
-var errNotMade = &Error{check: CheckUnavailable, text: "the Validator was not made by validator.New", retryAfter: time.Second}
 
 // New compiles cfg. It reports every fault of cfg at once, makes no request and
 // starts no goroutine: an issuer that is down does not keep a program from

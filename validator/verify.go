@@ -4,15 +4,40 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
-	"github.com/m2mguard/m2mguard/introspection"
-	"github.com/m2mguard/m2mguard/jwks"
 	"github.com/m2mguard/m2mguard/observe"
 	"github.com/m2mguard/m2mguard/validator/internal/cache"
-	"github.com/m2mguard/m2mguard/validator/internal/flights"
 )
+
+// VerifyRequest proves the token that r shows and makes sure that it meets d. The
+// error is an *Error and matches exactly one of ErrMissingToken (there is no
+// token, or another scheme), ErrInvalidRequest (it is not a token's text), ErrInvalidToken,
+// ErrThrottled and ErrUnavailable.
+//
+// ctx bounds only this caller's waiting: a fetch or a verification that others
+// wait for goes on when it ends.
+func (v *Validator) VerifyRequest(ctx context.Context, r *Request, d *Demand) (Accepted, error) {
+	if d == nil {
+		d = &Demand{}
+	}
+	if r.Scheme != "" && r.Scheme != bearer && !asciiEqualFold(r.Scheme, bearer) {
+		return Accepted{}, v.refused(ctx, r, refuse(CheckMissing, "another scheme than Bearer"))
+	}
+	p, way, err := v.verify(ctx, r.Token, asked{source: r.Source, maxAge: d.MaxAge, audience: d.Audience})
+	if err == nil {
+		err = pass(p, d)
+	}
+	if err != nil {
+		return Accepted{}, v.refused(ctx, r, err)
+	}
+	p.issuer.used()
+	a := Accepted{Token: &p.token, Way: way}
+	if v.observer.Accepted && !d.More {
+		v.accepted(ctx, r, a)
+	}
+	return a, nil
+}
 
 // Verify proves raw, an access token without its scheme, and returns what it
 // says. The error is an *Error and matches exactly one of ErrMissingToken (raw
@@ -91,131 +116,6 @@ func (v *Validator) settle(ctx context.Context, raw string, id cache.ID, p *proo
 	return nil, errUnsettled
 }
 
-var errUnsettled = &Error{check: CheckUnavailable, text: "the issuer's keys or rules went on changing while the token was verified", retryAfter: time.Second}
-
-// recall returns a proof from the cache if it holds now.
-func (v *Validator) recall(id *cache.ID) *proof {
-	if v.cache == nil {
-		return nil
-	}
-	p := v.cache.Get(id)
-	if p == nil {
-		return nil
-	}
-	if !p.holds(v.now()) {
-		v.cache.Drop(id, p)
-		return nil
-	}
-	return p
-}
-
-// forget drops what the cache knows of a token that its issuer called inactive.
-func (v *Validator) forget(id cache.ID) {
-	v.revocations.Add(1)
-	if v.cache != nil {
-		if p := v.cache.Get(&id); p != nil {
-			v.cache.Drop(&id, p)
-		}
-	}
-}
-
-var errClosed = &Error{check: CheckUnavailable, text: "the validator is closed", retryAfter: time.Second,
-	hint: "Close was called: it ends with the process, or a new Validator takes its place"}
-
-// proveJWT makes the checks of checks.go in their order, from where shape.go
-// leaves off.
-func (v *Validator) proveJWT(ctx context.Context, t *jwt, a asked) (*proof, error) {
-	if v.algorithms != nil && !slices.Contains(v.algorithms, t.header.canonical) {
-		return nil, &Error{check: CheckAlgorithm, got: []string{t.header.Algorithm}, want: v.algorithms}
-	}
-	payload, err := t.payload()
-	if err != nil {
-		return nil, err
-	}
-	if v.opaqueOnly {
-		t.said.at(v.introspector)
-		return v.proveJWTByAsking(ctx, t, v.introspector, payload, a)
-	}
-	var c claims
-	if err := c.parse(payload, v.limits); err != nil {
-		return nil, err
-	}
-	t.said = c.token.sighting("")
-	i, err := v.whose(ctx, &c, a.source)
-	if err != nil {
-		return nil, err
-	}
-	t.said.at(i)
-	if i.keys == nil {
-		return v.proveJWTByAsking(ctx, t, i, payload, a)
-	}
-	if err := i.checkHeader(&t.header); err != nil {
-		return nil, err
-	}
-	if err := i.checkJWT(&c, v.now(), v.skew); err != nil {
-		return nil, err
-	}
-	keys, err := i.keys.Candidates(ctx, hint(&t.header.Header))
-	if err != nil {
-		return nil, keyError(ctx, err)
-	}
-	p, err := v.flights.Do(ctx, verification{t.id, i, severalOf(keys)}, func() (*proof, error) {
-		if p := v.recall(&t.id); p != nil { // another caller was done before this one began
-			return p, nil
-		}
-		key, err := v.prover(ctx, i, t, keys, a.source)
-		if err != nil {
-			return nil, err
-		}
-		t.said.proven = true
-		if err := i.checkProven(&c); err != nil {
-			return nil, t.said.on(err)
-		}
-		return v.remember(&kept{ID: t.id, Value: proof{issuer: i, key: key}}, &c), nil
-	})
-	if err == flights.ErrEnded {
-		return nil, gaveUp(ctx)
-	}
-	if err == nil && t.text != nil {
-		v.headers.Put(t.Header, t.header)
-	}
-	return p, err
-}
-
-// remember completes a proof with what the claims say and puts it into the cache.
-func (v *Validator) remember(k *kept, c *claims) *proof {
-	p := &k.Value
-	p.state(c.token)
-	if c.hasExpiry {
-		p.notAfter = c.token.expiry.Add(v.skew)
-	}
-	if c.hasNBF {
-		p.notBefore = c.token.notBefore.Add(-v.skew)
-	}
-	if v.cache == nil || p.key == nil && p.until.IsZero() {
-		return p
-	}
-	v.cache.Put(k, p.size())
-	return p
-}
-
-// unavailableBecause is a 503 that is the caller's own if its context ended.
-func unavailableBecause(ctx context.Context, err error) *Error {
-	if ctx.Err() != nil {
-		return gaveUp(ctx)
-	}
-	if errors.Is(err, introspection.ErrThrottled) {
-		return throttled(err)
-	}
-	var retryAfter time.Duration
-	if e, ok := errors.AsType[*jwks.UnavailableError](err); ok {
-		retryAfter = e.RetryAfter
-	} else if e, ok := errors.AsType[*introspection.UnavailableError](err); ok {
-		retryAfter = e.RetryAfter
-	}
-	return unavailable(retryAfter, err)
-}
-
 // refused reports a refusal to the observer and returns it.
 func (v *Validator) refused(ctx context.Context, r *Request, err error) error {
 	e, ok := err.(*Error)
@@ -224,4 +124,33 @@ func (v *Validator) refused(ctx context.Context, r *Request, err error) error {
 	}
 	v.ReportRefusal(ctx, r, nil, e)
 	return e
+}
+
+// VerifyFresh is Verify for what must not wait for a cache: the issuer must
+// have called the token active no longer than maxAge ago. Zero asks it now, and
+// joins no call that is under way already. A JWT of an issuer with Keys needs
+// its good signature and that answer, too, and an answer that names another
+// jti, sub or client_id than the JWT confirms nothing. The error is as for Verify.
+//
+// An inactive answer removes the token from the verified-token cache and from
+// introspection's, so that Verify refuses an opaque token afterwards, too; a
+// JWT that is proven by signature alone passes Verify until it expires.
+func (v *Validator) VerifyFresh(ctx context.Context, raw string, maxAge time.Duration) (*Token, error) {
+	a, err := v.VerifyRequest(ctx, &Request{Token: raw}, &Demand{MaxAge: &maxAge})
+	return a.Token, err
+}
+
+// CanVerifyFresh returns nil if VerifyFresh can be asked of every configured
+// issuer, or an error that names those without Introspection.
+func (v *Validator) CanVerifyFresh() error {
+	if !v.made() {
+		return errNotMade
+	}
+	var faults []error
+	for _, url := range v.issuerURLs {
+		if v.issuers[url].introspection == nil {
+			faults = append(faults, fmt.Errorf("validator: Issuer %q has no Introspection, which VerifyFresh needs", url))
+		}
+	}
+	return errors.Join(faults...)
 }

@@ -112,12 +112,6 @@ func resolvedFaults(c Issuer) (faults []error) {
 	return faults
 }
 
-// prefixed is where opaque tokens go that begin so.
-type prefixed struct {
-	prefix string
-	issuer *issuer
-}
-
 // opaqueByPrefix is the issuer with the prefix of an opaque token, or the one with
 // Introspection that has none; nil if there is neither. Of the prefixes, none begins
 // with another issuer's, so that one at most fits.
@@ -178,3 +172,6 @@ func (v *Validator) overlaps() (faults []error) {
 	}
 	return faults
 }
+
+// at notes that the token names an issuer that is known here.
+func (s *sighting) at(i *issuer) { s.issuer, s.foreign = i.url, "" }

@@ -203,6 +203,101 @@ func TestFilesAreShort(t *testing.T) {
 	}
 }
 
+// storeys are the files of validator from the ground up: what is said, and how it is
+// read; configuration; compiled issuers, and the proof of a token; what every request
+// must pass; what proves a token; the public face. Each names what is on its own
+// storey or below.
+var storeys = [][]string{
+	{"sighting", "errors", "flaw", "hints", "scopehint", "syntax", "header", "times", "spiffe", "claims", "claim", "decode", "delegation", "grants", "profile", "profilefaults", "token", "context", "print", "request"},
+	{"config", "identifier", "assertion", "log"},
+	{"settle", "issuer", "signer", "answer", "proof", "compiled"},
+	{"passes"},
+	{"checks", "lifetime", "keys", "whose", "shape", "prove", "opaque", "resolver"},
+	{"verify", "validator", "observer", "stats", "doc"},
+}
+
+// TestValidatorReadsOneWay sees names of files alone: methods go by the type that they
+// are of.
+func TestValidatorReadsOneWay(t *testing.T) {
+	storeyOf := make(map[string]int)
+	for n, names := range storeys {
+		for _, name := range names {
+			storeyOf[name+".go"] = n
+		}
+	}
+	declaredIn := make(map[string]string)
+	var files []source
+	for _, file := range sources(t) {
+		if file.test || file.dir != "validator" {
+			continue
+		}
+		if _, ok := storeyOf[path.Base(file.name)]; !ok {
+			t.Errorf("%s is on no storey", file.name)
+		}
+		files = append(files, file)
+		for _, decl := range file.parsed.Decls {
+			for _, name := range topLevel(decl) {
+				declaredIn[name] = path.Base(file.name)
+			}
+		}
+	}
+	for _, file := range files {
+		from := path.Base(file.name)
+		for _, name := range fromElsewhere(t, file) {
+			if to, ok := declaredIn[name]; ok && storeyOf[to] > storeyOf[from] {
+				t.Errorf("%s names %s, which is above it in %s", file.name, name, to)
+			}
+		}
+	}
+}
+
+// topLevel lists what a declaration declares, without methods.
+func topLevel(decl ast.Decl) (names []string) {
+	switch d := decl.(type) {
+	case *ast.FuncDecl:
+		if d.Recv == nil {
+			names = append(names, d.Name.Name)
+		}
+	case *ast.GenDecl:
+		for _, spec := range d.Specs {
+			switch s := spec.(type) {
+			case *ast.TypeSpec:
+				names = append(names, s.Name.Name)
+			case *ast.ValueSpec:
+				for _, name := range s.Names {
+					names = append(names, name.Name)
+				}
+			}
+		}
+	}
+	return names
+}
+
+// fromElsewhere lists the names in a file that are declared outside it, names of fields
+// in literals aside.
+func fromElsewhere(t *testing.T, file source) (names []string) {
+	t.Helper()
+	parsed, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root, file.name), nil, 0) // which resolves what is local
+	if err != nil {
+		t.Fatal(err)
+	}
+	fields := make(map[*ast.Ident]bool)
+	ast.Inspect(parsed, func(n ast.Node) bool {
+		if pair, ok := n.(*ast.KeyValueExpr); ok {
+			if key, ok := pair.Key.(*ast.Ident); ok {
+				fields[key] = true
+			}
+		}
+		return true
+	})
+	for _, ident := range parsed.Unresolved {
+		if !fields[ident] {
+			names = append(names, ident.Name)
+		}
+	}
+	return names
+}
+
 // TestIssuertestSharesNothing with what it tests, in its own tests either: an
 // error on both sides would cancel out.
 func TestIssuertestSharesNothing(t *testing.T) {

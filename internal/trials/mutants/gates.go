@@ -16,7 +16,7 @@ var gateMutants = []mutant{
 	{"gates", "a policy that cannot tell is 503", []edit{{"adapters/httpauth/deny.go", "return errUnavailable.Because(err)", "return errPolicy.Because(err)"}}, ofGates},
 	{"gates", "report-only for all loosens nothing that asks for more", []edit{{"adapters/httpauth/gate.go", "m.reportOnly && !g.strict()", "m.reportOnly"}}, ofGates},
 	{"gates", "the last gate decides whose token a handler sees", []edit{{"adapters/httpauth/gate.go", "if token == nil && validator.FromContext(r.Context()) == nil {", "if token == nil {"}}, ofGates},
-	{"gates", "another scheme is as if nothing had been sent", []edit{{"validator/request.go", `r.Scheme != "" && r.Scheme != bearer`, `false && r.Scheme != bearer`}}, []suite{{"validator", "TestSchemes"}}},
+	{"gates", "another scheme is as if nothing had been sent", []edit{{"validator/verify.go", `r.Scheme != "" && r.Scheme != bearer`, `false && r.Scheme != bearer`}}, []suite{{"validator", "TestSchemes"}}},
 	{"gates", "a policy's reason is no other kind of refusal", []edit{{"validator/errors.go", "ErrDenied, ErrThrottled, ErrUnavailable:\n		return false\n", "ErrDenied, ErrThrottled, ErrUnavailable:\n"}}, ofValidator},
 	{"gates", "a policy's reason is quoted for logs", []edit{{"validator/errors.go", "return quote.Value(r.err.Error())", "return quote.Value(\"\") + r.err.Error()"}}, ofValidator},
 	{"gates", "Gin runs no handler after Deny", []edit{{"adapters/ginauth/ginauth.go", "	c.Abort()\n	answered := false\n", "	answered := false\n"}}, ofGates},

@@ -10,7 +10,7 @@ var mistakeMutants = []mutant{
 	{"mistakes", "a pool has the issuer that was asked for alone", []edit{{"validator/providers/cognito.go", "host, pool = issuer[1]+host, issuer[3]", "pool = issuer[3]"}}, ofProviders},
 	{"mistakes", "an empty secret is refused", []edit{{"introspection/auth.go", "	case strings.TrimSpace(s) == \"\":\n", "	case false:\n"}}, ofIntrospection},
 	{"mistakes", "a secret with a line break is not sent", []edit{{"introspection/auth.go", "	case hasControl(secret):\n", "	case false:\n"}}, ofIntrospection},
-	{"mistakes", "a Validator that New did not make is no panic", []edit{never("validator/verify.go", "!v.made()")}, ofValidator},
+	{"mistakes", "a Validator that New did not make is no panic", []edit{{"validator/verify.go", "	if !v.made() {\n		return nil, \"\", errNotMade\n	}\n", ""}}, ofValidator},
 	{"printing", "a token prints no claim", []edit{{"validator/print.go", "io.WriteString(state, t.String())", "io.WriteString(state, string(t.there().claims))"}}, ofValidator},
 	{"printing", "a token in a hidden field prints no claim", []edit{{"validator/token.go", "	said **contents\n", "	said **contents\n	shown contents\n"}, {"validator/token.go", "	s.token.said = &s.ref\n", "	s.token.said, s.token.shown = &s.ref, c\n"}}, ofValidator},
 	{"printing", "what differs is not cut out of a long value", []edit{{"internal/quote/quote.go", "at >= head && at < len(v)-tail", "at >= head && at < 0"}}, ofQuote},
