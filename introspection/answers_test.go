@@ -82,6 +82,7 @@ func TestBadAnswers(t *testing.T) {
 		{"an array", reply(200, jsonType, `[{"active":true}]`), 200, "not a JSON object"},
 		{"a boolean", reply(200, jsonType, `true`), 200, "not a JSON object"},
 		{"nothing", reply(200, jsonType, ``), 200, "not a JSON object: it is empty"},
+		{"an encoding that was not asked for", reply(200, jsonType, "\x8b\x02", "Content-Encoding", "br"), 200, `content encoding "br", which was not asked for, but the body is not a JSON object`},
 		{"a byte order mark", reply(200, jsonType, "\xef\xbb\xbf"+activeBody), 200, "not a JSON object: it begins with a byte order mark"},
 		{"truncated", reply(200, jsonType, `{"active":true`), 200, "strict JSON"},
 		{"two objects", reply(200, jsonType, `{"active":true}{"active":true}`), 200, "after the JSON object"},

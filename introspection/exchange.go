@@ -66,8 +66,8 @@ func (c *Client) outcome(ctx, bounded context.Context, endpoint string, s sent) 
 	}
 	r, err := c.read(bounded, s.res)
 	if err != nil {
-		f := sendFailure(ctx, fmt.Errorf("POST %s: status 200 with content type %s, but the body %w",
-			fetch.WithoutQuery(endpoint), mediaType(s.res), err))
+		f := sendFailure(ctx, fmt.Errorf("POST %s: status 200 with content type %s%s, but the body %w",
+			fetch.WithoutQuery(endpoint), mediaType(s.res), s.res.Encoding(), err))
 		f.Status = s.res.Status
 		_, f.word = errors.AsType[unreadable](err)
 		return nil, f

@@ -37,7 +37,8 @@ type Config struct {
 	_ [0]func()
 
 	// Issuer is the issuer's identifier, byte for byte as in its tokens. Its
-	// metadata (OpenID Connect Discovery 1.0 §4, then RFC 8414 §3) names the
+	// metadata (OpenID Connect Discovery 1.0 §4, then RFC 8414 §3; for an issuer
+	// with a path, then each at the other's place, as some servers have it) names the
 	// key set, unless URL, Set, File or Fetch does; then Issuer is a name in events.
 	// The metadata is read again after a failed fetch and once a day.
 	Issuer string
@@ -109,7 +110,8 @@ type Config struct {
 	RefreshWait time.Duration
 
 	// RequestTimeout bounds each request, its body included, and each call of Fetch. A
-	// fetch that has to discover first makes up to three. Default: 5 s.
+	// fetch that has to discover first makes up to three, and up to five where the
+	// issuer has a path and answers. Default: 5 s.
 	RequestTimeout time.Duration
 
 	// MaxResponseBytes bounds each answer, after decompression, and what File and

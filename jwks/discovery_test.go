@@ -68,6 +68,21 @@ func TestDiscovery(t *testing.T) {
 			paths:  map[string]http.HandlerFunc{rfc8414Path + "/realms/r": document("https://id.example.com/realms/r", "https://id.example.com/k"), "/k": keys},
 			asked:  []string{"/realms/r" + oidcPath, rfc8414Path + "/realms/r", "/k"},
 		},
+		"issuer with a path, at an elder place": {
+			issuer: "https://id.example.com/realms/r",
+			paths:  map[string]http.HandlerFunc{oidcPath + "/realms/r": document("https://id.example.com/realms/r", "https://id.example.com/k"), "/k": keys},
+			asked:  []string{"/realms/r" + oidcPath, rfc8414Path + "/realms/r", "/realms/r" + rfc8414Path, oidcPath + "/realms/r", "/k"},
+		},
+		"an encoding that was not asked for": {
+			paths:  map[string]http.HandlerFunc{oidcPath: document("https://id.example.com", "https://id.example.com/k"), "/k": answer([]byte("\x8b\x02"), "Content-Encoding", "br")},
+			asked:  []string{oidcPath, "/k"},
+			faults: []string{`content encoding "br", which was not asked for: not a strict JSON object`},
+		},
+		"metadata in an encoding that is unknown": {
+			paths:  map[string]http.HandlerFunc{oidcPath: answer([]byte("\x8b\x02"), "Content-Encoding", "secret")},
+			asked:  []string{oidcPath, rfc8414Path},
+			faults: []string{"a content encoding of another name than is known, which was not asked for and not a JSON object"},
+		},
 		"another issuer is named": {
 			paths:  map[string]http.HandlerFunc{oidcPath: document("https://id.example.com/", "https://id.example.com/k"), "/k": keys},
 			asked:  []string{oidcPath, rfc8414Path},

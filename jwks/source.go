@@ -11,7 +11,6 @@ import (
 
 	"github.com/m2mguard/m2mguard/internal/fetch"
 	"github.com/m2mguard/m2mguard/internal/metadata"
-	"github.com/m2mguard/m2mguard/internal/quote"
 	"github.com/m2mguard/m2mguard/observe"
 )
 
@@ -144,7 +143,7 @@ func (s *remote) get(ctx context.Context, last *snapshot, got *fetched) error {
 		return fmt.Errorf("status %d, wanted 200", res.Status)
 	}
 	if got.set, err = parse(res.Body, s.algorithms); err != nil {
-		return fmt.Errorf("status 200, content type %s: %w", quote.Value(res.Header.Get("Content-Type")), err)
+		return fmt.Errorf("status 200, %s: %w", res.Kind(), err)
 	}
 	s.tag = entityTag{url: s.url, value: res.Header.Get("ETag")}
 	return nil

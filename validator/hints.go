@@ -164,6 +164,7 @@ func unavailableFix(cause error) string {
 func fetchFix(cause error, field, address string) string {
 	_, certificate := errors.AsType[*tls.CertificateVerificationError](cause)
 	_, name := errors.AsType[*net.DNSError](cause)
+	dial, _ := errors.AsType[*net.OpError](cause)
 	switch {
 	case errors.Is(cause, metadata.ErrOtherIssuer):
 		return "Issuer.URL must be what tokens hold as iss; where the server is known here by another name, " + address + " goes without its metadata"
@@ -174,7 +175,9 @@ func fetchFix(cause error, field, address string) string {
 	case certificate:
 		return field + ".HTTPClient must trust the server's certificate: where TLS is inspected on the way, the root of that"
 	case name:
-		return "the host of Issuer.URL or of Issuer." + field + " is not known here"
+		return "the host of Issuer.URL or of Issuer." + field + " is not known here; where the server has another name here, " + address + " is that address, and goes without its metadata"
+	case dial != nil && dial.Op == "dial":
+		return "Issuer." + field + "; where the server is reached from here by another name or port, " + address + " is that address, and goes without its metadata"
 	case errors.Is(cause, context.DeadlineExceeded):
 		return field + ".RequestTimeout, if the authorization server is only slow"
 	}

@@ -63,6 +63,26 @@ type Response struct {
 	Body   []byte
 }
 
+// Kind says what the body calls itself, for an operator who is to see why it could not
+// be read: its content type, and its encoding.
+func (r Response) Kind() string {
+	return "content type " + quote.Value(r.Header.Get("Content-Type")) + r.Encoding()
+}
+
+// Encoding says which content encoding is still on the body, as the rest of a
+// sentence: what net/http has asked for it has also taken off. It shows names that are
+// known, and no other that a server may have made of what it was sent.
+func (r Response) Encoding() string {
+	name := strings.ToLower(r.Header.Get("Content-Encoding"))
+	switch name {
+	case "", "identity":
+		return ""
+	case "br", "compress", "deflate", "gzip", "zstd":
+		return ", content encoding " + quote.Value(name) + ", which was not asked for"
+	}
+	return ", a content encoding of another name than is known, which was not asked for"
+}
+
 // New wraps a copy of base that follows no redirects. A nil base means a
 // transport of our own, which honours the proxy environment. timeout bounds the
 // whole request, reading the body included; maxBytes bounds the body after

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -95,14 +96,17 @@ func (m mismatch) Error() string { return m.text }
 
 func (m mismatch) Unwrap() error { return m.kind }
 
-// Discover asks issuer for its metadata, first at the OpenID Connect path, then
-// at the RFC 8414 one, and returns the address of want. A document counts only
-// if it is a 200 with JSON whose issuer is the configured one, byte for byte
-// (RFC 8414 §3.3), whatever its content type. The error names for both paths
-// the URL, the status, and the issuer that was named instead.
+// Discover asks issuer for its metadata, at one place after the other, and returns
+// the address of want. A document counts only if it is a 200 with JSON whose issuer is
+// the configured one, byte for byte (RFC 8414 §3.3), whatever its content type. The
+// error names each URL that was asked, and for each the status, or the issuer that was
+// named instead.
 func Discover(ctx context.Context, c *fetch.Client, issuer string, want Endpoint, allowHTTP bool) (string, error) {
-	var first, fault error
-	for _, url := range paths(issuer) {
+	var faults []fault
+	for n, url := range places(issuer) {
+		if n == standard && slices.ContainsFunc(faults, fault.unanswered) {
+			break // nor would the others be, each only after its time
+		}
 		found, err := read(ctx, c, url, issuer, want)
 		if err == nil {
 			err = fetch.CheckDiscovered(issuer, found, allowHTTP)
@@ -110,34 +114,70 @@ func Discover(ctx context.Context, c *fetch.Client, issuer string, want Endpoint
 		if err == nil {
 			return found, nil
 		}
-		err = fetch.Cause(err)
-		switch {
-		case fault == nil:
-			first, fault = err, fmt.Errorf("discovery at %s: %w", url, err)
-		case err.Error() == first.Error():
-			fault = fmt.Errorf("discovery at %s and %s: %w", paths(issuer)[0], url, err)
-		default:
-			fault = fmt.Errorf("%w; at %s: %w", fault, url, err) // on one line, for logs
-		}
+		faults = noted(faults, url, err)
 		if ctx.Err() != nil {
 			break
 		}
 	}
-	return "", fault
+	return "", joined(faults)
 }
 
-// paths lists where issuer's metadata may be: OpenID Connect appends to the
-// issuer's path, RFC 8414 §3.1 inserts before it.
-func paths(issuer string) []string {
-	trimmed := strings.TrimSuffix(issuer, "/")
-	appended := trimmed + "/.well-known/openid-configuration"
-	scheme, rest, _ := strings.Cut(trimmed, "://")
+// standard is how many of places are those of the standards.
+const standard = 2
+
+// places lists where issuer's metadata may be. OpenID Connect appends its name to the
+// issuer's path, RFC 8414 §3.1 inserts another one before it; and for an issuer with
+// a path, some servers have each name at the other's place (RFC 8414 §5).
+func places(issuer string) []string {
+	const oidc, oauth = "/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"
+	issuer = strings.TrimSuffix(issuer, "/")
+	scheme, rest, _ := strings.Cut(issuer, "://")
 	host, path, nested := strings.Cut(rest, "/")
-	inserted := scheme + "://" + host + "/.well-known/oauth-authorization-server"
-	if nested {
-		inserted += "/" + path
+	if !nested {
+		return []string{issuer + oidc, issuer + oauth}
 	}
-	return []string{appended, inserted}
+	root := scheme + "://" + host
+	return []string{issuer + oidc, root + oauth + "/" + path, issuer + oauth, root + oidc + "/" + path}
+}
+
+// fault is what was wrong at some places.
+type fault struct {
+	urls []string
+	err  error
+}
+
+// unanswered reports whether there was no answer.
+func (f fault) unanswered() bool {
+	_, failed := errors.AsType[*fetch.Failure](f.err)
+	return failed
+}
+
+// noted adds what was wrong at url, beside where the same was wrong.
+func noted(faults []fault, url string, err error) []fault {
+	for i, f := range faults {
+		if fetch.Cause(f.err).Error() == fetch.Cause(err).Error() {
+			faults[i].urls = append(f.urls, url)
+			return faults
+		}
+	}
+	return append(faults, fault{[]string{url}, err})
+}
+
+// joined is one error, on one line for logs.
+func joined(faults []fault) (err error) {
+	for _, f := range faults {
+		last := len(f.urls) - 1
+		at := f.urls[last]
+		if last > 0 {
+			at = strings.Join(f.urls[:last], ", ") + " and " + at
+		}
+		if err == nil {
+			err = fmt.Errorf("discovery at %s: %w", at, fetch.Cause(f.err))
+		} else {
+			err = fmt.Errorf("%w; at %s: %w", err, at, fetch.Cause(f.err))
+		}
+	}
+	return err
 }
 
 func read(ctx context.Context, c *fetch.Client, url, issuer string, want Endpoint) (string, error) {
@@ -158,7 +198,7 @@ func read(ctx context.Context, c *fetch.Client, url, issuer string, want Endpoin
 	}
 	var doc Document
 	if err := json.Unmarshal(res.Body, &doc); err != nil {
-		text := fmt.Sprintf("status 200, but content type %s and not a JSON object", quote.Value(res.Header.Get("Content-Type")))
+		text := "status 200, but " + res.Kind() + " and not a JSON object"
 		if why := strictjson.Why(res.Body, err); why != "" {
 			text += ": " + why
 		}

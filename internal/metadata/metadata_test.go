@@ -54,10 +54,14 @@ func TestPaths(t *testing.T) {
 		"https://id.example.com:8443/realms/r": {
 			"https://id.example.com:8443/realms/r/.well-known/openid-configuration",
 			"https://id.example.com:8443/.well-known/oauth-authorization-server/realms/r",
+			"https://id.example.com:8443/realms/r/.well-known/oauth-authorization-server",
+			"https://id.example.com:8443/.well-known/openid-configuration/realms/r",
 		},
 		"https://id.example.com/tenant/": {
 			"https://id.example.com/tenant/.well-known/openid-configuration",
 			"https://id.example.com/.well-known/oauth-authorization-server/tenant",
+			"https://id.example.com/tenant/.well-known/oauth-authorization-server",
+			"https://id.example.com/.well-known/openid-configuration/tenant",
 		},
 	} {
 		tr := &transport{}
@@ -176,17 +180,20 @@ func TestErrorsAreShort(t *testing.T) {
 func TestWordsOfFailures(t *testing.T) {
 	const id = "https://id.example.com/tenant"
 	const oidc, rfc8414 = id + "/.well-known/openid-configuration", "https://id.example.com/.well-known/oauth-authorization-server/tenant"
+	const third, fourth = id + "/.well-known/oauth-authorization-server", "https://id.example.com/.well-known/openid-configuration/tenant"
 	long := "https://id.example.com/" + strings.Repeat("x", 300)
 	for name, tc := range map[string]struct {
 		answers map[string]string
 		says    string
 		kind    error
 	}{
-		"nothing at either": {nil, "discovery at " + oidc + " and " + rfc8414 + ": status 404, wanted 200", metadata.ErrNoDocument},
+		"nothing at any": {nil, "discovery at " + oidc + ", " + rfc8414 + ", " + third + " and " + fourth + ": status 404, wanted 200", metadata.ErrNoDocument},
 		"a page, then nothing": {map[string]string{oidc: "<html>"},
-			"discovery at " + oidc + `: status 200, but content type "text/html" and not a JSON object: at offset 0 of 6 bytes, it is no JSON from there on; at ` + rfc8414 + ": status 404, wanted 200", metadata.ErrNoDocument},
-		"another issuer at both": {map[string]string{oidc: `{"issuer":"https://x.example.com"}`, rfc8414: `{"issuer":"https://x.example.com"}`},
-			"discovery at " + oidc + " and " + rfc8414 + `: the document names issuer "https://x.example.com", wanted exactly "` + id + `"`, metadata.ErrOtherIssuer},
+			"discovery at " + oidc + `: status 200, but content type "text/html" and not a JSON object: at offset 0 of 6 bytes, it is no JSON from there on; at ` + rfc8414 + ", " + third + " and " + fourth + ": status 404, wanted 200", metadata.ErrNoDocument},
+		"another issuer at two": {map[string]string{oidc: `{"issuer":"https://x.example.com"}`, rfc8414: `{"issuer":"https://x.example.com"}`},
+			"discovery at " + oidc + " and " + rfc8414 + `: the document names issuer "https://x.example.com", wanted exactly "` + id + `"; at ` + third + " and " + fourth + ": status 404", metadata.ErrOtherIssuer},
+		"something else at each": {map[string]string{oidc: "<html>", rfc8414: "[]", third: `{"issuer":"https://x.example.com"}`, fourth: `{"issuer":"` + id + `"}`},
+			`; at ` + fourth + ": the document of issuer " + `"` + id + `" has no jwks_uri`, metadata.ErrNoEndpoint},
 		"a byte order mark":         {map[string]string{oidc: "\xef\xbb\xbf{}"}, "byte order mark", metadata.ErrNoDocument},
 		"an issuer with a long end": {map[string]string{oidc: `{"issuer":"` + long + `/v2.0"}`}, `/v2.0" (`, metadata.ErrOtherIssuer},
 	} {
@@ -195,12 +202,54 @@ func TestWordsOfFailures(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), tc.says) || !errors.Is(err, tc.kind) {
 				t.Fatalf("got %v, wanted %s", err, tc.says)
 			}
-			for _, url := range []string{oidc, rfc8414} {
+			for _, url := range []string{oidc, rfc8414, third, fourth} {
 				if n := strings.Count(err.Error(), url); n != 1 {
 					t.Errorf("%s is there %d times: %v", url, n, err)
 				}
 			}
 		})
+	}
+}
+
+// TestElderPlaces: where the standards' own have nothing, each name is looked for at
+// the other's place, by the same rules.
+func TestElderPlaces(t *testing.T) {
+	const id = "https://id.example.com/a/b"
+	const inserted, appended = "https://id.example.com/.well-known/openid-configuration/a/b", id + "/.well-known/oauth-authorization-server"
+	const good = `{"issuer":"` + id + `","jwks_uri":"https://id.example.com/keys"}`
+	for name, tc := range map[string]struct {
+		answers map[string]string
+		good    bool
+	}{
+		"RFC 8414's name, appended (Okta)":           {map[string]string{appended: good}, true},
+		"OpenID's name, inserted (MCP, RFC 8414 §5)": {map[string]string{inserted: good}, true},
+		"the first that is good counts":              {map[string]string{appended: "<html>", inserted: good}, true},
+		"of another issuer":                          {map[string]string{appended: `{"issuer":"https://id.example.com","jwks_uri":"https://id.example.com/keys"}`}, false},
+		"of the host":                                {map[string]string{"https://id.example.com/.well-known/openid-configuration": good}, false},
+		"of the folder above":                        {map[string]string{"https://id.example.com/a/.well-known/openid-configuration": good}, false},
+	} {
+		found, err := discover(t.Context(), id, metadata.JWKS, &transport{answers: tc.answers})
+		if (err == nil) != tc.good || tc.good && found != "https://id.example.com/keys" {
+			t.Errorf("%s: got %q, %v", name, found, err)
+		}
+	}
+}
+
+// silent answers nothing.
+type silent struct{ asked int }
+
+func (s *silent) RoundTrip(*http.Request) (*http.Response, error) {
+	s.asked++
+	return nil, errors.New("no connection")
+}
+
+// TestSilentIssuerIsAskedAtTheStandardPlacesAlone: each further one would cost a
+// time-out.
+func TestSilentIssuerIsAskedAtTheStandardPlacesAlone(t *testing.T) {
+	tr := &silent{}
+	_, err := metadata.Discover(t.Context(), fetch.New(&http.Client{Transport: tr}, time.Second, 10000), "https://id.example.com/a", metadata.JWKS, false)
+	if err == nil || tr.asked != 2 {
+		t.Errorf("asked %d times: %v", tr.asked, err)
 	}
 }
 

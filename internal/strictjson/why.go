@@ -5,17 +5,19 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// hasMark reports whether text begins as some editors and shells let it: with a
-// byte order mark, that of UTF-16 or the three bytes of UTF-8 that nobody sees.
-func hasMark(text []byte) bool {
-	return slices.ContainsFunc([]string{"\xef\xbb\xbf", "\xff\xfe", "\xfe\xff"}, func(mark string) bool {
-		return bytes.HasPrefix(text, []byte(mark))
-	})
+// marked says whose byte order mark text begins with, as some editors and shells let
+// it; empty if it begins with none.
+func marked(text []byte) string {
+	for mark, of := range map[string]string{"\xef\xbb\xbf": "UTF-8", "\xff\xfe": "UTF-16", "\xfe\xff": "UTF-16"} {
+		if bytes.HasPrefix(text, []byte(mark)) {
+			return of
+		}
+	}
+	return ""
 }
 
 // Why tells an operator where text ceases to be strict JSON, given the error of
@@ -27,8 +29,12 @@ func Why(text []byte, err error) string { return WhyAt(text, err, 0) }
 // base on.
 func WhyAt(text []byte, err error, base int) string {
 	switch {
-	case hasMark(text):
-		return "it begins with a byte order mark, wanted UTF-8 without one (RFC 8259 §8.1)"
+	case marked(text) != "":
+		return "it begins with a byte order mark of " + marked(text) + ", wanted UTF-8 without one (RFC 8259 §8.1)"
+	case len(text) > 1 && (text[0] == 0 || text[1] == 0):
+		return "it reads as UTF-16 or UTF-32, wanted UTF-8 (RFC 8259 §8.1)"
+	case bytes.HasPrefix(text, []byte("\x1f\x8b")):
+		return "it is compressed by gzip, and no Content-Encoding says so"
 	case len(text) == 0:
 		return "it is empty"
 	}

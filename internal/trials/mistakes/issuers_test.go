@@ -106,7 +106,7 @@ var issuers = []mistake{
 		fake := issuertest.New(t)
 		fake.Close()
 		return validator.Issuer{URL: fake.URL(), Audience: []string{issuertest.Audience}}
-	}), says: []string{"discovery at http://127.0.0.1:", "connection refused", "Issuer.Keys"}},
+	}), says: []string{"discovery at http://127.0.0.1:", "connection refused", "Issuer.Keys", "by another name or port, Keys.URL"}},
 	{name: "issuer answers 404", make: trouble(issuertest.Discovery, issuertest.Respond(404, nil, "")),
 		says: []string{"discovery at", "status 404, wanted 200", "Issuer.URL must be the issuer"}},
 	{name: "issuer answers a web page", make: trouble(issuertest.Discovery, issuertest.Garbage()),
@@ -118,12 +118,14 @@ var issuers = []mistake{
 	{name: "keys redirect", make: trouble(issuertest.JWKS, issuertest.Redirect("https://id.example.com/login")),
 		says: []string{"key set at", "redirects are not followed", "Issuer.Keys"}},
 	{name: "keys in UTF-16", make: ready(func(t *testing.T) validator.Issuer { return publishing(t, "\xff\xfe{\x00}\x00") }),
-		says: []string{"key set at", "JSON", "Issuer.Keys"}},
+		says: []string{"key set at", "byte order mark", "Issuer.Keys"}},
+	{name: "keys in an encoding that nobody asked for", make: trouble(issuertest.JWKS, issuertest.Respond(200, http.Header{"Content-Encoding": {"br"}}, "\x8b\x02")),
+		says: []string{"key set at", `content encoding "br", which was not asked for`, "Issuer.Keys"}},
 	{name: "an issuer whose host nobody knows", make: ready(func(t *testing.T) validator.Issuer {
 		iss := fine()
 		iss.Keys = &jwks.Config{HTTPClient: failingClient(&net.DNSError{Err: "no such host", Name: "id.example.com", IsNotFound: true})}
 		return iss
-	}), says: []string{"id.example.com: no such host", "the host of Issuer.URL or of Issuer.Keys is not known here"}},
+	}), says: []string{"id.example.com: no such host", "the host of Issuer.URL or of Issuer.Keys is not known here", "another name here, Keys.URL"}},
 	{name: "TLS inspection with an unknown root", make: ready(func(t *testing.T) validator.Issuer {
 		s := httptest.NewUnstartedServer(http.NotFoundHandler())
 		s.Config.ErrorLog = log.New(io.Discard, "", 0)

@@ -66,6 +66,7 @@ var keyMutants = []mutant{
 	{"key set", "while the issuer fails it is left alone", []edit{{"jwks/keyset.go", "	case s.failure != nil && now.Before(s.notBefore):\n", "	case false:\n"}}, ofKeys},
 	{"key set", "a caller that gives up ends no fetch of others", []edit{{"jwks/refresh.go", "	case <-ctx.Done():\n		return nil, unavailable", "	case <-ctx.Done():\n		f.cancel()\n		return nil, unavailable"}}, ofKeys},
 	{"discovery", "the document names the configured issuer", []edit{never("internal/metadata/metadata.go", "doc.Issuer != issuer")}, ofDiscovery},
+	{"discovery", "an issuer that does not answer is asked twice", []edit{{"internal/metadata/metadata.go", "n == standard && ", "false && n == standard && "}}, ofDiscovery},
 	{"discovery", "the document is a 200", []edit{{"internal/metadata/metadata.go", "	case res.Status != http.StatusOK:\n", "	case false:\n"}}, ofDiscovery},
 	{"discovery", "what it names obeys the rules for addresses", []edit{{"internal/metadata/metadata.go", "err = fetch.CheckDiscovered(issuer, found, allowHTTP)", "err = nil"}}, ofDiscovery},
 	{"discovery", "an https issuer leads to https alone", []edit{never("internal/fetch/fetch.go", `isHTTPS(issuer) && !isHTTPS(found) && !allowHTTP`)}, ofDiscovery},
