@@ -2,8 +2,10 @@ package providers_test
 
 import (
 	"fmt"
+	"log"
 
 	"github.com/m2mguard/m2mguard/scopes"
+	"github.com/m2mguard/m2mguard/validator"
 	"github.com/m2mguard/m2mguard/validator/issuertest"
 	"github.com/m2mguard/m2mguard/validator/providers"
 )
@@ -56,4 +58,18 @@ func ExampleKubernetesAPI_Keys() {
 
 	fmt.Println(iss.Keys.URL)
 	// Output: https://10.0.0.1:6443/openid/v1/jwks
+}
+
+// Routes behind RequireFresh ask the API server whether the pod is still there.
+func ExampleKubernetesAPI_Review() {
+	iss := providers.Kubernetes("https://kubernetes.default.svc.cluster.local", "orders")
+	iss.Introspection = providers.KubernetesAPI{}.Review(iss.Audience...)
+
+	v, err := validator.New(validator.Config{Issuers: []validator.Issuer{iss}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer v.Close()
+	fmt.Println(v.CanVerifyFresh())
+	// Output: <nil>
 }

@@ -41,7 +41,8 @@ import (
 // Issuer of its own. One that signs with ECDSA needs ES256 in Algorithms.
 //
 // A token outlives what it was bound to: that its pod or account was deleted is
-// not seen before it expires, so ask for short ones (10 minutes is the least).
+// not seen before it expires, so ask for short ones (10 minutes is the least), or let
+// RequireFresh ask the API server, by [KubernetesAPI.Review].
 //
 // Source: https://kubernetes.io/docs/reference/access-authn-authz/service-accounts-admin/,
 // https://kubernetes.io/docs/tasks/configure-pod-container/configure-service-account/.

@@ -50,14 +50,21 @@ const (
 //
 // Source: https://kubernetes.io/docs/tasks/configure-pod-container/configure-service-account/#service-account-issuer-discovery.
 func (a KubernetesAPI) Keys() *jwks.Config {
-	server := strings.TrimSuffix(cmp.Or(a.URL, "https://kubernetes.default.svc"), "/")
-	return &jwks.Config{
-		URL: server + "/openid/v1/jwks",
-		HTTPClient: &http.Client{Transport: &kubernetesTransport{
-			server:    server,
+	return &jwks.Config{URL: a.server() + "/openid/v1/jwks", HTTPClient: a.client()}
+}
+
+func (a KubernetesAPI) server() string {
+	return strings.TrimSuffix(cmp.Or(a.URL, "https://kubernetes.default.svc"), "/")
+}
+
+func (a KubernetesAPI) client() *http.Client {
+	return &http.Client{
+		Transport: &kubernetesTransport{
+			server:    a.server(),
 			tokenFile: cmp.Or(a.TokenFile, podFiles+"token"),
 			caFile:    cmp.Or(a.CAFile, podFiles+"ca.crt"),
-		}},
+		},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
+	"io"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
@@ -27,14 +28,16 @@ import (
 
 // apiServer plays the part of a Kubernetes API server that concerns service
 // account tokens, after its documentation: no cluster is behind it. It gives its
-// key set to whoever shows the token that is good at the time.
+// key set to whoever shows the token that is good at the time, and reviews tokens.
 type apiServer struct {
 	*httptest.Server
 	jwks []byte
 
-	mu   sync.Mutex
-	good string   // token
-	seen []string // "METHOD path Authorization" of each request
+	mu      sync.Mutex
+	good    string   // token
+	seen    []string // "METHOD path Authorization" of each request
+	review  http.HandlerFunc
+	reviews []string // bodies
 }
 
 func newAPIServer(t *testing.T, jwks []byte) *apiServer {
@@ -56,6 +59,10 @@ func (s *apiServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.URL.Path == "/openid/v1/jwks":
 		w.Header().Set("Content-Type", "application/jwk-set+json")
 		w.Write(s.jwks)
+	case r.URL.Path == "/apis/authentication.k8s.io/v1/tokenreviews" && r.Method == http.MethodPost && s.review != nil:
+		body, _ := io.ReadAll(r.Body)
+		s.reviews = append(s.reviews, string(body))
+		s.review(w, r)
 	default:
 		w.WriteHeader(http.StatusNotFound)
 	}
