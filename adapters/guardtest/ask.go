@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/m2mguard/m2mguard/adapters/httpauth"
-	"github.com/m2mguard/m2mguard/scopes"
 	"github.com/m2mguard/m2mguard/validator/issuertest"
 )
 
@@ -48,6 +47,9 @@ func (a reply) scopeMissing() bool {
 func (a reply) missing() bool {
 	return a.status == http.StatusNotFound || a.status == http.StatusMethodNotAllowed || a.elsewhere
 }
+
+// redirects reports whether the client is sent elsewhere.
+func (a reply) redirects() bool { return a.status >= 300 && a.status < 400 }
 
 // ask asks one route of Want in all ways.
 func (r *run) ask(pattern string) {
@@ -132,11 +134,14 @@ func (r *run) questions(pattern string) (all []question) {
 
 // lacks reports whether the router has this path, and not with this method.
 func (r *run) lacks(q question, path string) bool {
-	if r.mux != nil {
-		return q.matched() == ""
+	if methods := r.listed.of(path); methods != nil {
+		return !slices.Contains(methods, q.method)
 	}
-	methods := r.listed.of(path)
-	return methods != nil && !slices.Contains(methods, q.method)
+	if r.mux == nil {
+		return false
+	}
+	matched := q.matched()
+	return matched == "" || matched != q.pattern && strings.HasSuffix(matched, "/") // below that slash another router may be
 }
 
 // String is the route, and the request if that says more.
@@ -148,10 +153,14 @@ func (q question) String() string {
 	return q.pattern + ": " + asked
 }
 
-// shadowed reports whether an http.ServeMux has another pattern for the request:
-// one that is asked about by its own name, or one that hides a route.
+// shadowed reports whether the router has another pattern for the request: one that
+// is asked about by its own name, or one that hides a route.
 func (q question) shadowed() bool {
 	q.Helper()
+	if nearer := q.nearer(); nearer != "" {
+		q.Errorf("guardtest: %s is answered by %s, which shadows it: guardtest.Path can give it a path that is its own", q, nearer)
+		return true
+	}
 	matched := q.matched()
 	if matched == "" || matched == q.pattern || strings.HasSuffix(matched, "/") { // below that slash another router may be
 		return false
@@ -229,62 +238,4 @@ func (q question) ask() bool {
 	}
 	q.compareRules()
 	return true
-}
-
-// compareRules sends good tokens whose scopes tell the rule of Want from others.
-func (q question) compareRules() {
-	q.Helper()
-	rule := q.want[q.pattern]
-	right := strings.Fields(rule.Needs())
-	answered := q.send(q.token(right))
-	sets := [][]string{nil, right, q.universe}
-	for _, name := range q.universe {
-		sets = append(sets, []string{name}, slices.DeleteFunc(slices.Clone(q.universe), func(n string) bool { return n == name }))
-	}
-	for _, set := range sets {
-		got, allowed := q.send(q.token(set)), rule.Allows(granted(set))
-		switch {
-		case got.status == http.StatusUnauthorized || got.status == http.StatusServiceUnavailable && strings.Contains(got.body, "temporarily_unavailable"):
-			q.Errorf("guardtest: %s answers %d to a good token: the app must trust the issuer and have the audience that it is given; for a route with an audience of its own, name that in guardtest.Claims",
-				q, got.status)
-			return
-		case allowed && got.scopeMissing():
-			q.Errorf("guardtest: %s refuses a token with the scopes %q, which satisfy the rule in Want: another rule, a group's rule that Want leaves out (scopes.AllOf), or a shadowed route",
-				q, set)
-			return
-		case !allowed && got.status != http.StatusForbidden:
-			q.Errorf("guardtest: %s answers %d to a token with the scopes %q, wanted 403: another rule, a group's rule that Want leaves out (scopes.AllOf), or a shadowed route",
-				q, got.status, set)
-			return
-		case !allowed && !got.scopeMissing() && got == answered:
-			q.Errorf("guardtest: %s answers 403 to every token, so its rule cannot be seen: Claims can make tokens that the API's own policy accepts",
-				q)
-			return
-		}
-	}
-}
-
-// granted is what a token with these scopes may do.
-func granted(names []string) scopes.Set {
-	set, err := scopes.Of(names...)
-	if err != nil {
-		panic("guardtest: " + err.Error()) // they come from rules, which hold none but valid ones
-	}
-	return set
-}
-
-// with are the claims of a token with these scopes.
-func (r *run) with(names []string) issuertest.Claims {
-	c := r.claims
-	c.Scope = strings.Join(names, " ")
-	return c
-}
-
-// token is a good token with these scopes.
-func (r *run) token(names []string) string {
-	key := strings.Join(names, " ")
-	if r.tokens[key] == "" {
-		r.tokens[key] = r.iss.Token(r.with(names))
-	}
-	return r.tokens[key]
 }

@@ -30,7 +30,15 @@
 // An http.ServeMux lists nothing. Beside each route that is listed, it is searched
 // for the same path with other methods and with another slash at the end; a route
 // elsewhere that was registered there in another way, and is in no list, is asked
-// nothing.
+// nothing. An API of which no route is known at all is reported.
+//
+// A path that nobody has made a route for is asked, too. What takes it (Gin's
+// NoRoute, chi's NotFound, Echo's RouteNotFound) answers 401, 404, 405 or a
+// redirect, unless it is listed as "/*", or below a prefix of Echo's as "/v1/*".
+//
+// Rules are compared by answers, over the scopes that are known: from Want, from the
+// Routes of the middleware, and from challenges. A second alternative with a scope
+// that is named nowhere else can be seen only where Handle registered the route.
 //
 // What an option says must be true, too: a route that is in Want and also Public or
 // ReportOnly, an Optional one that answers 401, and a pattern that matches nothing
@@ -55,11 +63,13 @@ type App struct {
 	// Handler answers requests.
 	Handler http.Handler
 	// Router is where the routes are, if that is not Handler itself: an *echo.Echo,
-	// a *gin.Engine, a chi.Router or an *http.ServeMux behind other handlers.
+	// a *gin.Engine, a chi.Router or an *http.ServeMux behind other handlers, or a
+	// []any of several. For a router of another kind, a value with a method Routes that
+	// lists structs with the fields Method and Path will do.
 	Router any
 	// Routes is what the middleware remembers: auth.Routes(), or those of several in
-	// a row. Leave those out whose patterns lack the prefix under which their router
-	// is mounted (http.StripPrefix). Routers mounted within chi's need no care.
+	// a row. Where a router is mounted below a prefix (http.StripPrefix), add the
+	// prefix to each Pattern. Routers mounted within chi's need no care.
 	Routes []httpauth.RouteInfo
 	// Close, if not nil, is called at the end.
 	Close func()
@@ -67,11 +77,11 @@ type App struct {
 
 // Want holds the rule of each route that must be guarded, by its method and path
 // as the router has it: "GET /orders/{id}" for http.ServeMux and chi, "GET
-// /orders/:id" for Echo and Gin. Without a method it stands for all methods that
-// no list names by themselves: those of RFC 9110, PATCH, and what the router lists
-// for that path. A CORS preflight that is meant to pass is listed as
-// Public("OPTIONS /orders"). Where a group and a route have a rule each, the rule is both together
-// (scopes.AllOf).
+// /orders/:id" for Echo and Gin, and "GET admin.example.com/orders" where a router
+// is for a host. Without a method it stands for all methods that no list names by
+// themselves: those of RFC 9110, PATCH, and what the router lists for that path. A
+// CORS preflight that is meant to pass is listed as Public("OPTIONS /orders"). Where
+// a group and a route have a rule each, the rule is both together (scopes.AllOf).
 type Want map[string]scopes.Rule
 
 // TB is the part of testing.TB that AllGuarded needs.
@@ -85,7 +95,7 @@ type Option func(*run)
 
 // Public lists routes that anybody may use, by method and path as in Want. They are
 // asked once, without a token, if neither the router nor the middleware says that
-// they are there.
+// they are there. "/*" is a handler for what no route takes.
 func Public(patterns ...string) Option { return func(r *run) { r.list(r.public, patterns) } }
 
 // Optional lists routes of Want that a request without credentials passes, too.
@@ -138,10 +148,19 @@ func AllGuarded(t TB, app func(issuer, audience string) App, want Want, options 
 		r.app.Router = r.app.Handler
 	}
 	r.universe = r.names()
-	r.listed = listedIn(r.app.Router)
-	r.mux, _ = r.app.Router.(*http.ServeMux)
+	routers, several := r.app.Router.([]any)
+	if !several {
+		routers = []any{r.app.Router}
+	}
+	r.listed = listedIn(routers)
+	for _, router := range routers {
+		if mux, ok := router.(*http.ServeMux); ok && r.mux == nil {
+			r.mux = mux
+		}
+	}
 	r.compareLists()
 	r.checkOptions()
+	r.askNowhere()
 	for _, pattern := range slices.Sorted(maps.Keys(want)) {
 		r.ask(pattern)
 	}
@@ -155,8 +174,8 @@ type run struct {
 	TB
 	iss      *issuertest.Issuer
 	app      App
-	listed   *routes        // of the router
-	mux      *http.ServeMux // nil unless it is the router
+	listed   *routes        // of the routers
+	mux      *http.ServeMux // the first of them that is one, or nil
 	want     Want
 	universe []string          // every scope that any rule mentions
 	tokens   map[string]string // by scope

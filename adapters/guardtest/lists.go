@@ -14,15 +14,25 @@ import (
 // compareLists holds what is registered against what is listed.
 func (r *run) compareLists() {
 	r.Helper()
+	switch {
+	case !r.listed.kind:
+		r.Errorf("guardtest: the routes of a %T are not known: App.Router must be the *echo.Echo, *gin.Engine, chi.Router or *http.ServeMux behind it, or something else that lists routes", r.app.Router)
+	case len(r.listed.patterns) == 0 && len(r.app.Routes) == 0:
+		r.Errorf("guardtest: no route is known: a %T lists none, and App.Routes is empty: register routes through Handle, and set App.Routes to what Routes answers", r.app.Router)
+	}
+	for _, pattern := range r.listed.behind {
+		r.Errorf("guardtest: %s has the gate as its last handler: those before it run for anybody: wanted it before them", pattern)
+	}
 	registered := append(slices.Clone(r.listed.patterns), r.beside()...)
-	if !r.listed.nested { // else what the middleware remembers lacks the prefix of its router
-		count := make(map[string]int)
-		for _, route := range r.app.Routes {
-			if count[route.Pattern]++; count[route.Pattern] == 2 {
-				r.Errorf("guardtest: %s is registered twice: one of them shadows the other", route.Pattern)
-			}
-			registered = append(registered, route.Pattern)
+	count := make(map[string]int)
+	for _, route := range r.app.Routes {
+		if r.listed.nested && r.belowPrefix(route.Pattern) {
+			continue
 		}
+		if count[route.Pattern]++; count[route.Pattern] == 2 && !r.listed.nested { // else two may differ in the prefix
+			r.Errorf("guardtest: %s is registered twice: one of them shadows the other", route.Pattern)
+		}
+		registered = append(registered, route.Pattern)
 	}
 	slices.Sort(registered)
 	for _, pattern := range slices.Compact(registered) {
@@ -30,6 +40,16 @@ func (r *run) compareLists() {
 			r.Errorf("guardtest: %s is registered, and neither in Want nor listed as Public or ReportOnly", pattern)
 		}
 	}
+}
+
+// belowPrefix reports whether what the middleware remembers is known from a router's
+// list, which has the whole path.
+func (r *run) belowPrefix(pattern string) bool {
+	method, path := cutMethod(pattern)
+	return r.question(pattern).matched() != pattern && slices.ContainsFunc(r.listed.patterns, func(listed string) bool {
+		m, whole := cutMethod(listed)
+		return m == method && strings.HasSuffix(whole, path)
+	})
 }
 
 // lists reports whether this pattern, by this name, is in Want, Public or
