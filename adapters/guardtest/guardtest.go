@@ -65,7 +65,8 @@ type App struct {
 	// Router is where the routes are, if that is not Handler itself: an *echo.Echo,
 	// a *gin.Engine, a chi.Router or an *http.ServeMux behind other handlers, or a
 	// []any of several. For a router of another kind, a value with a method Routes that
-	// lists structs with the fields Method and Path will do.
+	// lists structs with the fields Method and Path will do. Behind a handler that
+	// hides it, routes are not known, and those alone are asked which are written down.
 	Router any
 	// Routes is what the middleware remembers: auth.Routes(), or those of several in
 	// a row. Where a router is mounted below a prefix (http.StripPrefix), add the
@@ -144,7 +145,8 @@ func AllGuarded(t TB, app func(issuer, audience string) App, want Want, options 
 		t.Errorf("guardtest: App.Handler is nil, wanted the API")
 		return
 	}
-	if r.app.Router == nil {
+	r.named = r.app.Router != nil
+	if !r.named {
 		r.app.Router = r.app.Handler
 	}
 	r.universe = r.names()
@@ -174,6 +176,7 @@ type run struct {
 	TB
 	iss      *issuertest.Issuer
 	app      App
+	named    bool           // App.Router was set
 	listed   *routes        // of the routers
 	mux      *http.ServeMux // the first of them that is one, or nil
 	want     Want
