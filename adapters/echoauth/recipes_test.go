@@ -63,26 +63,19 @@ func ExampleMiddleware_problem() {
 	defer stop()
 	e := echo.New()
 	e.HTTPErrorHandler = func(err error, c echo.Context) {
-		if c.Response().Committed { // a middleware that logs may have had it answered
-			return
-		}
-		status, problem := http.StatusInternalServerError, map[string]any{}
+		status, detail := http.StatusInternalServerError, httpauth.Body{}
 		if failed, ok := errors.AsType[*echo.HTTPError](err); ok {
 			status = failed.Code
-			if body, ok := failed.Message.(httpauth.Body); ok { // Echo's own errors hold a string
-				problem["detail"] = body.Description
-			}
+			detail, _ = failed.Message.(httpauth.Body) // Echo's own errors hold a string
 		}
-		problem["status"] = status
-		c.Response().Header().Set("Content-Type", "application/problem+json")
-		_ = c.JSON(status, problem)
+		if !c.Response().Committed { // a middleware that logs may have had it answered
+			c.Response().Header().Set("Content-Type", "application/problem+json")
+			_ = c.JSON(status, map[string]any{"status": status, "detail": detail.Description})
+		}
 	}
 	auth.Handle(e, "GET", "/orders", scopes.All("orders:read"), listOrders)
-	fmt.Println(send(e, "GET", "/orders", ""))
-	fmt.Println(send(e, "GET", "/nowhere", ""))
-	// Output:
-	// 401 {"detail":"No access token was sent.","status":401}
-	// 404 {"status":404}
+	fmt.Println(send(e, "GET", "/orders", ""), send(e, "GET", "/nowhere", ""))
+	// Output: 401 {"detail":"No access token was sent.","status":401} 404 {"detail":"","status":404}
 }
 
 // A CORS preflight carries no token: Echo's middleware

@@ -198,6 +198,7 @@ func TestReportOnlyWarns(t *testing.T) {
 		time.Sleep(time.Second)
 		get(open, "")
 		time.Sleep(time.Hour)
+		synctest.Wait()
 		get(guarded, "")
 		const line = `level=WARN msg="m2mguard: DangerouslyReportOnly: routes refuse nobody" routes=2 let_through=`
 		if diff := cmp.Diff(line+"1\n"+line+"101\n", log.String()); diff != "" {
@@ -210,6 +211,7 @@ func TestReportOnlyWarns(t *testing.T) {
 			_ = idle.Require(scopes.All("orders:read"))(empty)
 		}
 		time.Sleep(time.Hour)
+		synctest.Wait()
 		if diff := cmp.Diff(strings.Replace(line, "routes=2", "routes=3", 1)+"0\n", log.String()); diff != "" {
 			t.Error(diff)
 		}

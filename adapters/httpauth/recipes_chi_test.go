@@ -76,18 +76,16 @@ func ExampleMiddleware_Require_preflightChi() {
 	r.Use(func(next http.Handler) http.Handler { // or github.com/go-chi/cors; before the routes
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Access-Control-Allow-Origin", "https://app.example.test")
-			if r.Method == http.MethodOptions {
-				w.Header().Set("Access-Control-Allow-Headers", "authorization")
-				w.WriteHeader(http.StatusNoContent)
-				return
+			w.Header().Set("Access-Control-Allow-Headers", "authorization")
+			if r.Method != http.MethodOptions {
+				next.ServeHTTP(w, r)
 			}
-			next.ServeHTTP(w, r)
 		})
 	})
 	r.With(auth.Require(scopes.All("orders:read"))).Get("/orders", listOrders)
 	fmt.Println(send(r, "OPTIONS", "/orders", ""))
 	fmt.Println(send(r, "GET", "/orders", ""))
 	// Output:
-	// 204
+	// 200
 	// 401 {"error":"unauthorized","error_description":"No access token was sent."}
 }

@@ -76,17 +76,15 @@ func ExampleMiddleware_Require_preflight() {
 	auth.Handle(mux, "GET /orders", scopes.All("orders:read"), http.HandlerFunc(listOrders))
 	api := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Access-Control-Allow-Origin", "https://app.example.test")
-		if r.Method == http.MethodOptions {
-			w.Header().Set("Access-Control-Allow-Headers", "authorization")
-			w.WriteHeader(http.StatusNoContent)
-			return
+		w.Header().Set("Access-Control-Allow-Headers", "authorization")
+		if r.Method != http.MethodOptions {
+			mux.ServeHTTP(w, r)
 		}
-		mux.ServeHTTP(w, r)
 	})
 	fmt.Println(send(api, "OPTIONS", "/orders", ""))
 	fmt.Println(send(api, "GET", "/orders", ""))
 	// Output:
-	// 204
+	// 200
 	// 401 {"error":"unauthorized","error_description":"No access token was sent."}
 }
 
