@@ -81,6 +81,12 @@ type Config struct {
 	// is everything supported.
 	Algorithms []string
 
+	// Use is what the keys are for, as the member use of each says (RFC 7517 §4.2).
+	// Default "sig", which a key that does not say is for, too. Any other must be in a
+	// key, such as the "jwt-svid" of SPIFFE's bundles, and keys for something else are
+	// passed over. Keys in PEM do not say. It cannot be "enc".
+	Use string
+
 	// RefreshInterval is the age at which the set is fetched anew, in the
 	// background and a little early (85 to 95 percent of it, by chance).
 	// Default: the max-age that Cache-Control names, but no less than 1 minute
@@ -180,6 +186,10 @@ func (c Config) compile() (Config, error) {
 	if c.File != "" {
 		c.RefreshInterval = cmp.Or(c.RefreshInterval, defaultPollInterval)
 	}
+	if c.Use = cmp.Or(c.Use, signing); c.Use == "enc" {
+		fault("Use is %q, which no key that verifies has, wanted %q or what the issuer calls that", c.Use, signing)
+	}
+
 	interval := max(cmp.Or(c.RefreshInterval, defaultRefreshInterval), leastInterval)
 	if c.RefreshInterval != 0 && c.RefreshInterval < leastInterval {
 		fault("RefreshInterval is %v, wanted at least %v", c.RefreshInterval, leastInterval)
@@ -206,3 +216,6 @@ func (c Config) compile() (Config, error) {
 	}
 	return c, errors.Join(faults...)
 }
+
+// wanted is what the keys must be for.
+func (c *Config) wanted() wanted { return wanted{c.Algorithms, c.Use} }

@@ -47,6 +47,7 @@ func TestConfigFaults(t *testing.T) {
 		"relative":                   {jwks.Config{Issuer: "id.example.com"}, []string{"jwks: Config.Issuer: ", "absolute"}},
 		"user information":           {jwks.Config{URL: "https://user:secret@id.example.com/"}, []string{"jwks: Config.URL: ", "user information"}},
 		"HMAC":                       {jwks.Config{URL: url, Algorithms: []string{"RS256", "HS256"}}, []string{`jwks: Config.Algorithms has "HS256"`}},
+		"keys for encryption":        {jwks.Config{URL: url, Use: "enc"}, []string{`jwks: Config.Use is "enc", which no key that verifies has`}},
 		"a long name":                {jwks.Config{URL: url, Algorithms: []string{strings.Repeat("x", 9000)}}, []string{"bytes"}},
 		"none":                       {jwks.Config{URL: url, Algorithms: []string{"none"}}, []string{`jwks: Config.Algorithms has "none"`}},
 		"refresh interval too short": {jwks.Config{URL: url, RefreshInterval: time.Microsecond}, []string{"jwks: Config.RefreshInterval is 1µs, wanted at least 1ms"}},

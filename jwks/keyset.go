@@ -40,7 +40,7 @@ func New(config Config) (*KeySet, error) {
 	var fixed *snapshot
 	if config.Set != nil {
 		var fault error
-		if fixed, fault = parseAny(config.Set, config.Algorithms); fault != nil {
+		if fixed, fault = parseAny(config.Set, config.wanted()); fault != nil {
 			err = errors.Join(err, fmt.Errorf("jwks: Config.Set: %w", fault))
 		}
 	}

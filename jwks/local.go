@@ -17,19 +17,19 @@ import (
 
 // file is a key set in a file.
 type file struct {
-	path       string
-	address    string
-	algorithms []string
-	limit      int64
-	calls      calls
-	seen       os.FileInfo // of what last holds; nil if that cannot be told by it
+	path    string
+	address string
+	wanted  wanted
+	limit   int64
+	calls   calls
+	seen    os.FileInfo // of what last holds; nil if that cannot be told by it
 }
 
 var _ source = (*file)(nil)
 
 func newFile(c Config) *file {
 	address := url.URL{Scheme: "file", Path: filepath.ToSlash(c.File)}
-	return &file{path: c.File, address: address.String(), algorithms: c.Algorithms, limit: c.MaxResponseBytes, calls: calls{timeout: c.RequestTimeout}}
+	return &file{path: c.File, address: address.String(), wanted: c.wanted(), limit: c.MaxResponseBytes, calls: calls{timeout: c.RequestTimeout}}
 }
 
 func (f *file) close() {}
@@ -53,7 +53,7 @@ func (f *file) fetch(ctx context.Context, last *snapshot) (got fetched, err erro
 		got.set, got.unmodified = last, true
 		return got, nil
 	case err == nil:
-		got.set, err = parseAny(read.text, f.algorithms)
+		got.set, err = parseAny(read.text, f.wanted)
 	}
 	f.seen = nil
 	if err != nil {
@@ -116,16 +116,16 @@ func withoutPath(err error) error {
 
 // function is a key set that the caller's own function returns.
 type function struct {
-	get        func(context.Context) ([]byte, error)
-	algorithms []string
-	limit      int64
-	calls      calls
+	get    func(context.Context) ([]byte, error)
+	wanted wanted
+	limit  int64
+	calls  calls
 }
 
 var _ source = (*function)(nil)
 
 func newFunction(c Config) *function {
-	return &function{get: c.Fetch, algorithms: c.Algorithms, limit: c.MaxResponseBytes, calls: calls{timeout: c.RequestTimeout}}
+	return &function{get: c.Fetch, wanted: c.wanted(), limit: c.MaxResponseBytes, calls: calls{timeout: c.RequestTimeout}}
 }
 
 func (f *function) close() {}
@@ -138,7 +138,7 @@ func (f *function) fetch(ctx context.Context, _ *snapshot) (got fetched, err err
 	case int64(len(text)) > f.limit:
 		err = fmt.Errorf("%w of %d bytes", fetch.ErrTooLarge, f.limit)
 	default:
-		got.set, err = parseAny(text, f.algorithms)
+		got.set, err = parseAny(text, f.wanted)
 	}
 	if err != nil {
 		return got, fmt.Errorf("key set of Config.Fetch: %w", err)

@@ -16,11 +16,17 @@ var (
 	errManyKeys = fmt.Errorf("the set has more than %d keys", maxKeys)
 )
 
-// parse reads a JSON Web Key Set and keeps what can verify the algorithms. A
+// wanted is what the keys of a set must be for.
+type wanted struct {
+	algorithms []string // canonical
+	use        string
+}
+
+// parse reads a JSON Web Key Set and keeps what is wanted. A
 // key that cannot be used is skipped (RFC 7517 §5), whatever is wrong with it; a
 // set without one that can is an error, and so is one that could be read in two
 // ways. A byte order mark, which RFC 8259 §8.1 lets a reader ignore, is ignored.
-func parse(text []byte, algorithms []string) (*snapshot, error) {
+func parse(text []byte, w wanted) (*snapshot, error) {
 	text = bytes.TrimPrefix(text, mark)
 	elements, err := split(text)
 	if err != nil {
@@ -34,7 +40,7 @@ func parse(text []byte, algorithms []string) (*snapshot, error) {
 	}
 	var c collection
 	for _, e := range elements {
-		c.add(parseKey(e, algorithms))
+		c.add(parseKey(e, w))
 	}
 	return c.snapshot()
 }

@@ -26,6 +26,7 @@ var (
 	errSymmetric = errors.New(`is symmetric ("kty" is "oct"): whoever can verify with it can sign`)
 	errPrivate   = errors.New("holds private key material, so it must be taken for stolen")
 	errUse       = error(notForUs(`has a "use" other than "sig" (RFC 7517 §4.2)`))
+	errOtherUse  = error(notForUs(`has not the "use" that is wanted here (RFC 7517 §4.2, Config.Use)`))
 	errKeyOps    = error(notForUs(`has "key_ops" without "verify" (RFC 7517 §4.3)`))
 	errCurve     = errors.New(`has a "crv" other than P-256, P-384, P-521 and Ed25519`)
 	errSecp256k1 = errors.New(`is for ES256K ("crv" is secp256k1), which is not supported: let the issuer sign with ES256`)
@@ -45,6 +46,9 @@ var (
 	errUnfit     = errors.New(`has an "alg" that its type, curve or size cannot serve`)
 	errDuplicate = errors.New("has the kid of an earlier key of the set that serves the same algorithm")
 )
+
+// signing is the use of a key that verifies signatures, unless Config.Use has another.
+const signing = "sig"
 
 // notForUs is a reason that is nobody's mistake: see ErrNotForUs.
 type notForUs string
@@ -95,7 +99,7 @@ func (j *jwk) private() bool {
 
 // parseKey reads one key and decides what it may be used for. The id is
 // returned beside an error as well, for the report.
-func parseKey(e element, accepted []string) (k *Key, id string, err error) {
+func parseKey(e element, w wanted) (k *Key, id string, err error) {
 	var j jwk
 	if err := j.read(e); err != nil {
 		return nil, idOf(e), err
@@ -103,14 +107,14 @@ func parseKey(e element, accepted []string) (k *Key, id string, err error) {
 	if j.ID != nil {
 		id = *j.ID
 	}
-	if err := j.check(); err != nil {
+	if err := j.check(w.use); err != nil {
 		return nil, id, err
 	}
 	public, thumbprint, cert, err := j.public(e.text)
 	if err != nil {
 		return nil, id, err
 	}
-	algorithms, err := j.algorithms(public, accepted)
+	algorithms, err := j.algorithms(public, w.algorithms)
 	if err != nil {
 		return nil, id, err
 	}
@@ -150,7 +154,7 @@ func idOf(e element) string {
 }
 
 // check refuses a key for what it says of itself.
-func (j *jwk) check() error {
+func (j *jwk) check(use string) error {
 	switch {
 	case j.Type == "oct":
 		return errSymmetric
@@ -158,8 +162,10 @@ func (j *jwk) check() error {
 		return errKeyType
 	case j.private():
 		return errPrivate
-	case j.Use != nil && *j.Use != "sig":
+	case use == signing && j.Use != nil && *j.Use != signing:
 		return errUse
+	case use != signing && (j.Use == nil || *j.Use != use):
+		return errOtherUse
 	case j.KeyOps != nil && !slices.Contains(*j.KeyOps, "verify"):
 		return errKeyOps
 	}

@@ -26,13 +26,13 @@ var (
 
 // parseAny reads a key set in either form that a Config may have it in. JSON begins
 // with its brace; before PEM there may be text (RFC 7468 §5.2).
-func parseAny(text []byte, algorithms []string) (*snapshot, error) {
+func parseAny(text []byte, w wanted) (*snapshot, error) {
 	unmarked := bytes.TrimPrefix(text, mark)
 	begin := bytes.TrimLeft(unmarked, " \t\r\n")
 	if !bytes.HasPrefix(begin, []byte("{")) && !bytes.HasPrefix(begin, []byte("[")) && bytes.Contains(begin, pemBegin) {
-		return parsePEM(unmarked, algorithms)
+		return parsePEM(unmarked, w.algorithms)
 	}
-	return parse(text, algorithms)
+	return parse(text, w)
 }
 
 // block is one of a PEM text, and where it begins.

@@ -42,11 +42,11 @@ func newSource(c Config) source {
 
 // remote fetches from the issuer, or from a URL.
 type remote struct {
-	client     *fetch.Client
-	issuer     string
-	allowHTTP  bool
-	algorithms []string
-	observer   observe.Observer
+	client    *fetch.Client
+	issuer    string
+	allowHTTP bool
+	wanted    wanted
+	observer  observe.Observer
 
 	discovers bool
 	url       string    // of the key set, empty before discovery
@@ -72,13 +72,13 @@ var _ source = (*remote)(nil)
 
 func newRemote(c Config) *remote {
 	return &remote{
-		client:     fetch.New(c.HTTPClient, c.RequestTimeout, c.MaxResponseBytes),
-		issuer:     c.Issuer,
-		allowHTTP:  c.DangerouslyAllowHTTP,
-		algorithms: c.Algorithms,
-		observer:   c.Observer,
-		discovers:  c.URL == "",
-		url:        c.URL,
+		client:    fetch.New(c.HTTPClient, c.RequestTimeout, c.MaxResponseBytes),
+		issuer:    c.Issuer,
+		allowHTTP: c.DangerouslyAllowHTTP,
+		wanted:    c.wanted(),
+		observer:  c.Observer,
+		discovers: c.URL == "",
+		url:       c.URL,
 	}
 }
 
@@ -142,7 +142,7 @@ func (s *remote) get(ctx context.Context, last *snapshot, got *fetched) error {
 	case res.Status != http.StatusOK:
 		return fmt.Errorf("status %d, wanted 200", res.Status)
 	}
-	if got.set, err = parse(res.Body, s.algorithms); err != nil {
+	if got.set, err = parse(res.Body, s.wanted); err != nil {
 		return fmt.Errorf("status 200, %s: %w", res.Kind(), err)
 	}
 	s.tag = entityTag{url: s.url, value: res.Header.Get("ETag")}

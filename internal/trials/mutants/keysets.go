@@ -4,7 +4,7 @@ package main
 // it survives.
 var keyMutants = []mutant{
 	{"keys", "private keys are skipped", []edit{{"jwks/parsekey.go", "	case j.private():\n", "	case false:\n"}}, ofKeys},
-	{"keys", "keys for another use are skipped", []edit{{"jwks/parsekey.go", `	case j.Use != nil && *j.Use != "sig":`, "	case false:"}}, ofKeys},
+	{"keys", "keys for another use are skipped", []edit{{"jwks/parsekey.go", "	case use == signing && j.Use != nil && *j.Use != signing:", "	case false:"}}, ofKeys},
 	{"keys", "keys whose key_ops lack verify are skipped", []edit{{"jwks/parsekey.go", `	case j.KeyOps != nil && !slices.Contains(*j.KeyOps, "verify"):`, "	case false:"}}, ofKeys},
 	{"keys", "a key's alg binds it", []edit{{"jwks/parsekey.go", "		accepted = []string{alg}\n", ""}}, ofKeys},
 	{"keys", "RSA keys have 2048 to 4096 bits (two places)", []edit{
@@ -33,7 +33,7 @@ var keyMutants = []mutant{
 	{"PEM", "what begins as a block is one", []edit{{"jwks/pem.go", "|| bytes.Count(text[at:end], pemBegin) != 1 {", "{"}}, ofKeys},
 	{"PEM", "at the beginning of a line", []edit{{"jwks/pem.go", `at > 0 && text[at-1] != '\n' || `, ""}}, ofKeys},
 	{"PEM", "the certificate of an authority is no key", []edit{{"jwks/pem.go", "	case slices.ContainsFunc(all, b.signed):\n", "	case all == nil && slices.ContainsFunc(all, b.signed):\n"}}, ofKeys},
-	{"PEM", "at a URL is none", []edit{{"jwks/source.go", "parse(res.Body, s.algorithms)", "parseAny(res.Body, s.algorithms)"}}, ofKeys},
+	{"PEM", "at a URL is none", []edit{{"jwks/source.go", "parse(res.Body, s.wanted)", "parseAny(res.Body, s.wanted)"}}, ofKeys},
 	{"key file", "another inode is another file", []edit{{"jwks/local.go", "os.SameFile(before, after) && ", ""}}, ofKeys},
 	{"key file", "a time that two changes may share is not gone by", []edit{{"jwks/local.go", "if time.Since(read.info.ModTime()) > coarsest {", "if true {"}}, ofKeys},
 	{"key file", "it is looked at with nobody using it", []edit{{"jwks/refresh.go", " && s.config.File == \"\" {", " {"}}, ofKeys},
