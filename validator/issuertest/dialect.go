@@ -35,6 +35,7 @@ const (
 	FusionAuth
 	Zitadel
 	Casdoor
+	SPIFFE
 )
 
 // dialect says what a token holds that [Claims] would have written otherwise.
@@ -65,6 +66,7 @@ var dialects = map[Dialect]dialect{
 	FusionAuth:           {name: "FusionAuth", typ: "JWT", claims: fusionAuthClaims},
 	Zitadel:              {name: "Zitadel", typ: "JWT", claims: zitadelClaims},
 	Casdoor:              {name: "Casdoor", typ: "JWT", claims: casdoorClaims},
+	SPIFFE:               {name: "SPIFFE", typ: "JWT", claims: spiffeClaims},
 }
 
 // String names the dialect.
@@ -89,7 +91,7 @@ func (d Dialect) String() string {
 // Scope grants what the provider grants by: roles at Entra ID and ZITADEL (of the
 // project that is the first Audience), permissions at FusionAuth, and where a token's one scope is who it was issued to, that: the
 // address of a Google account, the number of a GitHub repository or a GitLab
-// project, the full name of a Kubernetes service account. Extra wins over all
+// project, the full name of a Kubernetes service account, a SPIFFE ID. Extra wins over all
 // else, so a user's token is a few claims away. It panics if there is no such
 // dialect.
 func (iss *Issuer) DialectToken(d Dialect, c Claims) string {

@@ -15,6 +15,7 @@ const (
 	jobPlace      = "production"
 	accountPrefix = "system:serviceaccount:"
 	podAccount    = accountPrefix + "shop:reports"
+	spiffeID      = "spiffe://example.org/shop/reports"
 )
 
 func gitHubClaims(c Claims) map[string]any {
@@ -100,5 +101,14 @@ func kubernetesClaims(c Claims) map[string]any {
 			"pod":            map[string]any{"name": name + "-0", "uid": rand.Text()},
 			"serviceaccount": map[string]any{"name": name, "uid": accountID},
 		},
+	}
+}
+
+// spiffeClaims are without iss: whose a JWT-SVID is, is in its sub.
+func spiffeClaims(c Claims) map[string]any {
+	return map[string]any{
+		"client_id": nil, "jti": nil, "scope": nil, "iss": nil,
+		"sub": cmp.Or(c.Subject, c.Scope, spiffeID),
+		"aud": list(c.Audience),
 	}
 }

@@ -73,3 +73,12 @@ func ExampleKubernetesAPI_Review() {
 	fmt.Println(v.CanVerifyFresh())
 	// Output: <nil>
 }
+
+func ExampleSPIFFE() {
+	iss := providers.SPIFFE("example.org", "https://spire.example.org/bundle", "spiffe://example.org/orders")
+	iss.Profile.Implies = map[string][]string{"spiffe://example.org/shop/reports": {"orders:read"}}
+
+	token := verify(iss, issuertest.SPIFFE, issuertest.Claims{Subject: "spiffe://example.org/shop/reports"})
+	fmt.Println(token.Issuer(), token.Check(scopes.All("orders:read")) == nil)
+	// Output: spiffe://example.org true
+}

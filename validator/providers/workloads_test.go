@@ -10,7 +10,7 @@ import (
 )
 
 // workloads are presets whose list of whom to let in is part of AppOnly.
-var workloads = []string{"GitHubActions", "GitLab", "Kubernetes"}
+var workloads = []string{"GitHubActions", "GitLab", "Kubernetes", "SPIFFE"}
 
 // Whoever asks for other claims in Profile.Match opens nothing: the list is in App,
 // too.
