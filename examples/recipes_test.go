@@ -84,9 +84,11 @@ func Example_tokenElsewhere() {
 			scheme, token, _ = strings.Cut(strings.Join(fields, ""), " ")
 			return scheme, token, nil
 		},
+		DangerouslyIgnoreAuthorization: true, // which is the gateway's; else a field beside is 400
 	}
 
 	r, w := httptest.NewRequest("GET", "/orders", nil), httptest.NewRecorder()
+	r.Header.Set("Authorization", "Basic Z2F0ZXdheQ==")
 	r.Header.Set("X-Forwarded-Authorization", "Bearer "+gateIssuer.Token(issuertest.Claims{Scope: "orders:read"}))
 	gate(cfg).Require(scopes.All("orders:read"))(http.HandlerFunc(listOrders)).ServeHTTP(w, r)
 	fmt.Println(w.Code)

@@ -16,17 +16,19 @@ import (
 // fetcher is a function that fetches, and counts.
 type fetcher struct {
 	calls atomic.Int32
-	get   func(ctx context.Context) ([]byte, error)
+	now   atomic.Pointer[func(ctx context.Context) ([]byte, error)]
 }
 
 func (f *fetcher) fetch(ctx context.Context) ([]byte, error) {
 	f.calls.Add(1)
-	return f.get(ctx)
+	return (*f.now.Load())(ctx)
 }
 
 func (f *fetcher) serves(text []byte) {
-	f.get = func(context.Context) ([]byte, error) { return text, nil }
+	f.does(func(context.Context) ([]byte, error) { return text, nil })
 }
+
+func (f *fetcher) does(get func(ctx context.Context) ([]byte, error)) { f.now.Store(&get) }
 
 func called(t *testing.T, f *fetcher, c jwks.Config) *jwks.KeySet {
 	t.Helper()
@@ -98,7 +100,7 @@ func TestFetchThatFails(t *testing.T) {
 				f.serves(set(k))
 				s := called(t, f, jwks.Config{Observer: observe.Observer{Event: seen.add}})
 				got := wantKey(t, s, k)
-				f.get = c.get
+				f.does(c.get)
 				if _, not := keepUsing(s, got, time.Hour, time.Second); not != 0 {
 					t.Errorf("not usable %d times", not)
 				}
@@ -120,7 +122,7 @@ func TestFetchThatFails(t *testing.T) {
 func TestFetchThatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k, f, release := ed("k"), &fetcher{}, make(chan struct{})
-		f.get = func(context.Context) ([]byte, error) { <-release; return set(k), nil }
+		f.does(func(context.Context) ([]byte, error) { <-release; return set(k), nil })
 		s := called(t, f, jwks.Config{RequestTimeout: time.Second})
 		for range 20 {
 			start := time.Now()
@@ -140,7 +142,7 @@ func TestFetchThatHangs(t *testing.T) {
 		wantKey(t, s, k)
 
 		hang := make(chan struct{})
-		f.get = func(context.Context) ([]byte, error) { <-hang; return nil, nil }
+		f.does(func(context.Context) ([]byte, error) { <-hang; return nil, nil })
 		go func() { _, _ = find(s, key{"kid": "made up", "crv": "Ed25519"}) }()
 		synctest.Wait()
 		start := time.Now()
@@ -156,7 +158,7 @@ func TestFetchThatHangs(t *testing.T) {
 func TestFetchEndsWithClose(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, ended := &fetcher{}, make(chan error, 1)
-		f.get = func(ctx context.Context) ([]byte, error) { <-ctx.Done(); ended <- ctx.Err(); return nil, ctx.Err() }
+		f.does(func(ctx context.Context) ([]byte, error) { <-ctx.Done(); ended <- ctx.Err(); return nil, ctx.Err() })
 		s := called(t, f, jwks.Config{})
 		go func() { _ = s.Ready(t.Context()) }()
 		synctest.Wait()

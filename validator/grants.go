@@ -93,7 +93,7 @@ func (c *claims) namedScopes(p *Profile) (lists, names scopes.Set, err error) {
 		return nil
 	}
 	for _, name := range p.ScopeClaims {
-		if err := read(name, slices.Contains(wholeNames[:], strings.TrimPrefix(name, "/"))); err != nil {
+		if err := read(name, isWhole(name)); err != nil {
 			return scopes.Set{}, scopes.Set{}, err
 		}
 	}
@@ -136,6 +136,15 @@ func wellFormed(names []string) scopes.Set {
 // wholeNames are claims whose string is one name, and never a list of them: what
 // stands before a space in it is the name of somebody else.
 var wholeNames = [...]string{"iss", "sub", "jti", "client_id", "azp", "appid", "cid"}
+
+// isWhole reports whether a claim is one of those, at whatever place it is: the subject
+// of an actor is no list either.
+func isWhole(claim string) bool {
+	if strings.HasPrefix(claim, "/") { // a JSON Pointer
+		claim = claim[strings.LastIndexByte(claim, '/')+1:]
+	}
+	return slices.Contains(wholeNames[:], claim)
+}
 
 // ask calls Profile.Grants with a copy. It keeps what is returned as texts of its own,
 // which the cache counts: the function may go on with its slices, and a short name

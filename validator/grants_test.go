@@ -406,6 +406,9 @@ func TestNameClaims(t *testing.T) {
 	subjects := profile(validator.Profile{ScopeClaims: []string{"sub", "scope"}, WildcardSuffix: ":*"})
 	checked(t, subjects, extra{"sub": "repo:octo/x:environment:*", "scope": "a:*"}, "a:* repo:octo/x:environment:*", "a:b", "repo:octo/x:environment:prod")
 	checked(t, subjects, extra{"sub": "repo:octo/x:environment:prod east"}, "", "", "repo:octo/x:environment:prod east")
+	below := profile(validator.Profile{ScopeClaims: []string{"/workload/sub"}, WildcardSuffix: ":*"})
+	checked(t, below, extra{"workload": map[string]any{"sub": "prod admin"}}, "", "", "prod admin")
+	checked(t, below, extra{"workload": map[string]any{"sub": "orders:*"}}, "orders:*", "orders:*", "orders:read")
 }
 
 // checked wants scopes of a token that holds e, and these verdicts of rules.

@@ -116,3 +116,17 @@ func TestOpaquePrefixFaults(t *testing.T) {
 		}
 	}
 }
+
+// TestPrefixesAlone: a JWT is its iss's where the one issuer is asked about tokens of
+// its prefix alone.
+func TestPrefixesAlone(t *testing.T) {
+	iss, other := issuertest.NewInMemory(t), issuertest.NewInMemory(t)
+	c := prefixedBy(answersOf(iss), "tok_")
+	v := newValidator(t, c)
+	wantOutcome(t, "iss")(v.Verify(t.Context(), other.Token(issuertest.Claims{})))
+	wantOutcome(t, "active")(v.Verify(t.Context(), "tok_x"))
+	wantOutcome(t, "shape")(v.Verify(t.Context(), "other"))
+	if got := outcome(v.Verify(t.Context(), iss.Token(issuertest.Claims{}))); got != "ok" && got != "active" {
+		t.Errorf("its own JWT: %s", got)
+	}
+}

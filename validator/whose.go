@@ -155,6 +155,9 @@ func (v *Validator) chooseIntrospector(r Resolver) []error {
 		}
 		return nil
 	}
+	if v.introspector == nil {
+		v.opaqueOnly = false // where each prefix has its issuer, a JWT is its iss's
+	}
 	if len(rest) > 1 {
 		return []error{fmt.Errorf("validator: Issuers %q have Introspection: an opaque token names no issuer, and trying each would show it to strangers; wanted one of them, or Issuer.OpaquePrefix for all but one, or Config.OpaqueIssuer", rest)}
 	}

@@ -17,7 +17,11 @@ func (m *Middleware) token(r *http.Request) (scheme, token string, refusal *vali
 	if err != nil {
 		return "", "", own(r.Context(), errRequest, err)
 	}
-	if refusal := elsewhere(r.Header["Authorization"], scheme, token); refusal != nil {
+	var fields []string
+	if !m.elsewhere {
+		fields = r.Header["Authorization"]
+	}
+	if refusal := elsewhere(fields, scheme, token); refusal != nil {
 		return "", "", refusal
 	}
 	return scheme, token, nil
@@ -29,13 +33,13 @@ func (m *Middleware) token(r *http.Request) (scheme, token string, refusal *vali
 func elsewhere(fields []string, scheme, token string) *validator.Error {
 	switch {
 	case len(fields) > 1:
-		return errRequest
+		return errBeside
 	case scheme == "" && token == "" && len(fields) == 0:
 		return errNotFound
 	case scheme == "" && token == "":
 		return errNotThere
 	case len(fields) == 1 && !holds(fields[0], scheme, token):
-		return errRequest
+		return errBeside
 	case scheme == "":
 		return errNoScheme
 	case !strings.EqualFold(scheme, "Bearer"):
@@ -50,6 +54,7 @@ func elsewhere(fields []string, scheme, token string) *validator.Error {
 var (
 	errNotFound = errNothing.Because(errors.New("Config.Credentials found none, and it alone says here where a token is"))
 	errNotThere = errNothing.Because(errors.New("there is an Authorization field, but Config.Credentials, which alone says here where a token is, found none"))
+	errBeside   = errRequest.Because(errors.New("there is an Authorization field beside what Config.Credentials found: take it off before this API, or Config.DangerouslyIgnoreAuthorization"))
 	errNoScheme = errScheme.Because(errors.New("Config.Credentials returned a token without its scheme, wanted Bearer"))
 	errNoToken  = errRequest.Because(errors.New("Config.Credentials returned the scheme without a token, wanted two empty strings for none"))
 )

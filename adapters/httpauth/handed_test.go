@@ -137,3 +137,59 @@ func TestNilErrorOfAPolicy(t *testing.T) {
 		t.Errorf("status %d", w.Code)
 	}
 }
+
+// TestIgnoredAuthorization: a gateway's own field counts for nothing where it was
+// said so, and else is refused with words for whoever runs the API.
+func TestIgnoredAuthorization(t *testing.T) {
+	iss := issuertest.New(t)
+	good := iss.Token(issuertest.Claims{ClientID: "found"})
+	credentials := func(r *http.Request) (scheme, token string, err error) {
+		if found := r.Header.Get("Cf-Access-Jwt-Assertion"); found != "" {
+			return "Bearer", found, nil
+		}
+		return "", "", nil
+	}
+	for name, tc := range map[string]struct {
+		ignore        bool
+		found         string
+		authorization []string
+		status        int
+		optional      int
+	}{
+		"beside, ignored":                   {true, good, []string{"Basic dTpw"}, 200, 200},
+		"two beside, ignored":               {true, good, []string{"Basic dTpw", "Bearer x"}, 200, 200},
+		"beside, not ignored":               {false, good, []string{"Basic dTpw"}, 400, 400},
+		"a good one there alone, ignored":   {true, "", []string{"Bearer " + good}, 401, 200},
+		"a bad one found, a good one there": {true, "x.y", []string{"Bearer " + good}, 401, 401},
+		"nothing":                           {true, "", nil, 401, 200},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var err *validator.Error
+			auth := httpauth.New(newValidator(t, iss), &httpauth.Config{
+				Credentials: credentials, DangerouslyIgnoreAuthorization: tc.ignore,
+				ErrorHandler: func(w http.ResponseWriter, _ *http.Request, f *httpauth.Failure) {
+					err = f.Err
+					f.Respond(w)
+				},
+			})
+			empty := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
+			for _, asked := range []struct {
+				api    http.Handler
+				status int
+			}{{auth.Require(scopes.AnyToken())(empty), tc.status}, {auth.Optional(scopes.AnyToken())(empty), tc.optional}} {
+				r, w := httptest.NewRequest("GET", "/", nil), httptest.NewRecorder()
+				if tc.found != "" {
+					r.Header.Set("Cf-Access-Jwt-Assertion", tc.found)
+				}
+				r.Header["Authorization"] = tc.authorization
+				asked.api.ServeHTTP(w, r)
+				if w.Code != asked.status {
+					t.Errorf("status %d, wanted %d: %v", w.Code, asked.status, err)
+				}
+			}
+			if tc.status == 400 && !strings.Contains(err.Error(), "DangerouslyIgnoreAuthorization") {
+				t.Errorf("no remedy: %v", err)
+			}
+		})
+	}
+}

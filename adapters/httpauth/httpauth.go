@@ -68,6 +68,13 @@ type Config struct {
 	// Default: the Authorization field (RFC 6750 §2.1).
 	Credentials func(r *http.Request) (scheme, token string, err error)
 
+	// DangerouslyIgnoreAuthorization has an Authorization field beside what
+	// Credentials finds, or in its place, count for nothing, for gateways that need
+	// that field for themselves (Cloudflare Access, Google IAP). What is lost: where a
+	// proxy goes by the Authorization field, it and this API may take one request for
+	// two different clients'. It needs Credentials.
+	DangerouslyIgnoreAuthorization bool
+
 	// Audience narrows Issuer.Audience for the routes of this middleware: their
 	// tokens must name one of these as well, and a token without aud never passes.
 	// So several APIs share one validator and one cache of keys. Gate.Audience does
@@ -95,6 +102,7 @@ type Middleware struct {
 	realm        string
 	source       func(*http.Request) string
 	credentials  func(*http.Request) (scheme, token string, err error) // nil for the Authorization field
+	elsewhere    bool                                                  // and that field counts for nothing
 	audience     []string
 	reportOnly   bool
 	errorHandler func(http.ResponseWriter, *http.Request, *Failure) // nil for the default
@@ -119,7 +127,7 @@ func New(v *validator.Validator, cfg *Config) *Middleware {
 		if cfg.Source != nil {
 			m.source = cfg.Source
 		}
-		m.credentials, m.errorHandler = cfg.Credentials, cfg.ErrorHandler
+		m.credentials, m.elsewhere, m.errorHandler = cfg.Credentials, cfg.DangerouslyIgnoreAuthorization, cfg.ErrorHandler
 		m.audience, m.reportOnly = slices.Clone(cfg.Audience), cfg.DangerouslyReportOnly
 		if cfg.Realm != "" {
 			m.realm = cfg.Realm
@@ -130,6 +138,9 @@ func New(v *validator.Validator, cfg *Config) *Middleware {
 	}
 	if m.audience != nil {
 		checkAudience("New: Config", m.audience)
+	}
+	if m.elsewhere && m.credentials == nil {
+		panic("httpauth: New: Config.DangerouslyIgnoreAuthorization is set without Credentials, wanted the function that finds tokens elsewhere")
 	}
 	return m
 }

@@ -109,14 +109,15 @@ func TestWrongConfig(t *testing.T) {
 	v := newValidator(t, modes[0].issuer(issuertest.New(t)))
 	for _, f := range frameworks {
 		for name, build := range map[string]func(){
-			"nil validator":    func() { f.api(nil, nil, serve) },
-			"zero validator":   func() { f.api(new(validator.Validator), nil, serve) },
-			"quote in realm":   func() { f.api(v, &httpauth.Config{Realm: `or"ders`}, serve) },
-			"escape in realm":  func() { f.api(v, &httpauth.Config{Realm: `or\ders`}, serve) },
-			"control in realm": func() { f.api(v, &httpauth.Config{Realm: "orders\r\n"}, serve) },
-			"not ASCII":        func() { f.api(v, &httpauth.Config{Realm: "commandées"}, serve) },
-			"audience of none": func() { f.api(v, &httpauth.Config{Audience: []string{}}, serve) },
-			"empty audience":   func() { f.api(v, &httpauth.Config{Audience: []string{"orders", ""}}, serve) },
+			"nil validator":     func() { f.api(nil, nil, serve) },
+			"zero validator":    func() { f.api(new(validator.Validator), nil, serve) },
+			"quote in realm":    func() { f.api(v, &httpauth.Config{Realm: `or"ders`}, serve) },
+			"escape in realm":   func() { f.api(v, &httpauth.Config{Realm: `or\ders`}, serve) },
+			"control in realm":  func() { f.api(v, &httpauth.Config{Realm: "orders\r\n"}, serve) },
+			"not ASCII":         func() { f.api(v, &httpauth.Config{Realm: "commandées"}, serve) },
+			"nothing elsewhere": func() { f.api(v, &httpauth.Config{DangerouslyIgnoreAuthorization: true}, serve) },
+			"audience of none":  func() { f.api(v, &httpauth.Config{Audience: []string{}}, serve) },
+			"empty audience":    func() { f.api(v, &httpauth.Config{Audience: []string{"orders", ""}}, serve) },
 		} {
 			t.Run(f.name+"/"+name, func(t *testing.T) {
 				defer func() {

@@ -31,7 +31,7 @@ var claimMutants = []mutant{
 	{"client, app", "client_id in an answer of Keycloak makes no user a client", []edit{never("validator/providers/keycloak.go", "c.Active && !keycloakClientGrant(c.ID)")}, ofProviders},
 	{"scopes", "a claim that grants scopes is well formed", []edit{{"validator/grants.go", "			return e\n		}\n		if whole {", "			return nil\n		}\n		if whole {"}}, ofValidator},
 	{"scopes", "a name that can be no scope refuses no token", []edit{{"validator/grants.go", "	names = slices.DeleteFunc(names, func(name string) bool { return !scopes.Valid(name) })\n", ""}}, ofValidator},
-	{"scopes", "a claim that is one name is no list", []edit{{"validator/grants.go", `slices.Contains(wholeNames[:], strings.TrimPrefix(name, "/"))`, "false"}}, ofValidator},
+	{"scopes", "a claim that is one name is no list", []edit{{"validator/grants.go", "read(name, isWhole(name))", "read(name, false)"}}, ofValidator},
 	{"scopes", "nor is one of NameClaims", []edit{{"validator/grants.go", "read(name, true)", "read(name, false)"}}, ofValidator},
 	{"scopes", "a claim is a list or a name, and not both", []edit{{"validator/profilefaults.go", "if slices.ContainsFunc(lists, func(list string) bool { return slices.Equal(steps(list), steps(name)) }) {", "if false {"}}, ofValidator},
 	{"scopes", "Grants is asked once for each proof", []edit{never("validator/grants.go", "c.granted")}, ofValidator},

@@ -52,4 +52,5 @@ var issuerMutants = []mutant{
 	{"Introspector", "its answers are bounded", []edit{{"introspection/introspector.go", "	case int64(len(body)) > most:\n", "	case false:\n"}}, []suite{{"introspection", "TestIntrospectorsAnswersAreHeldToTheRules"}}},
 	{"Introspector", "an answer is active or not", []edit{never("introspection/introspector.go", `name == "active" && value != true`)}, []suite{{"introspection", "TestIntrospectorsAnswersAreHeldToTheRules"}}},
 	{"Introspector", "what would not be looked at beside it is a fault", []edit{{"introspection/introspector.go", "		if other.set {\n", "		if false {\n"}}, []suite{{"introspection", "TestIntrospectorFaults"}}},
+	{"opaque tokens", "a JWT is its iss's where prefixes have all opaque ones", []edit{{"validator/whose.go", "		v.opaqueOnly = false // where each", "		_ = false // where each"}}, []suite{{"validator", "TestPrefixesAlone"}}},
 }
