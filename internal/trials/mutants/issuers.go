@@ -4,7 +4,7 @@ package main
 // SPIFFE, how long tokens live, who acts, opaque tokens by prefix, answers in an
 // issuer's own way.
 var issuerMutants = []mutant{
-	{"iss", "a token without iss is refused unless its issuer may leave its name out", []edit{{"validator/whose.go", "		return nil, &Error{check: CheckIssuer, flaw: absent, text: noName, want: v.issuerURLs, hint: noIssuer}\n	}\n	return v.unnamed, nil\n", "		return v.issuers[v.issuerURLs[0]], nil\n	}\n	return v.unnamed, nil\n"}}, []suite{{"validator", "TestMissingIssuer"}}},
+	{"iss", "a token without iss is refused unless its issuer may leave its name out", []edit{{"validator/whose.go", "		return nil, &Error{check: CheckIssuer, flaw: absent, text: \"the token has no iss\", want: v.issuerURLs, hint: noIssuer}\n	}\n	return v.unnamed, nil\n", "		return v.issuers[v.issuerURLs[0]], nil\n	}\n	return v.unnamed, nil\n"}}, []suite{{"validator", "TestMissingIssuer"}}},
 	{"iss", "an empty iss is no missing one", []edit{{"validator/claims.go", "			c.hasIssuer = true\n			t.issuer, err = value.String()\n", "			t.issuer, err = value.String()\n			c.hasIssuer = err != nil || t.issuer != \"\"\n"}}, []suite{{"validator", "TestMissingIssuer"}}},
 	{"iss", "one issuer of a configuration may leave its name out", []edit{{"validator/whose.go", "		case v.unnamed != nil:\n", "		case false:\n"}}, []suite{{"validator", "TestNewReportsAFault"}}},
 	{"iss", "none may beside a Resolver", []edit{{"validator/whose.go", "		case r != nil:\n", "		case false:\n"}}, []suite{{"validator", "TestResolversKnowNoNamelessIssuer"}}},
