@@ -51,5 +51,8 @@ var issuerMutants = []mutant{
 	{"Introspector", "its wish to be left alone is obeyed, and bounded", []edit{{"introspection/introspector.go", "	case err.retryAfter > 0:\n", "	case false:\n"}}, []suite{{"introspection", "TestIntrospectorsRetryAfter"}}},
 	{"Introspector", "its answers are bounded", []edit{{"introspection/introspector.go", "	case int64(len(body)) > most:\n", "	case false:\n"}}, []suite{{"introspection", "TestIntrospectorsAnswersAreHeldToTheRules"}}},
 	{"Introspector", "an answer is active or not", []edit{never("introspection/introspector.go", `name == "active" && value != true`)}, []suite{{"introspection", "TestIntrospectorsAnswersAreHeldToTheRules"}}},
+	{"Introspector", "a json.Number is a number", []edit{{"introspection/introspector.go", ", jsonv2.WithMarshalers(numbers))", ")"}}, []suite{{"introspection", "TestIntrospectorsNumbers"}}},
+	{"Introspector", "a json.Number is nothing else", []edit{never("introspection/introspector.go", `!text.IsValid() || text.Kind() != '0'`)}, []suite{{"introspection", "TestIntrospectorsAnswersAreHeldToTheRules"}}},
+	{"Introspector", "a time in quotes is told by its name", []edit{never("introspection/introspector.go", `len(value) > 0 && value[0] == '"'`)}, []suite{{"introspection", "TestIntrospectorsAnswersAreHeldToTheRules"}}},
 	{"Introspector", "what would not be looked at beside it is a fault", []edit{{"introspection/introspector.go", "		if other.set {\n", "		if false {\n"}}, []suite{{"introspection", "TestIntrospectorFaults"}}},
 }
