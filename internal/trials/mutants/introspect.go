@@ -7,6 +7,7 @@ var introspectionMutants = []mutant{
 	{"introspection", "active is a boolean", []edit{{"introspection/result.go", "r.active, err = value.Bool(); err != nil", "r.active = string(value) != `false`; false"}}, ofIntrospection},
 	{"introspection", "active must be there", []edit{{"introspection/result.go", "	case !found:\n		return nil, errNoActive\n", "	case !found:\n		r.active, r.claims = true, bytes.Clone(body)\n		return r, nil\n"}}, ofIntrospection},
 	{"introspection", "an odd answer counts for its token alone", []edit{{"introspection/result.go", "	case err != nil && strictjson.Lenient(body):\n", "	case err != nil && strictjson.Lenient(body) && false:\n"}}, ofIntrospection},
+	{"introspection", "an exp that is no time is not none", []edit{{"introspection/result.go", "		if r.exp, err = exp.Date(); err != nil {\n", "		if r.exp, err = exp.Date(); false {\n"}}, []suite{{"introspection", "FuzzAnswer"}}},
 	{"introspection", "an answer that must be signed is signed", []edit{never("introspection/exchange.go", "mediaType(res) != signedMediaType")}, ofIntrospection},
 	{"introspection", "an iss in the answer is the issuer's", []edit{{"validator/checks.go", "	return &Error{check: CheckIssuer, got: []string{c.token.issuer}, want: []string{i.url}}\n", "	return nil\n"}}, ofValidator},
 	{"introspection", "an empty iss in the answer is no missing one", []edit{{"validator/checks.go", "	case !c.hasIssuer || c.token.issuer == i.url:\n", "	case !c.hasIssuer || c.token.issuer == i.url || c.token.issuer == \"\":\n"}}, []suite{{"validator", "TestIssuerOfAnAnswer"}}},
