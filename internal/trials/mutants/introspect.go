@@ -11,6 +11,7 @@ var introspectionMutants = []mutant{
 	{"introspection", "an answer that must be signed is signed", []edit{never("introspection/exchange.go", "mediaType(res) != signedMediaType")}, ofIntrospection},
 	{"introspection", "an iss in the answer is the issuer's", []edit{{"validator/checks.go", "	return &Error{check: CheckIssuer, got: []string{c.token.issuer}, want: []string{i.url}}\n", "	return nil\n"}}, ofValidator},
 	{"introspection", "an empty iss in the answer is no missing one", []edit{{"validator/checks.go", "	case !c.hasIssuer || c.token.issuer == i.url:\n", "	case !c.hasIssuer || c.token.issuer == i.url || c.token.issuer == \"\":\n"}}, []suite{{"validator", "TestIssuerOfAnAnswer"}}},
+	{"introspection", "null widens nothing in an answer, either", []edit{{"validator/claims.go", "	case \"act\", \"authorization_details\", \"token_use\":\n", "	case \"act\", \"authorization_details\", \"token_use\":\n		if c.endless != nil {\n			return nil\n		}\n"}}, []suite{{"validator", "FuzzAnswerClaims"}}},
 	{"introspection", "an inactive token is refused", []edit{never("validator/opaque.go", "!result.Active()")}, ofValidator},
 	{"signed answers", "the signature is verified", []edit{{"validator/answer.go", "compact.SigningInput, signature) == nil, nil", "compact.SigningInput, signature) == nil || true, nil"}}, ofValidator},
 	{"signed answers", "a token is no answer (typ)", []edit{{"validator/answer.go", "	case !answerTypes.acceptsType(h.Type, h.HasType):\n", "	case false:\n"}}, ofValidator},
