@@ -116,7 +116,9 @@ type Config struct {
 	// the token for a second and is then asked for again; with it, it is
 	// remembered like "active":false. In both cases only if the endpoint is seen
 	// to be well for another token; before the first active one nobody can tell, and
-	// the error is ErrUnavailable. Default: none.
+	// the error is ErrUnavailable. The other token is asked about once a second at most,
+	// so that each such answer waits for about a second where few tokens are checked.
+	// Default: none.
 	InactiveStatus []int
 
 	// NoExpiry lists what this server writes as exp of an active token that does not

@@ -41,8 +41,8 @@
 //
 // # An issuer's own way
 //
-// Config.Introspector asks in place of a request of RFC 7662: Google's tokeninfo, say,
-// or Kubernetes' TokenReview (see the example). It says whether a token is active and
+// Config.Introspector asks in place of a request of RFC 7662: Google's tokeninfo, say
+// (see the example), or Kubernetes' TokenReview. It says whether a token is active and
 // what it says, or that it cannot tell, and whose trouble that is ([AboutEndpoint],
 // [AboutToken], or nobody knows). Everything below is the same for it, but for what is
 // said of credentials: its own are its own, and count as unknown.

@@ -1,7 +1,6 @@
 package introspection_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,7 +8,9 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/m2mguard/m2mguard/introspection"
@@ -85,40 +86,29 @@ func (bearer) Authenticate(_ context.Context, req *introspection.Request) error 
 	return nil
 }
 
-// Kubernetes answers about tokens of its service accounts by a TokenReview
-// (authentication.k8s.io/v1). The server here is a stand-in that does so, too.
+// Google's tokeninfo knows the access tokens of its service accounts, which are opaque.
+// It answers 400 about a token that is not active, and writes numbers as strings. The
+// server here is a stand-in that does so, too. (For Kubernetes' TokenReview there is
+// providers.KubernetesAPI.)
 func ExampleIntrospector() {
-	apiserver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		var review tokenReview
-		if r.URL.Path != "/apis/authentication.k8s.io/v1/tokenreviews" || r.Header.Get("Authorization") != "Bearer token-of-this-pod" || json.NewDecoder(r.Body).Decode(&review) != nil {
-			http.Error(w, "Forbidden", http.StatusForbidden)
+	google := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.PostFormValue("access_token") != "ya29.of-billing" {
+			http.Error(w, `{"error":"invalid_token","error_description":"Invalid Value"}`, http.StatusBadRequest)
 			return
 		}
-		review.Status.Authenticated = review.Spec.Token == "of-the-account-reports"
-		if review.Status.Authenticated {
-			review.Status.User.Username = "system:serviceaccount:billing:reports"
-			review.Status.Audiences = review.Spec.Audiences
-		}
-		w.WriteHeader(http.StatusCreated)
-		_ = json.NewEncoder(w).Encode(review)
+		io.WriteString(w, `{"azp":"110248495921238986420","aud":"110248495921238986420","sub":"110248495921238986420","scope":"openid","exp":"4102444800","expires_in":"3599","access_type":"online"}`)
 	}))
-	defer apiserver.Close()
+	defer google.Close()
 
-	// In a validator.Issuer this is Introspection, beside an Audience of the same name.
-	client, err := introspection.New(introspection.Config{
-		Introspector: &kubernetes{
-			url:       apiserver.URL + "/apis/authentication.k8s.io/v1/tokenreviews",
-			audience:  "https://orders.example.com",
-			podsToken: func() (string, error) { return "token-of-this-pod", nil }, // from a file that rotates
-			client:    apiserver.Client(),                                         // which trusts the cluster's CA
-		},
-	})
+	// In a validator.Issuer this is Introspection, and Issuer.Audience lists the clients
+	// that may call: Google's access tokens name no API.
+	client, err := introspection.New(introspection.Config{Introspector: &tokenInfo{url: google.URL, client: google.Client()}})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	defer client.Close()
-	for _, token := range []string{"of-the-account-reports", "of-a-pod-that-is-gone"} {
+	for _, token := range []string{"ya29.of-billing", "ya29.expired"} {
 		result, err := client.Introspect(context.Background(), token)
 		if err != nil {
 			fmt.Println(err)
@@ -127,72 +117,50 @@ func ExampleIntrospector() {
 		fmt.Println(string(result.Claims()))
 	}
 	// Output:
-	// {"active":true,"aud":["https://orders.example.com"],"sub":"system:serviceaccount:billing:reports"}
+	// {"active":true,"aud":"110248495921238986420","client_id":"110248495921238986420","exp":4102444800,"scope":"openid","sub":"110248495921238986420"}
 	// {"active":false}
 }
 
-// kubernetes is an Introspector.
-type kubernetes struct {
-	url, audience string
-	podsToken     func() (string, error)
-	client        *http.Client
+// tokenInfo is an Introspector.
+type tokenInfo struct {
+	url    string
+	client *http.Client
 }
 
-// tokenReview is as much of a TokenReview as is needed here.
-type tokenReview struct {
-	APIVersion string `json:"apiVersion"`
-	Kind       string `json:"kind"`
-	Spec       struct {
-		Token     string   `json:"token,omitempty"`
-		Audiences []string `json:"audiences"`
-	} `json:"spec"`
-	Status struct {
-		Authenticated bool     `json:"authenticated"`
-		Audiences     []string `json:"audiences,omitempty"`
-		User          struct {
-			Username string `json:"username"`
-		} `json:"user"`
-	} `json:"status"`
-}
-
-func (k *kubernetes) IntrospectToken(ctx context.Context, token string) (introspection.Answer, error) {
-	review := tokenReview{APIVersion: "authentication.k8s.io/v1", Kind: "TokenReview"}
-	review.Spec.Token, review.Spec.Audiences = token, []string{k.audience}
-	body, err := json.Marshal(review)
+func (i *tokenInfo) IntrospectToken(ctx context.Context, token string) (introspection.Answer, error) {
+	form := url.Values{"access_token": {token}}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, i.url, strings.NewReader(form.Encode()))
 	if err != nil {
 		return introspection.Answer{}, err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, k.url, bytes.NewReader(body))
-	if err != nil {
-		return introspection.Answer{}, err
-	}
-	own, err := k.podsToken()
-	if err != nil {
-		return introspection.Answer{}, introspection.AboutEndpoint(err, 0) // ours, whatever the token is
-	}
-	req.Header.Set("Authorization", "Bearer "+own)
-	req.Header.Set("Content-Type", "application/json")
-	res, err := k.client.Do(req)
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	res, err := i.client.Do(req)
 	if err != nil {
 		return introspection.Answer{}, err // whose fault that is, the Client finds out
 	}
 	defer res.Body.Close()
-	switch res.StatusCode {
-	case http.StatusCreated, http.StatusOK:
-	case http.StatusUnauthorized, http.StatusForbidden:
-		return introspection.Answer{}, introspection.AboutEndpoint(errors.New("this pod may not review tokens: it needs the role system:auth-delegator"), 0)
-	case http.StatusTooManyRequests:
+	if res.StatusCode == http.StatusTooManyRequests {
 		seconds, _ := strconv.Atoi(res.Header.Get("Retry-After"))
-		return introspection.Answer{}, introspection.AboutEndpoint(errors.New("too many reviews"), time.Duration(seconds)*time.Second)
-	default:
-		return introspection.Answer{}, fmt.Errorf("status %d", res.StatusCode)
+		return introspection.Answer{}, introspection.AboutEndpoint(errors.New("too many requests"), time.Duration(seconds)*time.Second)
 	}
-	review = tokenReview{}
-	if err := json.NewDecoder(io.LimitReader(res.Body, 1<<20)).Decode(&review); err != nil {
-		return introspection.Answer{}, err
+	var info struct {
+		Error    string `json:"error"`
+		Audience string `json:"aud"`
+		Client   string `json:"azp"`
+		Subject  string `json:"sub"`
+		Scope    string `json:"scope"`
+		Expiry   int64  `json:"exp,string"` // which Answer.Claims wants as a number
 	}
-	return introspection.Answer{Active: review.Status.Authenticated, Claims: map[string]any{
-		"sub": review.Status.User.Username,
-		"aud": review.Status.Audiences, // empty where the server takes no notice of audiences: then it is refused
+	if err := json.NewDecoder(io.LimitReader(res.Body, 1<<20)).Decode(&info); err != nil {
+		return introspection.Answer{}, fmt.Errorf("status %d: %w", res.StatusCode, err)
+	}
+	switch {
+	case res.StatusCode == http.StatusBadRequest && info.Error == "invalid_token":
+		return introspection.Answer{}, nil // not active
+	case res.StatusCode != http.StatusOK || info.Expiry == 0:
+		return introspection.Answer{}, fmt.Errorf("status %d, or no exp", res.StatusCode)
+	}
+	return introspection.Answer{Active: true, Claims: map[string]any{
+		"aud": info.Audience, "client_id": info.Client, "sub": info.Subject, "scope": info.Scope, "exp": info.Expiry,
 	}}, nil
 }

@@ -2,6 +2,7 @@ package introspection
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
@@ -9,9 +10,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json"
+	jsonv2 "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/m2mguard/m2mguard/internal/fetch"
+	"github.com/m2mguard/m2mguard/internal/strictjson"
 )
 
 // Introspector asks about tokens in an issuer's own way: Google's tokeninfo, GitHub,
@@ -42,7 +45,8 @@ type Answer struct {
 	Active bool
 	// Claims are the members of an answer as RFC 7662 §2.2 names them (iss, sub, aud,
 	// client_id, scope, exp and the like), which the caller of the Client checks: times
-	// in seconds since 1970, scopes in one string with spaces or as a list. They are
+	// as numbers of seconds since 1970, such as an int64 or a [json.Number], and as no
+	// string or [time.Time]; scopes in one string with spaces or as a list. They are
 	// written as JSON and bounded by Config.MaxResponseBytes. Those of an inactive token
 	// are not read.
 	Claims map[string]any
@@ -214,12 +218,39 @@ func (a Answer) encode(most int64) ([]byte, error) {
 		}
 		members[name] = value
 	}
-	body, err := json.Marshal(members, json.Deterministic(true))
+	body, err := jsonv2.Marshal(members, jsonv2.Deterministic(true), jsonv2.WithMarshalers(numbers))
 	switch {
 	case err != nil: // whose text may quote a claim
 		return nil, errors.New("a claim of its Answer cannot be written as JSON")
 	case int64(len(body)) > most:
 		return nil, fmt.Errorf("its Answer: %w of %d bytes (Config.MaxResponseBytes)", fetch.ErrTooLarge, most)
 	}
+	if err := quotedTime(body); err != nil {
+		return nil, err
+	}
 	return body, nil
+}
+
+// numbers writes a [json.Number] as the number that it is. What decoded another
+// server's answer made it; by itself it would be written as a string.
+var numbers = jsonv2.MarshalToFunc(func(e *jsontext.Encoder, n json.Number) error {
+	text := jsontext.Value(n)
+	if !text.IsValid() || text.Kind() != '0' {
+		return errors.New("a json.Number that is no number")
+	}
+	return e.WriteValue(text)
+})
+
+// quotedTime reports a time that was written as a string, as a [time.Time] is and as
+// some servers do: the Introspector has to convert it.
+func quotedTime(body []byte) error {
+	names := []string{"exp", "iat", "nbf"}
+	values := make([]strictjson.Value, len(names))
+	strictjson.Value(body).Pick(names, values)
+	for i, value := range values {
+		if len(value) > 0 && value[0] == '"' {
+			return unreadable{fmt.Errorf("Answer.Claims[%q] is a string, wanted a number of seconds, such as an int64", names[i])}
+		}
+	}
+	return nil
 }

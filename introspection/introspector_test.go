@@ -383,8 +383,17 @@ func TestIntrospectorsAnswersAreHeldToTheRules(t *testing.T) {
 		"active twice, and the same": {map[string]any{"active": true}, "active", ""},
 		"active twice":               {map[string]any{"active": false}, "refused", "says otherwise"},
 		"active as a string":         {map[string]any{"active": "true"}, "refused", "says otherwise"},
-		"an exp that is no time":     {map[string]any{"exp": "soon"}, "refused", "member exp"},
-		"an exp as a Go time":        {map[string]any{"exp": time.Now()}, "refused", "member exp"},
+		"an exp that is no time":     {map[string]any{"exp": -1}, "refused", "member exp"},
+		"an exp in quotes":           {map[string]any{"exp": "4102444800"}, "refused", `Config.Introspector: Answer.Claims["exp"] is a string, wanted a number of seconds, such as an int64`},
+		"an iat in quotes":           {map[string]any{"iat": "0"}, "refused", `Answer.Claims["iat"] is a string`},
+		"an nbf in quotes":           {map[string]any{"nbf": new("0")}, "refused", `Answer.Claims["nbf"] is a string`},
+		"an exp as a Go time":        {map[string]any{"exp": time.Now()}, "refused", `Answer.Claims["exp"] is a string`},
+		"an iat as a Go time":        {map[string]any{"iat": time.Now()}, "refused", `Answer.Claims["iat"] is a string`},
+		"an nbf as a Go time":        {map[string]any{"nbf": time.Now()}, "refused", `Answer.Claims["nbf"] is a string`},
+		"another time in quotes":     {map[string]any{"updated_at": time.Now(), "x": map[string]any{"exp": "1"}}, "active", ""},
+		"a json.Number with a text":  {map[string]any{"sub": json.Number(`"x"`)}, "refused", "cannot be written as JSON"},
+		"a json.Number without one":  {map[string]any{"exp": json.Number("")}, "refused", "cannot be written as JSON"},
+		"a json.Number of null":      {map[string]any{"exp": json.Number("null")}, "refused", "cannot be written as JSON"},
 		"no UTF-8":                   {map[string]any{"sub": "\xff"}, "refused", "cannot be written as JSON"},
 		"what is no JSON":            {map[string]any{"sub": func() {}}, "refused", "cannot be written as JSON"},
 		"a name twice":               {map[string]any{"x": json.RawMessage(`{"a":1,"a":2}`)}, "refused", "cannot be written as JSON"},
@@ -413,6 +422,35 @@ func TestIntrospectorsAnswersAreHeldToTheRules(t *testing.T) {
 		return introspection.Answer{Claims: map[string]any{"active": true, "exp": "soon"}}, nil
 	}}, nil)
 	expect(t, c, "the-token", "inactive")
+}
+
+// TestIntrospectorsNumbers are written as they were read: a [json.Number] is what a
+// decoder makes of another server's number.
+func TestIntrospectorsNumbers(t *testing.T) {
+	for name, exp := range map[string]any{
+		"int64": int64(4102444800), "float64": 4102444800.0, "json.Number": json.Number("4102444800"), "an exponent": json.Number("4.1024448e9"), "a pointer": new(json.Number("4102444800")),
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := ownClient(t, &own{answers: func(context.Context, string) (introspection.Answer, error) {
+					return introspection.Answer{Active: true, Claims: map[string]any{"exp": exp, "list": []any{json.Number("1.50"), map[string]any{"n": json.Number("-0")}}}}, nil
+				}}, func(cfg *introspection.Config) {
+					cfg.PositiveLifetime, cfg.Now = time.Minute, func() time.Time { return time.Unix(4102444800-5, 0) }
+				})
+				r := expect(t, c, "the-token", "active")
+				if until := time.Until(r.ValidUntil()); until != 5*time.Second {
+					t.Errorf("remembered for %v, wanted as long as exp says", until)
+				}
+				var said struct {
+					Exp  float64
+					List json.RawMessage
+				}
+				if err := json.Unmarshal(r.Claims(), &said); err != nil || said.Exp != 4102444800 || string(said.List) != `[1.50,{"n":-0}]` {
+					t.Errorf("%s, %v", r.Claims(), err)
+				}
+			})
+		})
+	}
 }
 
 // TestStaleIfErrorOfAnIntrospector serves what is remembered while the endpoint is in

@@ -74,7 +74,11 @@ func (c *collection) add(k *Key, id string, err error) {
 // snapshot is the set, if one key of it can be used.
 func (c *collection) snapshot() (*snapshot, error) {
 	if len(c.keys) == 0 {
-		return nil, fmt.Errorf("none of the %d keys of the set can be used; the first %w", len(c.skipped), c.skipped[0].reason)
+		reason := c.skipped[0].reason
+		if len(c.skipped) == 1 {
+			return nil, fmt.Errorf("the only key of the set cannot be used: it %w", reason)
+		}
+		return nil, fmt.Errorf("none of the %d keys of the set can be used; the first %w", len(c.skipped), reason)
 	}
 	return newSnapshot(c.keys, c.skipped), nil
 }

@@ -61,8 +61,8 @@ func badSets() map[string]struct {
 		"junk deep in a key":       {inKey(`"kty"`, `"a":`+strings.Repeat("[", 100)+"tru"+strings.Repeat("]", 100)+`,"kty"`), notSet},
 		"no keys":                  {[]byte(`{"keys":[]}`), "the set is empty"},
 		"no usable key":            {set(key{"kty": "oct", "k": "AAAA"}, rsaKey("a").with("use", "enc")), "none of the 2 keys of the set can be used; the first is symmetric"},
-		"its only key has a fault": {inKey(`"kty"`, `"kid":"b","kty"`), "none of the 1 keys of the set can be used; the first has a member twice"},
-		"nothing but depth":        {[]byte(`{"keys":` + strings.Repeat("[", 20000) + strings.Repeat("]", 20000) + `}`), "the first nests deeper than 16 levels"},
+		"its only key has a fault": {inKey(`"kty"`, `"kid":"b","kty"`), "the only key of the set cannot be used: it has a member twice"},
+		"nothing but depth":        {[]byte(`{"keys":` + strings.Repeat("[", 20000) + strings.Repeat("]", 20000) + `}`), "the only key of the set cannot be used: it nests deeper than 16 levels"},
 		"10,000 keys":              {[]byte(`{"keys":[` + strings.TrimSuffix(strings.Repeat(`{"kty":"oct"},`, 10000), ",") + `]}`), "more than 1000 keys"},
 	}
 }

@@ -166,13 +166,10 @@ func (i *issuer) checkProven(c *claims) error {
 // requires none but active, so exp, nbf and iss count where present, while a
 // missing aud is refused unless the configuration gives that up by name.
 func (i *issuer) checkAnswer(c *claims, now time.Time, skew time.Duration) error {
-	switch c.token.issuer {
-	case i.url:
-	case "":
-		c.token.issuer = i.url
-	default:
-		return &Error{check: CheckIssuer, got: []string{c.token.issuer}, want: []string{i.url}}
+	if err := i.checkAnswerer(c); err != nil {
+		return err
 	}
+	c.token.issuer = i.url
 	if err := i.checkClaims(c, now, skew); err != nil {
 		return err
 	}
@@ -180,6 +177,17 @@ func (i *issuer) checkAnswer(c *claims, now time.Time, skew time.Duration) error
 		return err
 	}
 	return i.checkRest(c)
+}
+
+// checkAnswerer holds the iss of an answer, where it is there, against the issuer.
+func (i *issuer) checkAnswerer(c *claims) error {
+	switch {
+	case !c.hasIssuer || c.token.issuer == i.url:
+		return nil
+	case c.token.issuer == "":
+		return emptyIssuer([]string{i.url})
+	}
+	return &Error{check: CheckIssuer, got: []string{c.token.issuer}, want: []string{i.url}}
 }
 
 // checkRest covers what comes last for both.
@@ -199,8 +207,8 @@ func (i *issuer) checkRest(c *claims) error {
 // 9701 binds an answer to its question by nothing else.
 func (i *issuer) checkConfirmation(c *claims, jwt *contents, now time.Time, skew time.Duration) error {
 	t := &c.token
-	if t.issuer != "" && t.issuer != i.url {
-		return &Error{check: CheckIssuer, got: []string{t.issuer}, want: []string{i.url}}
+	if err := i.checkAnswerer(c); err != nil {
+		return err
 	}
 	for _, same := range []struct{ name, got, want string }{
 		{"sub", t.subject, jwt.subject}, {"client_id", t.clientID, jwt.clientID}, {"jti", t.id, jwt.id},

@@ -105,6 +105,9 @@ func issuerFix(got, want issuerForm) string {
 // noIssuer is for an authorization server that writes no iss.
 const noIssuer = "an authorization server that writes no iss (RFC 9068 §2.2) cannot be told from others by its tokens: let it write Issuer.URL, or set Issuer.TrustDomain for SPIFFE, or Issuer.DangerouslyAcceptMissingIssuer, whose comment says what is lost"
 
+// emptyIssuerFix is for one that writes an iss of no length.
+const emptyIssuerFix = "let the authorization server write Issuer.URL into iss; Issuer.DangerouslyAcceptMissingIssuer is for tokens without that claim"
+
 // entra is of which version an Entra ID issuer is, in any cloud.
 type entra uint8
 

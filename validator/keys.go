@@ -34,18 +34,26 @@ func notSigned(h *header, keys []*jwks.Key, tried int) *Error {
 	e := &Error{check: CheckSignature, cause: jws.ErrSignature}
 	switch {
 	case !h.HasKeyID:
-		e.text = fmt.Sprintf("the token has no kid, and of the keys that serve %s, %d were tried", h.canonical, tried)
+		e.text = fmt.Sprintf("the token has no kid, and of the keys that serve %s, %s tried", h.canonical, were(tried))
 	case keys[0].ID() == h.KeyID:
 		e.got = []string{h.KeyID}
 		return e
 	default:
 		e.check, e.got, e.cause = CheckKey, []string{h.KeyID}, nil
-		e.text = fmt.Sprintf("no key of the set has this kid, and of those that have none and serve %s, %d were tried in vain", h.canonical, tried)
+		e.text = fmt.Sprintf("no key of the set has this kid, and of those that have none and serve %s, %s tried in vain", h.canonical, were(tried))
 	}
 	if tried == jwks.MaxCandidates {
 		e.hint = fmt.Sprintf("no more than %d keys are tried for one token: let the authorization server set the kid of its key (RFC 7515 §4.1.4)", tried)
 	}
 	return e
+}
+
+// were is the number of keys and its verb.
+func were(n int) string {
+	if n == 1 {
+		return "1 was"
+	}
+	return fmt.Sprintf("%d were", n)
 }
 
 // keyError turns an error of the key set into one of ours.

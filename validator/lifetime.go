@@ -10,9 +10,9 @@ func (i *issuer) checkLifetime(c *claims, now time.Time, skew time.Duration) err
 	case i.maxLifetime == 0:
 		return nil
 	case !c.hasExpiry:
-		return &Error{check: CheckExpiry, flaw: absent, text: "there is no exp", hint: "Issuer.MaxTokenLifetime is set, and is held against exp and iat"}
+		return &Error{check: CheckExpiry, flaw: absent, text: "there is no exp", hint: "let the authorization server write exp, or clear Issuer.MaxTokenLifetime"}
 	case issued.IsZero():
-		return &Error{check: CheckIssuedAt, flaw: absent, text: "there is no iat", hint: "Issuer.MaxTokenLifetime is set, and is held against exp and iat"}
+		return &Error{check: CheckIssuedAt, flaw: absent, text: "there is no iat", hint: "let the authorization server write iat, or clear Issuer.MaxTokenLifetime"}
 	case issued.After(now.Add(skew)):
 		return &Error{check: CheckIssuedAt, flaw: different, cause: &timeError{"issued", issued, now}}
 	}

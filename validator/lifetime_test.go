@@ -34,7 +34,7 @@ func TestMaxTokenLifetime(t *testing.T) {
 		"nearly over and too long":      {at(-9 * hour), at(second), "exp", "good for 9h0m1s"},
 		"half a second longer":          {at(0), json.Number("1772370000.5"), "exp", "good for 1h0m0.5s"},
 		"thousands of years":            {json.Number("0"), json.Number("253402300799"), "exp", "Issuer.MaxTokenLifetime"},
-		"no iat":                        {nil, at(hour), "iat", "there is no iat"},
+		"no iat":                        {nil, at(hour), "iat", "there is no iat (let the authorization server write iat, or clear Issuer.MaxTokenLifetime)"},
 		"iat is null":                   {null, at(hour), "iat", "there is no iat"},
 		"iat of 0":                      {0, at(hour), "exp", "good for"},
 		"issued in ten years":           {at(87600 * hour), at(87601 * hour), "iat", "issued 20"},

@@ -63,6 +63,55 @@ func TestMissingIssuer(t *testing.T) {
 	}
 }
 
+// TestAnEmptyIssuerIsNotAMissingOne, and is not told to configure what is configured.
+func TestAnEmptyIssuerIsNotAMissingOne(t *testing.T) {
+	iss := issuertest.NewInMemory(t)
+	nameless := keysOf(iss)
+	nameless.DangerouslyAcceptMissingIssuer = true
+	for name, i := range map[string]validator.Issuer{"with it set": nameless, "without": keysOf(iss)} {
+		_, err := newMany(t, i).Verify(t.Context(), with(iss, map[string]any{"iss": ""}))
+		wantOutcome(t, "iss")(nil, err)
+		for _, part := range []string{"iss is empty, which is not absent", "let the authorization server write Issuer.URL into iss", "DangerouslyAcceptMissingIssuer is for tokens without that claim"} {
+			if !strings.Contains(err.Error(), part) {
+				t.Errorf("%s: %v does not say %q", name, err, part)
+			}
+		}
+	}
+}
+
+// TestIssuerOfAnAnswer: RFC 7662 §2.2 lets it be left out, and what is there is held to
+// the rule of a JWT's, whether the answer is all there is or is asked for as well.
+func TestIssuerOfAnAnswer(t *testing.T) {
+	iss := issuertest.NewInMemory(t)
+	for name, tc := range map[string]struct {
+		iss        any // nil: left out
+		want, says string
+	}{
+		"none": {nil, "ok", ""}, "null": {json.RawMessage("null"), "ok", ""}, "the issuer's": {iss.URL(), "ok", ""},
+		"empty":    {"", "iss", "iss is empty, which is not absent"},
+		"another":  {"https://other.example.com", "iss", "https://other.example.com"},
+		"a number": {7, "iss", "is not a string"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			members := map[string]any{"sub": "svc"}
+			if tc.iss != nil {
+				members["iss"] = tc.iss
+			}
+			says(iss, members)
+			token, opaque := newOpaque(t, iss).Verify(t.Context(), "opaque")
+			if opaque == nil && token.Issuer() != iss.URL() {
+				t.Errorf("the token is of issuer %q", token.Issuer())
+			}
+			_, fresh := newMany(t, bothOf(iss)).VerifyFresh(t.Context(), with(iss, map[string]any{"sub": "svc"}), 0)
+			for how, err := range map[string]error{"opaque": opaque, "JWT": fresh} {
+				if got := outcome(nil, err); got != tc.want || err != nil && !strings.Contains(err.Error(), tc.says) {
+					t.Errorf("%s: %s (%v), wanted %s", how, got, err, tc.want)
+				}
+			}
+		})
+	}
+}
+
 // TestMissingIssuerOfAnIntrospectedIssuer takes a JWT without iss to be asked about.
 func TestMissingIssuerOfAnIntrospectedIssuer(t *testing.T) {
 	iss, other := issuertest.NewInMemory(t), issuertest.NewInMemory(t)

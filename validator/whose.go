@@ -44,13 +44,10 @@ func (v *Validator) issuerWithoutName(subject string) (*issuer, error) {
 		return i, nil
 	}
 	if v.unnamed == nil {
-		return nil, &Error{check: CheckIssuer, flaw: absent, text: noName, want: v.issuerURLs, hint: noIssuer}
+		return nil, &Error{check: CheckIssuer, flaw: absent, text: "the token has no iss", want: v.issuerURLs, hint: noIssuer}
 	}
 	return v.unnamed, nil
 }
-
-// noName is what issuers are not looked up by.
-const noName = "the token has no iss, or an empty one"
 
 // looksLikeSPIFFE reports whether a subject was meant for a SPIFFE ID, in any case.
 func looksLikeSPIFFE(subject string) bool {
@@ -62,7 +59,7 @@ func looksLikeSPIFFE(subject string) bool {
 // iss.
 func (v *Validator) issuerOf(ctx context.Context, url, source string) (*issuer, error) {
 	if url == "" {
-		return nil, &Error{check: CheckIssuer, flaw: absent, text: noName, want: v.issuerURLs, hint: noIssuer}
+		return nil, emptyIssuer(v.issuerURLs)
 	}
 	if i := v.issuers[url]; i != nil {
 		return i, nil
@@ -71,6 +68,12 @@ func (v *Validator) issuerOf(ctx context.Context, url, source string) (*issuer, 
 		return v.resolve(ctx, url, source)
 	}
 	return nil, &Error{check: CheckIssuer, got: []string{url}, want: v.issuerURLs}
+}
+
+// emptyIssuer is for an iss that names nobody: it is no iss that was left out, which
+// a configuration may allow.
+func emptyIssuer(want []string) *Error {
+	return &Error{check: CheckIssuer, flaw: absent, text: "iss is empty, which is not absent", want: want, hint: emptyIssuerFix}
 }
 
 // takeUnnamed notes which configured issuer tokens without iss are taken to, and

@@ -137,10 +137,10 @@ var issuers = []mistake{
 	}), says: []string{"certificate signed by unknown authority", "Keys.HTTPClient must trust", "where TLS is inspected on the way"}},
 	{name: "an issuer that publishes only ES256K", make: ready(func(t *testing.T) validator.Issuer {
 		return publishing(t, `{"keys":[{"kty":"EC","crv":"secp256k1","kid":"k","x":"AAAA","y":"AAAA"}]}`)
-	}), says: []string{"none of the 1 keys of the set can be used", "ES256K", "let the issuer sign with ES256", "Issuer.Keys"}},
+	}), says: []string{"the only key of the set cannot be used", "ES256K", "let the issuer sign with ES256", "Issuer.Keys"}},
 	{name: "an issuer that publishes keys for nothing that is accepted", make: ready(func(t *testing.T) validator.Issuer {
 		return publishing(t, `{"keys":[`+string(testdata.PublicKey("p384"))+`]}`)
-	}), says: []string{"none of the 1 keys of the set can be used", "accepted here", "Issuer.Keys"}},
+	}), says: []string{"the only key of the set cannot be used", "accepted here", "Issuer.Keys"}},
 	{name: "an issuer that hangs, in a request with an end", make: func(t *testing.T) (text string) {
 		synctest.Test(t, func(t *testing.T) {
 			fake := issuertest.NewInMemory(t)

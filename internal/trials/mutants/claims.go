@@ -82,7 +82,7 @@ var claimMutants = []mutant{
 	{"audience", "so is one that is remembered", []edit{{"validator/opaque.go", " && (a.audience == nil || !known.differs) {", " {"}}, ofValidator},
 	{"binding", "a route for bound tokens lets no bearer token in", []edit{ignoring("validator/passes.go", "passBinding(d.Bound)")}, ofValidator},
 	{"VerifyFresh", "a good signature is not enough", []edit{ignoring("validator/verify.go", "v.confirm(ctx, p, raw, id, a)")}, ofValidator},
-	{"VerifyFresh", "the answer is about this issuer's token", []edit{never("validator/checks.go", `t.issuer != "" && t.issuer != i.url`)}, ofValidator},
+	{"VerifyFresh", "the answer is about this issuer's token", []edit{{"validator/checks.go", "	t := &c.token\n	if err := i.checkAnswerer(c); err != nil {\n", "	t := &c.token\n	if err := i.checkAnswerer(c); false {\n"}}, ofValidator},
 	{"VerifyFresh", "the answer is about this subject", []edit{{"validator/checks.go", `{"sub", t.subject, jwt.subject}, `, ""}}, ofValidator},
 	{"VerifyFresh", "the answer is about this client", []edit{{"validator/checks.go", `{"client_id", t.clientID, jwt.clientID}, `, ""}}, ofValidator},
 	{"VerifyFresh", "the answer is about this token", []edit{{"validator/checks.go", `, {"jti", t.id, jwt.id},`, ","}}, ofValidator},

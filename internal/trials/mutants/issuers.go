@@ -4,7 +4,7 @@ package main
 // SPIFFE, how long tokens live, who acts, opaque tokens by prefix, answers in an
 // issuer's own way.
 var issuerMutants = []mutant{
-	{"iss", "a token without iss is refused unless its issuer may leave its name out", []edit{{"validator/whose.go", "		return nil, &Error{check: CheckIssuer, flaw: absent, text: noName, want: v.issuerURLs, hint: noIssuer}\n	}\n	return v.unnamed, nil\n", "		return v.issuers[v.issuerURLs[0]], nil\n	}\n	return v.unnamed, nil\n"}}, []suite{{"validator", "TestMissingIssuer"}}},
+	{"iss", "a token without iss is refused unless its issuer may leave its name out", []edit{{"validator/whose.go", "		return nil, &Error{check: CheckIssuer, flaw: absent, text: \"the token has no iss\", want: v.issuerURLs, hint: noIssuer}\n	}\n	return v.unnamed, nil\n", "		return v.issuers[v.issuerURLs[0]], nil\n	}\n	return v.unnamed, nil\n"}}, []suite{{"validator", "TestMissingIssuer"}}},
 	{"iss", "an empty iss is no missing one", []edit{{"validator/claims.go", "			c.hasIssuer = true\n			t.issuer, err = value.String()\n", "			t.issuer, err = value.String()\n			c.hasIssuer = err != nil || t.issuer != \"\"\n"}}, []suite{{"validator", "TestMissingIssuer"}}},
 	{"iss", "one issuer of a configuration may leave its name out", []edit{{"validator/whose.go", "		case v.unnamed != nil:\n", "		case false:\n"}}, []suite{{"validator", "TestNewReportsAFault"}}},
 	{"iss", "none may beside a Resolver", []edit{{"validator/whose.go", "		case r != nil:\n", "		case false:\n"}}, []suite{{"validator", "TestResolversKnowNoNamelessIssuer"}}},
@@ -51,6 +51,9 @@ var issuerMutants = []mutant{
 	{"Introspector", "its wish to be left alone is obeyed, and bounded", []edit{{"introspection/introspector.go", "	case err.retryAfter > 0:\n", "	case false:\n"}}, []suite{{"introspection", "TestIntrospectorsRetryAfter"}}},
 	{"Introspector", "its answers are bounded", []edit{{"introspection/introspector.go", "	case int64(len(body)) > most:\n", "	case false:\n"}}, []suite{{"introspection", "TestIntrospectorsAnswersAreHeldToTheRules"}}},
 	{"Introspector", "an answer is active or not", []edit{never("introspection/introspector.go", `name == "active" && value != true`)}, []suite{{"introspection", "TestIntrospectorsAnswersAreHeldToTheRules"}}},
+	{"Introspector", "a json.Number is a number", []edit{{"introspection/introspector.go", ", jsonv2.WithMarshalers(numbers))", ")"}}, []suite{{"introspection", "TestIntrospectorsNumbers"}}},
+	{"Introspector", "a json.Number is nothing else", []edit{never("introspection/introspector.go", `!text.IsValid() || text.Kind() != '0'`)}, []suite{{"introspection", "TestIntrospectorsAnswersAreHeldToTheRules"}}},
+	{"Introspector", "a time in quotes is told by its name", []edit{never("introspection/introspector.go", `len(value) > 0 && value[0] == '"'`)}, []suite{{"introspection", "TestIntrospectorsAnswersAreHeldToTheRules"}}},
 	{"Introspector", "what would not be looked at beside it is a fault", []edit{{"introspection/introspector.go", "		if other.set {\n", "		if false {\n"}}, []suite{{"introspection", "TestIntrospectorFaults"}}},
 	{"opaque tokens", "a JWT is its iss's where prefixes have all opaque ones", []edit{{"validator/whose.go", "		v.opaqueOnly = false // where each", "		_ = false // where each"}}, []suite{{"validator", "TestPrefixesAlone"}}},
 }
