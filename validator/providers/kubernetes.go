@@ -1,6 +1,7 @@
 package providers
 
 import (
+	"fmt"
 	"net/url"
 	"regexp"
 	"slices"
@@ -24,11 +25,10 @@ import (
 //	auth.Require(scopes.Any("system:serviceaccount:shop:reports"))
 //	iss.Profile.Implies = map[string][]string{"system:serviceaccount:shop:reports": {"orders:read"}}
 //
-// The list of accounts shuts out all others from every route. It is part of
-// Profile.App, so leave AppOnly as it is set: a token must be a service account's,
-// and the namespace and name in the claim kubernetes.io must be those in sub.
-// Both names may have hyphens in them, so never join them by one.
-// Token.Tenant is the namespace.
+// The list of accounts shuts out all others from every route. It holds whatever is
+// changed in the Issuer afterwards, and so does this: the namespace and name in the
+// claim kubernetes.io must be those in sub. Both names may have hyphens in them, so
+// never join them by one. Token.Tenant is the namespace.
 //
 // Where the keys are depends on the issuer:
 //   - one that everybody can reach, as that of EKS, GKE and AKS: discovered;
@@ -69,9 +69,10 @@ func Kubernetes(issuerURL, audience string, accounts ...string) validator.Issuer
 			ScopeClaims: []string{"sub"},
 			RoleClaims:  []string{"sub"},
 			TenantClaim: "/kubernetes.io/namespace",
-			App:         func(t *validator.Token) bool { return kubernetesPod(t, accounts) },
+			App:         func(t *validator.Token) bool { return kubernetesAccount.MatchString(t.Subject()) },
 		},
 	}
+	iss.Insist(func(t *validator.Token) error { return kubernetesListed(t, accounts) })
 	if len(accounts) > 0 {
 		iss.Profile.Match = map[string][]string{"sub": slices.Clone(accounts)} // so that a refusal shows both
 	}
@@ -89,7 +90,8 @@ var (
 	inCluster = regexp.MustCompile(`^kubernetes\.default(\.svc(\..+)?)?$`)
 )
 
-func kubernetesPod(t *validator.Token, accounts []string) bool {
+// kubernetesListed says why a token is not that of one of the accounts, or nothing.
+func kubernetesListed(t *validator.Token, accounts []string) error {
 	var c struct {
 		Kubernetes struct {
 			Namespace string `json:"namespace"`
@@ -98,7 +100,16 @@ func kubernetesPod(t *validator.Token, accounts []string) bool {
 			} `json:"serviceaccount"`
 		} `json:"kubernetes.io"`
 	}
-	return t.Claims(&c) == nil && kubernetesAccount.MatchString(t.Subject()) &&
-		t.Subject() == "system:serviceaccount:"+c.Kubernetes.Namespace+":"+c.Kubernetes.Account.Name &&
-		(len(accounts) == 0 || slices.Contains(accounts, t.Subject()))
+	if err := t.Claims(&c); err != nil {
+		return err
+	}
+	switch named := "system:serviceaccount:" + c.Kubernetes.Namespace + ":" + c.Kubernetes.Account.Name; {
+	case !kubernetesAccount.MatchString(t.Subject()):
+		return fmt.Errorf("sub is %s, which is no service account", t.Subject())
+	case t.Subject() != named:
+		return fmt.Errorf("sub is %s, and kubernetes.io names %s", t.Subject(), named)
+	case len(accounts) > 0 && !slices.Contains(accounts, named):
+		return fmt.Errorf("%s is no listed account", named)
+	}
+	return nil
 }
