@@ -14,7 +14,7 @@ import (
 // pods get from a projected volume (serviceAccountToken with an audience and an
 // expirationSeconds). The issuer is the cluster's (--service-account-issuer), as
 // "kubectl get --raw /.well-known/openid-configuration" prints it. The audience is
-// this API's own name. Accounts, if there are any, lists the accepted ones in
+// this API's own name, and none of the API server's. Accounts, if there are any, lists the accepted ones in
 // full, as tokens have them in sub: "system:serviceaccount:NAMESPACE:NAME".
 //
 // Any pod of the cluster can get a token of its own account for any audience.
@@ -51,7 +51,7 @@ func Kubernetes(issuerURL, audience string, accounts ...string) validator.Issuer
 	args := of("Kubernetes")
 	args.issuer(issuerURL)
 	args.audience(audience)
-	if audience != "" && strings.TrimSuffix(audience, "/") == strings.TrimSuffix(issuerURL, "/") {
+	if audience != "" && strings.TrimSuffix(audience, "/") == strings.TrimSuffix(issuerURL, "/") || isAPIServer(audience) {
 		args.wrong("the audience is %s, which is the API server's, wanted a name of this API's own: whoever gets such a token can act in the cluster", shown(audience))
 	}
 	for _, account := range accounts {
@@ -87,8 +87,19 @@ var (
 	// neither has a colon in it.
 	kubernetesAccount = regexp.MustCompile(`^system:serviceaccount:[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?:[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$`)
 
-	inCluster = regexp.MustCompile(`^kubernetes\.default(\.svc(\..+)?)?$`)
+	inCluster = regexp.MustCompile(`^kubernetes\.default(\.svc(\.[^/]+)?)?$`)
 )
+
+// isAPIServer reports whether an audience is a name that the API server has in each
+// cluster, whatever the issuer is: with a scheme and a port, or without.
+func isAPIServer(audience string) bool {
+	_, host, ok := strings.Cut(audience, "://")
+	if !ok {
+		host = audience
+	}
+	host, _, _ = strings.Cut(strings.TrimSuffix(host, "/"), ":")
+	return host == "kubernetes" || inCluster.MatchString(host)
+}
 
 // kubernetesListed says why a token is not that of one of the accounts, or nothing.
 func kubernetesListed(t *validator.Token, accounts []string) error {

@@ -39,6 +39,7 @@ var presetMutants = []mutant{
 	{"presets", "a token that an OAuth client got is no account's", []edit{neverCase("validator/providers/google.go", "!googleAccount(t)")}, ofProviders},
 	{"presets", "a job that does not say that it is no pull request's is refused", []edit{neverCase("validator/providers/githubactions.go", `c.Event == "" || c.Ref == ""`)}, ofProviders},
 	{"presets", "an environment that any branch can name is no proof", []edit{{"validator/providers/gitlab.go", `protected := c.RefProtected == "true" || c.EnvironmentProtected == "true"`, "protected := true"}}, ofProviders},
+	{"presets", "an API server's name is no API's", []edit{{"validator/providers/kubernetes.go", "|| isAPIServer(audience)", ""}}, ofProviders},
 	{"presets", "a pod's token is sent to its API server alone", []edit{{"validator/providers/kubernetesapi.go", `!strings.HasPrefix(req.URL.String(), k.server+"/")`, "false"}}, ofProviders},
 	{"presets", "a pod's token is sent over TLS alone", []edit{{"validator/providers/kubernetesapi.go", `!strings.HasPrefix(k.server, "https://")`, "false"}}, ofProviders},
 	{"presets", "a pod's token is one line", []edit{{"validator/providers/kubernetesapi.go", "bytes.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' })", "false"}}, ofProviders},
