@@ -38,7 +38,7 @@ import (
 //	19  claims        Profile.check       what the profile asks for
 //	20  client, app   checkClient         on the list of clients; no user's token, if so configured
 //	21  scopes        claims.grant        well formed; a name that can be no scope grants nothing
-//	22  own check     Profile.accept      what the API itself asks of the issuer's tokens
+//	22  own check     issuer.accept       what a preset's list, and the API itself, ask of the issuer's tokens
 //
 // Beside the signature, these cost at most as much as three RS256 signatures,
 // whatever a token of Config.MaxTokenBytes's default holds.
@@ -198,7 +198,21 @@ func (i *issuer) checkRest(c *claims) error {
 	if err := c.grant(&i.profile); err != nil {
 		return err
 	}
-	return i.profile.accept(c)
+	return i.accept(c)
+}
+
+// accept asks what Issuer.Insist was given, and then Profile.Accept, once everything
+// else is known.
+func (i *issuer) accept(c *claims) error {
+	for _, condition := range i.conditions {
+		if err := c.meets(condition, "Issuer.Insist", "the list that the issuer's preset was given"); err != nil {
+			return err
+		}
+	}
+	if i.profile.Accept == nil {
+		return nil
+	}
+	return c.meets(i.profile.Accept, "Profile.Accept", "")
 }
 
 // checkConfirmation covers an answer about a JWT whose signature is good. One that

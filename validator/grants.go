@@ -192,19 +192,19 @@ func (p *Profile) implied(have scopes.Set) scopes.Set {
 	return wellFormed(all)
 }
 
-// accept asks Profile.Accept, once everything else is known.
-func (p *Profile) accept(c *claims) error {
-	if p.Accept == nil {
-		return nil
-	}
+// meets asks a function of the configuration, with a copy: what it does with that is
+// not ours to know. An empty hint is the check's own.
+func (c *claims) meets(condition func(*Token) error, field, hint string) error {
 	var reason error
-	if err := trusted("Profile.Accept", func() { reason = p.Accept(new(stated).state(c.token)) }); err != nil {
+	if err := trusted(field, func() { reason = condition(new(stated).state(c.token)) }); err != nil {
 		return err
 	}
 	if reason == nil {
 		return nil
 	}
-	return refuseAs(CheckClaims, unwanted, "Profile.Accept refuses it").Because(reason)
+	e := refuseAs(CheckClaims, unwanted, field+" refuses it")
+	e.hint = hint
+	return e.Because(reason)
 }
 
 // trusted runs a function of the configuration. A panic in it refuses the token that

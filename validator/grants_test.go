@@ -322,6 +322,9 @@ func TestPanicsOfTheConfigurationRefuse(t *testing.T) {
 			"Profile.Accept": func(i *validator.Issuer, f func()) {
 				i.Profile.Accept = func(*validator.Token) error { f(); return nil }
 			},
+			"Issuer.Insist": func(i *validator.Issuer, f func()) {
+				i.Insist(func(*validator.Token) error { f(); return nil })
+			},
 			"Profile.App": func(i *validator.Issuer, f func()) {
 				i.AppOnly = true
 				i.Profile.App = func(*validator.Token) bool { f(); return true }

@@ -31,6 +31,7 @@ type issuer struct {
 	endless           []string // what as exp of an answer says that there is none
 	algorithms        []string // canonical
 	profile           Profile
+	conditions        []func(*Token) error  // see Issuer.Insist
 	keys              *jwks.KeySet          // nil: introspected only
 	introspection     *introspection.Client // nil: JWTs only
 	refreshAhead      time.Duration         // introspection's

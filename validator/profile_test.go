@@ -150,6 +150,54 @@ func TestAccept(t *testing.T) {
 	proven(t, outage, "claims", extra{})
 }
 
+// TestInsist: each check must be passed, beside Accept, whatever the Profile says
+// afterwards; a copy of the Issuer from before is as it was.
+func TestInsist(t *testing.T) {
+	tier := func(wanted string) func(*validator.Token) error {
+		return func(t *validator.Token) error {
+			var tier []string
+			if err := t.Claim("tier", &tier); err != nil || !slices.Contains(tier, wanted) {
+				return errors.New("it is not of " + wanted)
+			}
+			return nil
+		}
+	}
+	var before validator.Issuer
+	change := func(i *validator.Issuer) {
+		i.Insist(tier("gold"))
+		before = *i
+		i.Insist(tier("silver"))
+		i.Profile, i.AppOnly = validator.Profile{Accept: tier("lead")}, false
+		other := before
+		other.Insist(tier("nobody's"))
+	}
+	for _, tc := range []struct {
+		tier []string
+		want string // of the error; empty: let in
+	}{
+		{[]string{"gold", "silver", "lead"}, ""},
+		{[]string{"silver", "lead"}, `Issuer.Insist refuses it: "it is not of gold"`},
+		{[]string{"gold", "lead"}, `Issuer.Insist refuses it: "it is not of silver"`},
+		{[]string{"gold", "silver"}, `Profile.Accept refuses it: "it is not of lead"`},
+	} {
+		for _, w := range ways(t, change, extra{"tier": tc.tier}) {
+			switch _, err := w.verify(); {
+			case tc.want == "" && err != nil:
+				t.Errorf("%v, %s: %v", tc.tier, w.name, err)
+			case tc.want != "":
+				wantCheck(t, err, validator.ErrInvalidToken, validator.CheckClaims)
+				if err != nil && !strings.Contains(err.Error(), tc.want) {
+					t.Errorf("%v, %s: %v does not say %s", tc.tier, w.name, err, tc.want)
+				}
+			}
+		}
+	}
+	for _, w := range ways(t, func(i *validator.Issuer) { i.Insist(nil) }, extra{}) {
+		_, err := w.verify()
+		wantCheck(t, err, validator.ErrInvalidToken, validator.CheckClaims)
+	}
+}
+
 // TestAcceptComesLast and is asked once for each proof.
 func TestAcceptComesLast(t *testing.T) {
 	iss := issuertest.NewInMemory(t)

@@ -29,6 +29,7 @@ func settleIssuer(c Issuer) (*issuer, []error) {
 		maxLifetime:       c.MaxTokenLifetime,
 		opaquePrefix:      slices.Clone(c.OpaquePrefix),
 		profile:           c.Profile.settled(),
+		conditions:        slices.Clone(c.conditions),
 	}
 	i.ours = make(map[string]bool, len(i.audience))
 	for _, name := range i.audience {

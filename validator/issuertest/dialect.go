@@ -89,11 +89,11 @@ func (d Dialect) String() string {
 //	})
 //
 // Scope grants what the provider grants by: roles at Entra ID and ZITADEL (of the
-// project that is the first Audience), permissions at FusionAuth, and where a token's one scope is who it was issued to, that: the
-// address of a Google account, the number of a GitHub repository or a GitLab
-// project, the full name of a Kubernetes service account, a SPIFFE ID. Extra wins over all
-// else, so a user's token is a few claims away. It panics if there is no such
-// dialect.
+// project that is the first Audience), permissions at FusionAuth, and where a token's
+// one scope is who it was issued to, that: the address of a Google account, the number
+// of a GitHub repository or a GitLab project, the full name of a Kubernetes service
+// account, a SPIFFE ID. Extra wins over all else, so a user's token is a few claims
+// away. It panics if there is no such dialect.
 func (iss *Issuer) DialectToken(d Dialect, c Claims) string {
 	form, ok := dialects[d]
 	if !ok {

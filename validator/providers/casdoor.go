@@ -19,11 +19,11 @@ import (
 // An application that signs with another method than RS256 needs it in Algorithms.
 //
 // The client is in azp. Scopes are in scope, and are those that the client asked for,
-// out of its application's own list if that has one. AppOnly is set: in the client credentials grant sub is the
-// application, "OWNER/NAME", while users' ids are UUIDs unless an administrator gives
-// others, and type, where it is there, must be application. To let users in,
-// clear AppOnly: Token.Roles then has the names of the role objects in roles, as
-// "OWNER/NAME", because organizations name theirs alike.
+// out of its application's own list if that has one. AppOnly is set: in the client
+// credentials grant sub is the application, "OWNER/NAME", while users' ids are UUIDs
+// unless an administrator gives others, and type, where it is there, must be
+// application. To let users in, clear AppOnly: Token.Roles then has the names of the
+// role objects in roles, as "OWNER/NAME", because organizations name theirs alike.
 //
 // Source: https://casdoor.org/docs/token/overview, https://casdoor.org/docs/how-to-connect/oauth.
 func Casdoor(baseURL, audience string, clients ...string) validator.Issuer {

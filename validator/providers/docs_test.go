@@ -2,9 +2,13 @@ package providers_test
 
 import (
 	"go/ast"
+	"go/importer"
 	"go/parser"
 	"go/token"
+	"go/types"
+	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -92,18 +96,75 @@ func TestGuideHasEveryFunction(t *testing.T) {
 	}
 }
 
-// What the guide shows in Go is Go.
+// What the guide shows in Go compiles: a call by itself returns an Issuer, and what
+// stands alone changes iss, which that returned.
 func TestGuideShowsGo(t *testing.T) {
+	fset := token.NewFileSet()
+	packages := importer.ForCompiler(fset, "gc", exported(t,
+		"github.com/m2mguard/m2mguard/introspection", "github.com/m2mguard/m2mguard/jwks", "github.com/m2mguard/m2mguard/validator/providers"))
 	files, err := filepath.Glob(guide + "*.md")
 	if err != nil {
 		t.Fatal(err)
 	}
+	checked := 0
 	for _, file := range files {
 		for i, block := range strings.Split(read(t, filepath.Base(file)), "\n```go\n")[1:] {
 			code, _, _ := strings.Cut(block, "\n```")
-			if _, err := parser.ParseFile(token.NewFileSet(), "", "package p; func f() {\n"+code+"\n}", parser.SkipObjectResolution); err != nil {
+			if err := compile(fset, packages, code); err != nil {
 				t.Errorf("%s, block %d: %v", filepath.Base(file), i+1, err)
 			}
+			checked++
 		}
 	}
+	if checked < len(functions(t)) {
+		t.Errorf("%d blocks were found, wanted one for each function", checked)
+	}
+	for _, code := range []string{
+		"providers.Auth0(", `providers.Auth0("example.eu.auth0.com")`, "providers.GitLabJob{}", "iss.Profile.Roles = nil", "iss.Clients = \"reports\"", "providers.KubernetesAPI{}.Keys()",
+	} {
+		if compile(fset, packages, code) == nil {
+			t.Errorf("%s compiles", code)
+		}
+	}
+}
+
+// compile checks the types of a block of the guide.
+func compile(fset *token.FileSet, packages types.Importer, code string) error {
+	if strings.HasPrefix(code, "providers.") {
+		code = "iss = " + code
+	}
+	file, err := parser.ParseFile(fset, "", `package p
+import (
+	"github.com/m2mguard/m2mguard/introspection"
+	"github.com/m2mguard/m2mguard/jwks"
+	"github.com/m2mguard/m2mguard/validator"
+	"github.com/m2mguard/m2mguard/validator/providers"
+)
+var _, _ = jwks.Config{}, providers.GitLabJob{}
+func f(iss validator.Issuer, auth introspection.ClientAuth, jwksJSON []byte) {
+`+code+"\n}", parser.SkipObjectResolution)
+	if err != nil {
+		return err
+	}
+	_, err = (&types.Config{Importer: packages}).Check("p", fset, []*ast.File{file}, nil)
+	return err
+}
+
+// exported finds what the compiler wrote of these packages and of those that they
+// import.
+func exported(t *testing.T, packages ...string) importer.Lookup {
+	t.Helper()
+	list := exec.CommandContext(t.Context(), "go", append([]string{"list", "-export", "-deps", "-f", "{{.ImportPath}}\t{{.Export}}"}, packages...)...)
+	var stderr strings.Builder
+	list.Stderr = &stderr
+	out, err := list.Output()
+	if err != nil {
+		t.Fatalf("go list: %v\n%s", err, &stderr)
+	}
+	files := make(map[string]string)
+	for line := range strings.Lines(string(out)) {
+		name, file, _ := strings.Cut(strings.TrimSpace(line), "\t")
+		files[name] = file
+	}
+	return func(name string) (io.ReadCloser, error) { return os.Open(files[name]) }
 }

@@ -29,6 +29,13 @@ func gitLab(j providers.GitLabJob) func() validator.Issuer {
 	return func() validator.Issuer { return providers.GitLab("https://gitlab.com", orders, j) }
 }
 
+// eks is Kubernetes for a cluster whose issuer is not its API server.
+func eks(audience string) func() validator.Issuer {
+	return func() validator.Issuer {
+		return providers.Kubernetes("https://oidc.eks.eu-west-1.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF", audience)
+	}
+}
+
 // wrongArguments are calls with one wrong argument each, and the sentence by
 // which New refuses what they return.
 var wrongArguments = []struct {
@@ -142,6 +149,12 @@ var wrongArguments = []struct {
 	}, "wanted the issuer, not its document"},
 	{"Kubernetes without an audience", func() validator.Issuer { return providers.Kubernetes(cluster, "") }, "Audience holds an empty name"},
 	{"Kubernetes with the API server's audience", func() validator.Issuer { return providers.Kubernetes(cluster, cluster+"/") }, "which is the API server's"},
+	{"Kubernetes on EKS with the API server's name https://kubernetes.default.svc", eks("https://kubernetes.default.svc"), "the audience is 'https://kubernetes.default.svc', which is the API server's"},
+	{"Kubernetes on EKS with the API server's name https://kubernetes.default.svc.cluster.local", eks("https://kubernetes.default.svc.cluster.local"), "the audience is 'https://kubernetes.default.svc.cluster.local', which is the API server's"},
+	{"Kubernetes on EKS with the API server's name https://kubernetes.default.svc.cluster.local:443/", eks("https://kubernetes.default.svc.cluster.local:443/"), "the audience is 'https://kubernetes.default.svc.cluster.local:443/', which is the API server's"},
+	{"Kubernetes on EKS with the API server's name kubernetes.default.svc", eks("kubernetes.default.svc"), "the audience is 'kubernetes.default.svc', which is the API server's"},
+	{"Kubernetes on EKS with the API server's name kubernetes.default:443", eks("kubernetes.default:443"), "the audience is 'kubernetes.default:443', which is the API server's"},
+	{"Kubernetes on EKS with the API server's name kubernetes", eks("kubernetes"), "the audience is 'kubernetes', which is the API server's"},
 	{"Kubernetes with a name alone", func() validator.Issuer { return providers.Kubernetes(cluster, orders, "reports") }, "the account is 'reports', wanted system:serviceaccount:NAMESPACE:NAME"},
 	{"Kubernetes with names joined by a hyphen", func() validator.Issuer { return providers.Kubernetes(cluster, orders, "shop-reports") }, "the account is 'shop-reports'"},
 	{"Kubernetes with names joined by a slash", func() validator.Issuer { return providers.Kubernetes(cluster, orders, "shop/reports") }, "the account is 'shop/reports'"},

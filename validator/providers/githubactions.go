@@ -1,6 +1,7 @@
 package providers
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -15,10 +16,10 @@ import (
 // Jobs lists the accepted jobs, at least one.
 //
 // The list is what keeps strangers out: every repository of GitHub can get a
-// token for any audience. It is part of Profile.App, so leave AppOnly as it is
-// set. A job is told by ids, which stay when names change, and never by sub: that
-// begins alike for repositories whose names do, has several forms, and can be
-// rewritten by who owns a repository. See [GitHubJob].
+// token for any audience. It holds whatever is changed in the Issuer afterwards. A
+// job is told by ids, which stay when names change, and never by sub: that begins
+// alike for repositories whose names do, has several forms, and can be rewritten by
+// who owns a repository. See [GitHubJob].
 //
 // There are no scopes. The repository's id is the one scope and role that a
 // token has, so a route names whom it lets in, or Profile.Implies what it may do:
@@ -49,7 +50,7 @@ func GitHubActions(audience string, jobs ...GitHubJob) validator.Issuer {
 			args.wrong("%s", problem)
 		}
 	}
-	return args.on(validator.Issuer{
+	iss := validator.Issuer{
 		URL:        "https://token.actions.githubusercontent.com",
 		Audience:   []string{audience},
 		AppOnly:    true,
@@ -65,9 +66,11 @@ func GitHubActions(audience string, jobs ...GitHubJob) validator.Issuer {
 			}, jobs),
 			ScopeClaims: []string{"repository_id"},
 			RoleClaims:  []string{"repository_id"},
-			App:         func(t *validator.Token) bool { return gitHubJob(t, jobs) },
+			App:         func(*validator.Token) bool { return true }, // this issuer has no users
 		},
-	})
+	}
+	iss.Insist(func(t *validator.Token) error { return gitHubListed(t, jobs) })
+	return args.on(iss)
 }
 
 // GitHubJob says which jobs are let in: those that have all that is set here,
@@ -147,20 +150,40 @@ type gitHubClaims struct {
 	Head         string `json:"head_ref"` // of a pull request alone
 }
 
-func gitHubJob(t *validator.Token, jobs []GitHubJob) bool {
+// gitHubListed says why a token is not that of one of the jobs, or nothing.
+func gitHubListed(t *validator.Token, jobs []GitHubJob) error {
 	var c gitHubClaims
-	if t.Claims(&c) != nil || c.Head != "" || strings.HasPrefix(c.Event, "pull_request") || strings.HasPrefix(c.Ref, "refs/pull/") {
-		return false
+	switch err := t.Claims(&c); {
+	case err != nil:
+		return err
+	case strings.HasPrefix(c.Event, "pull_request"):
+		return fmt.Errorf("a pull request's job (event_name %s)", c.Event)
+	case strings.HasPrefix(c.Ref, "refs/pull/"):
+		return fmt.Errorf("a pull request's job (ref %s)", c.Ref)
+	case c.Head != "":
+		return fmt.Errorf("a pull request's job (head_ref %s)", c.Head)
+	case c.Event == "" || c.Ref == "":
+		return errors.New("a job that may be a pull request's (no event_name or ref)")
+	case slices.ContainsFunc(jobs, c.are):
+		return nil
 	}
-	return slices.ContainsFunc(jobs, func(j GitHubJob) bool {
-		return c.RepositoryID == j.RepositoryID && unsetOr(j.OwnerID, c.OwnerID) &&
-			unsetOr(j.Workflow, c.Workflow) && unsetOr(j.Environment, c.Environment) && unsetOr(j.Ref, c.Ref)
-	})
+	same := slices.DeleteFunc(slices.Clone(jobs), func(j GitHubJob) bool { return j.RepositoryID != c.RepositoryID })
+	return notListed("repository", c.RepositoryID,
+		pin("owner", c.OwnerID, same, func(j GitHubJob) string { return j.OwnerID }),
+		pin("environment", c.Environment, same, func(j GitHubJob) string { return j.Environment }),
+		pin("ref", c.Ref, same, func(j GitHubJob) string { return j.Ref }),
+		pin("workflow", c.Workflow, same, func(j GitHubJob) string { return j.Workflow }))
+}
+
+// are reports whether the claims are those of j.
+func (c *gitHubClaims) are(j GitHubJob) bool {
+	return c.RepositoryID == j.RepositoryID && unsetOr(j.OwnerID, c.OwnerID) &&
+		unsetOr(j.Workflow, c.Workflow) && unsetOr(j.Environment, c.Environment) && unsetOr(j.Ref, c.Ref)
 }
 
 // pinned lists the values that a claim may have, of the claims that each of the jobs
 // pins: a token with another one is refused by the claim's name. Whether all that is
-// pinned belongs to one job is for Profile.App to say.
+// pinned belongs to one job is for what the preset insists on to say.
 func pinned[J any](claims map[string]func(J) string, jobs []J) map[string][]string {
 	match := make(map[string][]string)
 	for claim, of := range claims {
@@ -174,6 +197,27 @@ func pinned[J any](claims map[string]func(J) string, jobs []J) map[string][]stri
 		}
 	}
 	return match
+}
+
+// pin says what a token has of a claim that one of the jobs pins, or nothing.
+func pin[J any](name, found string, jobs []J, of func(J) string) string {
+	switch {
+	case !slices.ContainsFunc(jobs, func(j J) bool { return of(j) != "" }):
+		return ""
+	case found == "":
+		return "no " + name
+	}
+	return name + " " + found
+}
+
+// notListed is the error for a job of this number with those pins.
+func notListed(kind, id string, pins ...string) error {
+	pins = slices.DeleteFunc(append([]string{kind + " " + id}, pins...), func(pin string) bool { return pin == "" })
+	last := len(pins) - 1
+	if last == 0 {
+		return errors.New("no listed job has " + pins[0])
+	}
+	return errors.New("no listed job has " + strings.Join(pins[:last], ", ") + " and " + pins[last])
 }
 
 // unsetOr reports whether a claim is what was asked for, if it was.

@@ -1,6 +1,7 @@
 package providers
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -14,9 +15,9 @@ import (
 // for with id_tokens: aud. Jobs lists the accepted jobs, at least one.
 //
 // The list is what keeps strangers out: every project of the instance can get a
-// token for any audience. It is part of Profile.App, so leave AppOnly as it is
-// set. A job is told by its project's id, and never by sub, which begins alike
-// for projects whose paths do and can be configured. See [GitLabJob].
+// token for any audience. It holds whatever is changed in the Issuer afterwards. A
+// job is told by its project's id, and never by sub, which begins alike for projects
+// whose paths do and can be configured. See [GitLabJob].
 //
 // There are no scopes. The project's id is the one scope and role that a token
 // has, so a route names whom it lets in, or Profile.Implies what it may do:
@@ -25,8 +26,9 @@ import (
 //	iss.Profile.Implies = map[string][]string{"20": {"orders:write"}}
 //
 // Users' ID tokens come from the same issuer, with the same keys; they have no
-// job_id. A job of a merge request is never let in: what it runs is what somebody
-// proposed.
+// job_id. A merge request's job is refused: what it runs is what somebody proposed. A
+// child pipeline does not tell whether its parent was a merge request's, and names the
+// branch that was proposed, so only the jobs of a listed Ref let one in.
 //
 // The keys are discovered, at /oauth/discovery/keys.
 //
@@ -47,7 +49,7 @@ func GitLab(issuerURL, audience string, jobs ...GitLabJob) validator.Issuer {
 			args.wrong("%s", problem)
 		}
 	}
-	return args.on(validator.Issuer{
+	iss := validator.Issuer{
 		URL:        issuerURL,
 		Audience:   []string{audience},
 		AppOnly:    true,
@@ -61,9 +63,11 @@ func GitLab(issuerURL, audience string, jobs ...GitLabJob) validator.Issuer {
 			}, jobs),
 			ScopeClaims: []string{"project_id"},
 			RoleClaims:  []string{"project_id"},
-			App:         func(t *validator.Token) bool { return gitLabJob(t, jobs) },
+			App:         func(t *validator.Token) bool { return t.Claim("job_id", new(string)) == nil }, // a user's has none
 		},
-	})
+	}
+	iss.Insist(func(t *validator.Token) error { return gitLabListed(t, jobs) })
+	return args.on(iss)
 }
 
 // GitLabJob says which jobs are let in: those that have all that is set here,
@@ -79,7 +83,7 @@ type GitLabJob struct {
 
 	// Ref is the branch or tag in full (ref_path), such as "refs/heads/main".
 	// Default: any, if it or the environment is protected (ref_protected,
-	// environment_protected).
+	// environment_protected), and not in a child pipeline.
 	Ref string
 
 	// Environment is the one that the job deploys to (environment). Any branch's
@@ -114,14 +118,40 @@ type gitLabClaims struct {
 	Source               string `json:"pipeline_source"`
 }
 
-func gitLabJob(t *validator.Token, jobs []GitLabJob) bool {
+// gitLabListed says why a token is not that of one of the jobs, or nothing.
+func gitLabListed(t *validator.Token, jobs []GitLabJob) error {
 	var c gitLabClaims
-	if t.Claims(&c) != nil || c.Source == "merge_request_event" || c.Source == "external_pull_request_event" || strings.HasPrefix(c.Ref, "refs/merge-requests/") {
-		return false
+	switch err := t.Claims(&c); {
+	case err != nil:
+		return err
+	case c.Source == "merge_request_event" || c.Source == "external_pull_request_event":
+		return fmt.Errorf("a merge request's job (pipeline_source %s)", c.Source)
+	case strings.HasPrefix(c.Ref, "refs/merge-requests/"):
+		return fmt.Errorf("a merge request's job (ref_path %s)", c.Ref)
+	case c.Source == "" || c.Ref == "":
+		return errors.New("a job that may be a merge request's (no pipeline_source or ref_path)")
+	case c.JobProjectID != "" && c.JobProjectID != c.ProjectID:
+		return fmt.Errorf("a job of project %s that ran in another one (job_project_id %s)", c.ProjectID, c.JobProjectID)
 	}
+	like := slices.DeleteFunc(slices.Clone(jobs), func(j GitLabJob) bool { return !c.like(j) })
 	protected := c.RefProtected == "true" || c.EnvironmentProtected == "true"
-	return slices.ContainsFunc(jobs, func(j GitLabJob) bool {
-		return c.ProjectID == j.ProjectID && unsetOr(c.JobProjectID, j.ProjectID) &&
-			(c.Ref == j.Ref || protected) && unsetOr(j.Ref, c.Ref) && unsetOr(j.Environment, c.Environment)
-	})
+	switch {
+	case len(like) == 0:
+		same := slices.DeleteFunc(slices.Clone(jobs), func(j GitLabJob) bool { return j.ProjectID != c.ProjectID })
+		return notListed("project", c.ProjectID,
+			pin("environment", c.Environment, same, func(j GitLabJob) string { return j.Environment }),
+			pin("ref", c.Ref, same, func(j GitLabJob) string { return j.Ref }))
+	case slices.ContainsFunc(like, func(j GitLabJob) bool { return j.Ref != "" }):
+		return nil
+	case c.Source == "parent_pipeline":
+		return errors.New("a child pipeline's job, maybe a merge request's (pipeline_source parent_pipeline), and no listed job of it has a Ref")
+	case !protected:
+		return fmt.Errorf("neither ref %s nor environment %s is protected, and no listed job of it has a Ref", c.Ref, c.Environment)
+	}
+	return nil
+}
+
+// like reports whether the claims are those of j, as far as j says.
+func (c *gitLabClaims) like(j GitLabJob) bool {
+	return c.ProjectID == j.ProjectID && unsetOr(j.Ref, c.Ref) && unsetOr(j.Environment, c.Environment)
 }

@@ -1,6 +1,7 @@
 package providers
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -16,9 +17,8 @@ import (
 // of this API. Emails lists the accepted accounts, at least one.
 //
 // The list is what keeps strangers out: anyone with a Google Cloud project can
-// have a token made for any audience. It is part of Profile.App, so leave
-// AppOnly as it is set. An address can be given to another account after the
-// first is deleted; to be proof against that, also put the accounts' unique IDs
+// have a token made for any audience. It holds whatever is changed in the Issuer
+// afterwards. An address can be given to another account after the first is deleted; to be proof against that, also put the accounts' unique IDs
 // into Clients (azp is the unique ID, or the address for a token that was got
 // with a key file).
 //
@@ -42,7 +42,7 @@ func GoogleServiceAccount(audience string, emails ...string) validator.Issuer {
 			args.wrong("the email %s is no service account's, wanted addresses in domains below %s, as tokens have them", shownEmail(email), serviceAccountDomain)
 		}
 	}
-	return args.on(validator.Issuer{
+	iss := validator.Issuer{
 		URL:        "https://accounts.google.com",
 		Audience:   []string{audience},
 		AppOnly:    true,
@@ -51,10 +51,23 @@ func GoogleServiceAccount(audience string, emails ...string) validator.Issuer {
 			Match:       map[string][]string{"email_verified": {"true"}},
 			ScopeClaims: []string{"email"},
 			RoleClaims:  []string{"email"},
-			App:         func(t *validator.Token) bool { return googleAccount(t, emails) },
+			App:         googleAccount,
 		},
 		Keys: &jwks.Config{URL: "https://www.googleapis.com/oauth2/v3/certs"},
+	}
+	iss.Insist(func(t *validator.Token) error {
+		var email string
+		switch err := t.Claim("email", &email); {
+		case err != nil:
+			return err
+		case !slices.Contains(emails, email):
+			return fmt.Errorf("%s is no listed account", email)
+		case !googleAccount(t):
+			return fmt.Errorf("azp is not that of account %s", email)
+		}
+		return nil
 	})
+	return args.on(iss)
 }
 
 // serviceAccountDomain is Google's alone: all addresses of service accounts are
@@ -71,11 +84,12 @@ func shownEmail(email string) string {
 	return quote.Value(email)
 }
 
-func googleAccount(t *validator.Token, emails []string) bool {
+// googleAccount reports whether a token is an account's, and not one that an OAuth
+// client got for a user.
+func googleAccount(t *validator.Token) bool {
 	var c struct {
 		Email string `json:"email"`
 		Party string `json:"azp"`
 	}
-	return t.Claims(&c) == nil && slices.Contains(emails, c.Email) &&
-		c.Party != "" && (c.Party == t.Subject() || c.Party == c.Email)
+	return t.Claims(&c) == nil && c.Party != "" && (c.Party == t.Subject() || c.Party == c.Email)
 }

@@ -1,6 +1,7 @@
 package providers
 
 import (
+	"fmt"
 	"net/url"
 	"regexp"
 	"slices"
@@ -13,7 +14,7 @@ import (
 // pods get from a projected volume (serviceAccountToken with an audience and an
 // expirationSeconds). The issuer is the cluster's (--service-account-issuer), as
 // "kubectl get --raw /.well-known/openid-configuration" prints it. The audience is
-// this API's own name. Accounts, if there are any, lists the accepted ones in
+// this API's own name, and none of the API server's. Accounts, if there are any, lists the accepted ones in
 // full, as tokens have them in sub: "system:serviceaccount:NAMESPACE:NAME".
 //
 // Any pod of the cluster can get a token of its own account for any audience.
@@ -24,11 +25,10 @@ import (
 //	auth.Require(scopes.Any("system:serviceaccount:shop:reports"))
 //	iss.Profile.Implies = map[string][]string{"system:serviceaccount:shop:reports": {"orders:read"}}
 //
-// The list of accounts shuts out all others from every route. It is part of
-// Profile.App, so leave AppOnly as it is set: a token must be a service account's,
-// and the namespace and name in the claim kubernetes.io must be those in sub.
-// Both names may have hyphens in them, so never join them by one.
-// Token.Tenant is the namespace.
+// The list of accounts shuts out all others from every route. It holds whatever is
+// changed in the Issuer afterwards, and so does this: the namespace and name in the
+// claim kubernetes.io must be those in sub. Both names may have hyphens in them, so
+// never join them by one. Token.Tenant is the namespace.
 //
 // Where the keys are depends on the issuer:
 //   - one that everybody can reach, as that of EKS, GKE and AKS: discovered;
@@ -51,7 +51,7 @@ func Kubernetes(issuerURL, audience string, accounts ...string) validator.Issuer
 	args := of("Kubernetes")
 	args.issuer(issuerURL)
 	args.audience(audience)
-	if audience != "" && strings.TrimSuffix(audience, "/") == strings.TrimSuffix(issuerURL, "/") {
+	if audience != "" && strings.TrimSuffix(audience, "/") == strings.TrimSuffix(issuerURL, "/") || isAPIServer(audience) {
 		args.wrong("the audience is %s, which is the API server's, wanted a name of this API's own: whoever gets such a token can act in the cluster", shown(audience))
 	}
 	for _, account := range accounts {
@@ -69,9 +69,10 @@ func Kubernetes(issuerURL, audience string, accounts ...string) validator.Issuer
 			ScopeClaims: []string{"sub"},
 			RoleClaims:  []string{"sub"},
 			TenantClaim: "/kubernetes.io/namespace",
-			App:         func(t *validator.Token) bool { return kubernetesPod(t, accounts) },
+			App:         func(t *validator.Token) bool { return kubernetesAccount.MatchString(t.Subject()) },
 		},
 	}
+	iss.Insist(func(t *validator.Token) error { return kubernetesListed(t, accounts) })
 	if len(accounts) > 0 {
 		iss.Profile.Match = map[string][]string{"sub": slices.Clone(accounts)} // so that a refusal shows both
 	}
@@ -86,10 +87,22 @@ var (
 	// neither has a colon in it.
 	kubernetesAccount = regexp.MustCompile(`^system:serviceaccount:[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?:[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$`)
 
-	inCluster = regexp.MustCompile(`^kubernetes\.default(\.svc(\..+)?)?$`)
+	inCluster = regexp.MustCompile(`^kubernetes\.default(\.svc(\.[^/]+)?)?$`)
 )
 
-func kubernetesPod(t *validator.Token, accounts []string) bool {
+// isAPIServer reports whether an audience is a name that the API server has in each
+// cluster, whatever the issuer is: with a scheme and a port, or without.
+func isAPIServer(audience string) bool {
+	_, host, ok := strings.Cut(audience, "://")
+	if !ok {
+		host = audience
+	}
+	host, _, _ = strings.Cut(strings.TrimSuffix(host, "/"), ":")
+	return host == "kubernetes" || inCluster.MatchString(host)
+}
+
+// kubernetesListed says why a token is not that of one of the accounts, or nothing.
+func kubernetesListed(t *validator.Token, accounts []string) error {
 	var c struct {
 		Kubernetes struct {
 			Namespace string `json:"namespace"`
@@ -98,7 +111,16 @@ func kubernetesPod(t *validator.Token, accounts []string) bool {
 			} `json:"serviceaccount"`
 		} `json:"kubernetes.io"`
 	}
-	return t.Claims(&c) == nil && kubernetesAccount.MatchString(t.Subject()) &&
-		t.Subject() == "system:serviceaccount:"+c.Kubernetes.Namespace+":"+c.Kubernetes.Account.Name &&
-		(len(accounts) == 0 || slices.Contains(accounts, t.Subject()))
+	if err := t.Claims(&c); err != nil {
+		return err
+	}
+	switch named := "system:serviceaccount:" + c.Kubernetes.Namespace + ":" + c.Kubernetes.Account.Name; {
+	case !kubernetesAccount.MatchString(t.Subject()):
+		return fmt.Errorf("sub is %s, which is no service account", t.Subject())
+	case t.Subject() != named:
+		return fmt.Errorf("sub is %s, and kubernetes.io names %s", t.Subject(), named)
+	case len(accounts) > 0 && !slices.Contains(accounts, named):
+		return fmt.Errorf("%s is no listed account", named)
+	}
+	return nil
 }

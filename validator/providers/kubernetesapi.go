@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"strings"
@@ -50,7 +51,31 @@ const (
 //
 // Source: https://kubernetes.io/docs/tasks/configure-pod-container/configure-service-account/#service-account-issuer-discovery.
 func (a KubernetesAPI) Keys() *jwks.Config {
-	return &jwks.Config{URL: a.server() + "/openid/v1/jwks", HTTPClient: a.client()}
+	client := a.client()
+	client.Transport = &discovery{client.Transport}
+	return &jwks.Config{URL: a.server() + "/openid/v1/jwks", HTTPClient: client}
+}
+
+// discovery says what a refusal of the key set means.
+type discovery struct{ http.RoundTripper }
+
+// RoundTrip implements [http.RoundTripper].
+func (d *discovery) RoundTrip(req *http.Request) (*http.Response, error) {
+	res, err := d.RoundTripper.RoundTrip(req)
+	if err != nil {
+		return nil, err
+	}
+	why := ""
+	switch res.StatusCode {
+	case http.StatusUnauthorized:
+		why = "it does not know the token of KubernetesAPI.TokenFile"
+	case http.StatusForbidden:
+		why = "the account of KubernetesAPI.TokenFile needs the cluster role system:service-account-issuer-discovery"
+	default:
+		return res, nil
+	}
+	res.Body.Close()
+	return nil, fmt.Errorf("status %d from the API server: %s", res.StatusCode, why)
 }
 
 func (a KubernetesAPI) server() string {
@@ -84,6 +109,9 @@ func (k *kubernetesTransport) RoundTrip(req *http.Request) (*http.Response, erro
 		return nil, fmt.Errorf("the token of %s is for %s alone", k.tokenFile, k.server)
 	}
 	token, err := readBounded(k.tokenFile, maxTokenFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w: no token is mounted there (automountServiceAccountToken); outside a pod, set KubernetesAPI.TokenFile", err)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -92,6 +120,9 @@ func (k *kubernetesTransport) RoundTrip(req *http.Request) (*http.Response, erro
 		return nil, fmt.Errorf("%s holds no token", k.tokenFile)
 	}
 	ca, err := readBounded(k.caFile, maxCAFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w: no certificates are mounted there; outside a pod, set KubernetesAPI.CAFile", err)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -35,6 +35,7 @@ type apiServer struct {
 
 	mu      sync.Mutex
 	good    string   // token
+	forbids bool     // to its account
 	seen    []string // "METHOD path Authorization" of each request
 	review  http.HandlerFunc
 	reviews []string // bodies
@@ -56,6 +57,8 @@ func (s *apiServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case r.Header.Get("Authorization") != "Bearer "+s.good:
 		w.WriteHeader(http.StatusUnauthorized)
+	case s.forbids:
+		w.WriteHeader(http.StatusForbidden)
 	case r.URL.Path == "/openid/v1/jwks":
 		w.Header().Set("Content-Type", "application/jwk-set+json")
 		w.Write(s.jwks)
@@ -165,7 +168,12 @@ func TestKubernetesKeysThatCannotBeHad(t *testing.T) {
 			if err := os.Remove(a.TokenFile); err != nil {
 				t.Fatal(err)
 			}
-		}, "token: no such file"},
+		}, "no such file or directory: no token is mounted there (automountServiceAccountToken); outside a pod, set KubernetesAPI.TokenFile"},
+		"no file of certificates": {func(t *testing.T, a *providers.KubernetesAPI, _ *jwks.Config) {
+			if err := os.Remove(a.CAFile); err != nil {
+				t.Fatal(err)
+			}
+		}, "no certificates are mounted there; outside a pod, set KubernetesAPI.CAFile"},
 		"an empty token": {func(t *testing.T, a *providers.KubernetesAPI, _ *jwks.Config) { write(t, a.TokenFile, "\n") }, "token holds no token"},
 		"a token of two lines": {func(t *testing.T, a *providers.KubernetesAPI, _ *jwks.Config) {
 			write(t, a.TokenFile, secret+"\r\nX-Remote-User: admin")
@@ -200,6 +208,24 @@ func TestKubernetesKeysThatCannotBeHad(t *testing.T) {
 				t.Errorf("the server was asked: %q", asked)
 			}
 		})
+	}
+}
+
+// A refusal of the API server is told with what mends it.
+func TestKubernetesKeysThatAreRefused(t *testing.T) {
+	server := newAPIServer(t, kubernetesKeys(t))
+	api := server.pod(t)
+	server.replace("pod.token.2")
+	says := "status 401 from the API server: it does not know the token of KubernetesAPI.TokenFile"
+	if err := verifyInCluster(t, api.Keys()); !errors.Is(err, validator.ErrUnavailable) || !strings.Contains(err.Error(), says) {
+		t.Errorf("got %v, wanted it to say %s", err, says)
+	}
+	server.mu.Lock()
+	server.good, server.forbids = "pod.token.1", true
+	server.mu.Unlock()
+	says = "status 403 from the API server: the account of KubernetesAPI.TokenFile needs the cluster role system:service-account-issuer-discovery"
+	if err := verifyInCluster(t, api.Keys()); !errors.Is(err, validator.ErrUnavailable) || !strings.Contains(err.Error(), says) {
+		t.Errorf("got %v, wanted it to say %s", err, says)
 	}
 }
 

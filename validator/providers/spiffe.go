@@ -1,6 +1,7 @@
 package providers
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -26,7 +27,7 @@ import (
 //	auth.Require(scopes.Any("spiffe://example.org/shop/reports"))
 //	iss.Profile.Implies = map[string][]string{"spiffe://example.org/shop/reports": {"orders:read"}}
 //
-// The list of workloads is part of Profile.App, so leave AppOnly as it is set.
+// The list of workloads holds whatever is changed in the Issuer afterwards.
 //
 // Where the bundle comes from elsewhere, set Keys to a jwks.Config that says so, with
 // Use "jwt-svid"; without Use for SPIRE's OIDC discovery provider, whose keys are for
@@ -57,13 +58,17 @@ func SPIFFE(trustDomain, bundleURL, audience string, workloads ...string) valida
 			Types:       []string{"", "JWT", "JOSE"}, // §2.3
 			ScopeClaims: []string{"sub"},
 			RoleClaims:  []string{"sub"},
-			App: func(t *validator.Token) bool {
-				return len(workloads) == 0 || slices.Contains(workloads, t.Subject())
-			},
+			App:         func(*validator.Token) bool { return true }, // a trust domain has no users
 		},
 		Keys: &jwks.Config{URL: bundleURL, Use: "jwt-svid"},
 	}
 	if len(workloads) > 0 {
+		iss.Insist(func(t *validator.Token) error {
+			if !slices.Contains(workloads, t.Subject()) {
+				return fmt.Errorf("%s is no listed workload", t.Subject())
+			}
+			return nil
+		})
 		iss.Profile.Match = map[string][]string{"sub": slices.Clone(workloads)} // so that a refusal shows both
 	}
 	return args.on(iss)

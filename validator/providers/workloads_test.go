@@ -1,6 +1,7 @@
 package providers_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -9,29 +10,115 @@ import (
 	"github.com/m2mguard/m2mguard/validator/providers"
 )
 
-// workloads are presets whose list of whom to let in is part of AppOnly.
-var workloads = []string{"GitHubActions", "GitLab", "Kubernetes", "SPIFFE"}
+// listed are presets that are given whom to let in, where everybody else can get a
+// token for any audience.
+var listed = []string{"GitHubActions", "GitLab", "Kubernetes", "SPIFFE", "GoogleServiceAccount"}
 
-// Whoever asks for other claims in Profile.Match opens nothing: the list is in App,
-// too.
-func TestWorkloadsAreListedInAppAlone(t *testing.T) {
+// userChanges are what users set in a preset, on purpose or not.
+var userChanges = map[string]func(*validator.Issuer){
+	"Match":   func(i *validator.Issuer) { i.Profile.Match = nil },
+	"Accept":  func(i *validator.Issuer) { i.Profile.Accept = func(*validator.Token) error { return nil } },
+	"AppOnly": func(i *validator.Issuer) { i.AppOnly = false },
+	"App":     func(i *validator.Issuer) { i.Profile.App = func(*validator.Token) bool { return true } },
+	"all of these": func(i *validator.Issuer) {
+		i.AppOnly, i.Profile.App, i.Profile.Match = false, nil, nil
+		i.Profile.Accept = func(*validator.Token) error { return nil }
+	},
+	"Profile": func(i *validator.Issuer) {
+		i.AppOnly, i.Profile = false, validator.Profile{ScopeClaims: i.Profile.ScopeClaims, Types: i.Profile.Types}
+	},
+}
+
+// What is changed in a preset afterwards lets nobody in who is not listed, and keeps
+// nobody out who is.
+func TestListsHoldWhateverIsChanged(t *testing.T) {
 	fake := issuertest.NewInMemory(t)
-	for _, name := range workloads {
+	forms := map[string]bool{ // that Match and Require ask of whoever is listed
+		"GoogleServiceAccount, address that nobody verified": true,
+		"Kubernetes, without the account's uid":              true,
+	}
+	for _, name := range listed {
 		h, _ := fixture(t, name)
 		for _, token := range h.Tokens {
-			if token.Want == "client" || token.Clients != nil {
+			if token.Want == "client" || token.Clients != nil || forms[name+", "+token.Name] {
 				continue
 			}
-			t.Run(name+", "+token.Name, func(t *testing.T) {
-				iss := presets[name]()
-				iss.Profile.Match = nil
-				_, err := newValidator(t, iss, h).Verify(t.Context(), raw(t, fake, token))
-				if ok := token.Want == "ok"; (err == nil) != ok {
-					t.Errorf("got %v, wanted %s", err, token.Want)
-				}
-			})
+			for what, change := range userChanges {
+				t.Run(name+", "+token.Name+", changed: "+what, func(t *testing.T) {
+					iss := presets[name]()
+					change(&iss)
+					_, err := newValidator(t, iss, h).Verify(t.Context(), raw(t, fake, token))
+					if ok := token.Want == "ok"; (err == nil) != ok {
+						t.Errorf("got %v, wanted %s", err, token.Want)
+					}
+				})
+			}
 		}
 	}
+}
+
+// A job that is not listed is no user, and neither the log nor the client is told
+// that it was one.
+func TestJobsAreNoUsers(t *testing.T) {
+	const client = "The access token does not meet a condition of this API."
+	gitHub := providers.GitHubActions(orders, append(gitHubJobs(), providers.GitHubJob{RepositoryID: "1", Environment: "production"}, providers.GitHubJob{RepositoryID: "1", Ref: "refs/heads/main"})...)
+	gitLab := providers.GitLab("https://gitlab.com", orders,
+		providers.GitLabJob{ProjectID: "20", Ref: "refs/heads/main"}, providers.GitLabJob{ProjectID: "21", Environment: "production"})
+	pods := providers.Kubernetes(cluster, orders)
+	pods.Insist(func(*validator.Token) error { return errors.New("it is not my turn") })
+	reports := providers.Kubernetes(cluster, orders, "system:serviceaccount:shop:reports")
+	reports.Profile.Match = nil
+	workload := providers.SPIFFE("example.org", bundle, orders, "spiffe://example.org/a")
+	workload.Profile.Match = nil
+	for name, tt := range map[string]struct {
+		iss     validator.Issuer
+		dialect issuertest.Dialect
+		claims  map[string]any
+		says    string
+	}{
+		"GitHub, pull request":              {gitHub, issuertest.GitHubActions, map[string]any{"event_name": "pull_request"}, "a pull request's job (event_name pull_request)"},
+		"GitHub, pull request by its ref":   {gitHub, issuertest.GitHubActions, map[string]any{"ref": "refs/pull/7/merge"}, "a pull request's job (ref refs/pull/7/merge)"},
+		"GitHub, pull request by its head":  {gitHub, issuertest.GitHubActions, map[string]any{"head_ref": "feature"}, "a pull request's job (head_ref feature)"},
+		"GitHub, environment and ref":       {gitHub, issuertest.GitHubActions, map[string]any{"repository_id": "1", "environment": "staging", "ref": "refs/heads/x"}, "no listed job has repository 1, environment staging and ref refs/heads/x"},
+		"GitHub, another job's environment": {gitHub, issuertest.GitHubActions, map[string]any{"environment": "staging"}, "no listed job has repository 1296269, owner 583231 and environment staging"},
+		"GitHub, no environment":            {gitHub, issuertest.GitHubActions, map[string]any{"environment": nil}, "no listed job has repository 1296269, owner 583231 and no environment"},
+		"GitLab, merge request":             {gitLab, issuertest.GitLab, map[string]any{"project_id": "20", "job_project_id": "20", "pipeline_source": "merge_request_event"}, "a merge request's job (pipeline_source merge_request_event)"},
+		"GitLab, merge request by its ref":  {gitLab, issuertest.GitLab, map[string]any{"project_id": "20", "job_project_id": "20", "ref_path": "refs/merge-requests/7/head"}, "a merge request's job (ref_path refs/merge-requests/7/head)"},
+		"GitLab, child pipeline":            {gitLab, issuertest.GitLab, map[string]any{"project_id": "21", "job_project_id": "21", "environment": "production", "pipeline_source": "parent_pipeline"}, "a child pipeline's job, maybe a merge request's"},
+		"GitLab, ref":                       {gitLab, issuertest.GitLab, map[string]any{"project_id": "20", "job_project_id": "20", "ref_path": "refs/heads/x"}, "no listed job has project 20 and ref refs/heads/x"},
+		"GitLab, another project":           {gitLab, issuertest.GitLab, map[string]any{"project_id": "20", "job_project_id": "21"}, "a job of project 20 that ran in another one (job_project_id 21)"},
+		"GitLab, unprotected": {gitLab, issuertest.GitLab, map[string]any{"project_id": "21", "job_project_id": "21", "environment": "production",
+			"ref_path": "refs/heads/x", "ref_protected": "false", "environment_protected": "false"}, "neither ref refs/heads/x nor environment production is protected"},
+		"Kubernetes":               {reports, issuertest.Kubernetes, map[string]any{"sub": "system:serviceaccount:shop:x", "kubernetes.io": pod("shop", "x")}, "system:serviceaccount:shop:x is no listed account"},
+		"Kubernetes, two accounts": {reports, issuertest.Kubernetes, map[string]any{"kubernetes.io": pod("shop", "x")}, "sub is system:serviceaccount:shop:reports, and kubernetes.io names system:serviceaccount:shop:x"},
+		"a check of one's own":     {pods, issuertest.Kubernetes, nil, "it is not my turn"},
+		"SPIFFE":                   {workload, issuertest.SPIFFE, map[string]any{"sub": "spiffe://example.org/b"}, "spiffe://example.org/b is no listed workload"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			fake := issuertest.New(t)
+			v, err := validator.New(validator.Config{Issuers: []validator.Issuer{against(fake, tt.iss)}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer v.Close()
+			_, err = v.Verify(t.Context(), fake.DialectToken(tt.dialect, issuertest.Claims{Issuer: tt.iss.URL, Audience: tt.iss.Audience, Extra: tt.claims}))
+			e, ok := errors.AsType[*validator.Error](err)
+			if !ok {
+				t.Fatalf("got %v", err)
+			}
+			if got := e.Description(); got != client {
+				t.Errorf("the client is told %q, wanted %q", got, client)
+			}
+			if text := err.Error(); !strings.Contains(text, tt.says) || !strings.Contains(text, "Issuer.Insist refuses it") || strings.Contains(text, "App") {
+				t.Errorf("got %v, wanted it to say %s", err, tt.says)
+			}
+		})
+	}
+}
+
+// pod is the claim kubernetes.io of a pod's token.
+func pod(namespace, account string) map[string]any {
+	return map[string]any{"namespace": namespace, "serviceaccount": map[string]any{"name": account, "uid": "e6a8680e-d103-4cce-80ea-03acbbeacf7d"}}
 }
 
 // Without a list every account of the cluster is let in, and nobody else.
@@ -40,7 +127,7 @@ func TestKubernetesWithoutAccounts(t *testing.T) {
 	h, _ := fixture(t, "Kubernetes")
 	want := map[string]string{
 		"account that is not listed": "ok", "same name in another namespace": "ok", "user of the cluster": "app", "node of the cluster": "app",
-		"anonymous": "app", "sub that says more than the claims": "app", "namespace with the rest of sub in it": "app",
+		"anonymous": "app", "sub that says more than the claims": "claims", "namespace with the rest of sub in it": "claims",
 	}
 	for _, token := range h.Tokens {
 		wanted, ok := want[token.Name]
@@ -123,8 +210,8 @@ func TestJobsArePinnedOneByOne(t *testing.T) {
 	}{
 		"the first":                {map[string]any{"repository_id": "1", "ref": "refs/heads/next"}, "ok"},
 		"the second":               {map[string]any{"repository_id": "2", "environment": nil}, "ok"},
-		"the first, as the second": {map[string]any{"repository_id": "1", "environment": "staging"}, "app"},
-		"the second, as the first": {map[string]any{"repository_id": "2", "ref": "refs/heads/next"}, "app"},
+		"the first, as the second": {map[string]any{"repository_id": "1", "environment": "staging"}, "claims"},
+		"the second, as the first": {map[string]any{"repository_id": "2", "ref": "refs/heads/next"}, "claims"},
 	} {
 		_, err := v.Verify(t.Context(), fake.DialectToken(issuertest.GitHubActions, issuertest.Claims{Issuer: iss.URL, Audience: iss.Audience, Extra: tt.claims}))
 		if got := outcome(err); got != tt.want {

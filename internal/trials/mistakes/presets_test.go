@@ -111,7 +111,7 @@ var presets = []mistake{
 		says: []string{"providers.Kubernetes: the account is 'shop/reports'", "wanted system:serviceaccount:NAMESPACE:NAME"}},
 	{name: "in no cluster", make: func(t *testing.T) string {
 		return open(t, providers.Kubernetes(cluster, "orders")).request(t, orders, bearer(issuertest.New(t).DialectToken(issuertest.Kubernetes, issuertest.Claims{Issuer: cluster, Audience: []string{"orders"}})))
-	}, says: []string{"/var/run/secrets/kubernetes.io/serviceaccount/token", "no such file", "Keys"}},
+	}, says: []string{"/var/run/secrets/kubernetes.io/serviceaccount/token", "no such file", "no token is mounted there (automountServiceAccountToken)", "KubernetesAPI.TokenFile", "Keys"}},
 	{name: "AD FS, an ID token", make: dialect(func() validator.Issuer { return providers.ADFS("fs.example.com", "https://orders.example.com") }, issuertest.ADFS,
 		issuertest.Claims{Issuer: "https://fs.example.com/adfs"}),
 		says: []string{"iss", `got ["https://fs.example.com/adfs"]`, "must send its access token"}},

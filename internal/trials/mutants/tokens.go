@@ -5,6 +5,11 @@ func never(file, condition string) edit {
 	return edit{file, "if " + condition + " {", "if false && (" + condition + ") {"}
 }
 
+// neverCase is never for a case of a switch without a value.
+func neverCase(file, condition string) edit {
+	return edit{file, "case " + condition + ":", "case false && (" + condition + "):"}
+}
+
 // ignoring keeps an error from being looked at.
 func ignoring(file, call string) edit {
 	return edit{file, "if err := " + call + "; err != nil {", "if err := " + call + "; false && err != nil {"}
