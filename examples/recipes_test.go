@@ -118,8 +118,12 @@ func Example_streams() {
 	auth := gate(nil)
 
 	events := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithDeadline(r.Context(), validator.FromContext(r.Context()).Expiry())
-		defer cancel()
+		ctx := r.Context()
+		if end := validator.FromContext(ctx).Expiry(); !end.IsZero() { // an introspection answer may name none
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithDeadline(ctx, end)
+			defer cancel()
+		}
 		for n := range 3 {
 			if ctx.Err() != nil {
 				return // the token has expired: the client comes back with a new one
@@ -187,7 +191,7 @@ func Example_behindASocket() {
 func Example_privateCA() {
 	server := httptest.NewTLSServer(http.HandlerFunc(keySet))
 	defer server.Close()
-	file := writeCA(server.Certificate())
+	keysURL, file := server.URL+"/keys", writeCA(server.Certificate())
 	defer os.Remove(file)
 
 	bundle, err := os.ReadFile(file)
@@ -203,7 +207,7 @@ func Example_privateCA() {
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.TLSClientConfig = &tls.Config{RootCAs: roots}
-	keys := &jwks.Config{URL: server.URL + "/keys", HTTPClient: &http.Client{Transport: transport}}
+	keys := &jwks.Config{URL: keysURL, HTTPClient: &http.Client{Transport: transport}}
 
 	fmt.Println(ready(validator.Issuer{URL: "https://id.example.com", Audience: []string{"https://orders.example.com"}, Keys: keys}))
 	transport.CloseIdleConnections()
@@ -217,7 +221,7 @@ func Example_proxy() {
 		keySet(w, r)
 	}))
 	defer server.Close()
-	proxyURL := server.URL
+	proxyURL, keysURL := server.URL, "http://id.example.com/keys" // which only the proxy knows, so that it is asked
 
 	proxy, err := url.Parse(proxyURL)
 	if err != nil {
@@ -225,9 +229,8 @@ func Example_proxy() {
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.Proxy = http.ProxyURL(proxy)
-	client := &http.Client{Transport: transport}
+	keys := &jwks.Config{URL: keysURL, HTTPClient: &http.Client{Transport: transport}, DangerouslyAllowHTTP: true}
 
-	keys := &jwks.Config{URL: "http://id.example.com/keys", HTTPClient: client, DangerouslyAllowHTTP: true}
 	fmt.Println(ready(validator.Issuer{URL: "https://id.example.com", Audience: []string{"https://orders.example.com"}, Keys: keys}))
 	fmt.Println(<-asked)
 	transport.CloseIdleConnections()
@@ -248,10 +251,12 @@ func Example_mutualTLS() {
 	roots := x509.NewCertPool()
 	roots.AddCert(server.Certificate())
 
+	endpoint := server.URL + "/introspect"
+
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.TLSClientConfig = &tls.Config{RootCAs: roots, Certificates: []tls.Certificate{certificate}}
 	asking := &introspection.Config{
-		Endpoint:   server.URL + "/introspect",
+		Endpoint:   endpoint,
 		Auth:       introspection.TLSClientAuth("orders-api"), // RFC 8705 §2
 		HTTPClient: &http.Client{Transport: transport},
 	}
@@ -264,13 +269,14 @@ func Example_mutualTLS() {
 func Example_innerAndOuterName() {
 	inner := httptest.NewServer(http.HandlerFunc(keySet))
 	defer inner.Close()
+	innerKeys := inner.URL + "/keys"
 
 	issuer := validator.Issuer{
 		URL:      "https://id.example.com", // as it stands in iss
 		Audience: []string{"https://orders.example.com"},
 		Keys: &jwks.Config{
-			URL:                  inner.URL + "/keys", // where the API reaches it
-			DangerouslyAllowHTTP: true,                // within one machine
+			URL:                  innerKeys, // where the API reaches it
+			DangerouslyAllowHTTP: true,      // within one machine
 		},
 	}
 
@@ -299,9 +305,10 @@ func Example_extraParameters() {
 		fmt.Fprint(w, `{"active": true, "aud": "https://orders.example.com", "scope": "orders:read"}`)
 	}))
 	defer server.Close()
+	endpoint := server.URL + "/introspect"
 
 	asking := &introspection.Config{
-		Endpoint: server.URL + "/introspect",
+		Endpoint: endpoint,
 		Auth: withParameters{
 			introspection.ClientSecretBasic("orders-api", introspection.Secret("from where the API keeps its secrets")),
 			url.Values{"resource": {"https://orders.example.com"}},
@@ -317,8 +324,10 @@ func Example_extraParameters() {
 }
 
 func Example_severalAudiences() {
+	issuerURL := gateIssuer.URL()
+
 	v, err := validator.New(validator.Config{Issuers: []validator.Issuer{{
-		URL:      gateIssuer.URL(),
+		URL:      issuerURL,
 		Audience: []string{"https://orders.example.com", "https://stock.example.com"},
 	}}})
 	if err != nil {
@@ -337,12 +346,72 @@ func Example_severalAudiences() {
 	// 200
 }
 
-func Example_movingIssuers() {
-	before, after := gateIssuer, gateIssuer2
+func Example_commaScopes() {
+	profile := validator.Profile{
+		ScopeClaims: []string{}, // an empty list reads none by itself
+		Grants: func(t *validator.Token) (scopes, roles []string) {
+			var list string
+			if err := t.Claim("scope", &list); err != nil {
+				return nil, nil
+			}
+			return strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' }), nil
+		},
+	}
+
+	token, err := validator.DangerouslyUnverified([]byte(`{"scope": "orders:read, orders:write"}`), profile) // as a unit test does
+	fmt.Println(token.Scopes(), err)
+	// Output: orders:read orders:write <nil>
+}
+
+func Example_rolesForScopes() {
+	profile := validator.Profile{
+		ScopeClaims: []string{"roles"},
+		Implies:     map[string][]string{"orders-admin": {"orders:read", "orders:write"}},
+	}
+
+	token, err := validator.DangerouslyUnverified([]byte(`{"roles": ["orders-admin"]}`), profile)
+	fmt.Println(token.Scopes().Contains("orders:write"), err)
+	// Output: true <nil>
+}
+
+func Example_prefixes() {
+	askingA := &introspection.Config{Endpoint: "https://a.example.com/introspect", Auth: introspection.ClientSecretBasic("orders", introspection.Secret("a secret"))}
+	askingB := &introspection.Config{Endpoint: "https://b.example.com/introspect", Auth: introspection.ClientSecretBasic("orders", introspection.Secret("b secret"))}
 
 	issuers := []validator.Issuer{
-		{URL: before.URL(), Audience: []string{"https://orders.example.com"}},
-		{URL: after.URL(), Audience: []string{"https://orders.example.com"}},
+		{URL: "https://a.example.com", Audience: []string{"https://orders.example.com"}, Introspection: askingA, OpaquePrefix: []string{"ghs_"}},
+		{URL: "https://b.example.com", Audience: []string{"https://orders.example.com"}, Introspection: askingB}, // the rest
+	}
+
+	v, err := validator.New(validator.Config{Issuers: issuers})
+	if err != nil {
+		log.Fatal(err)
+	}
+	v.Close()
+	// Output:
+}
+
+func Example_shortLives() {
+	issuer := validator.Issuer{
+		URL:              "https://id.example.com",
+		Audience:         []string{"https://orders.example.com"},
+		MaxTokenLifetime: time.Hour,
+	}
+
+	v, err := validator.New(validator.Config{Issuers: []validator.Issuer{issuer}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	v.Close()
+	// Output:
+}
+
+func Example_movingIssuers() {
+	oldURL, newURL := gateIssuer.URL(), gateIssuer2.URL()
+
+	issuers := []validator.Issuer{
+		{URL: oldURL, Audience: []string{"https://orders.example.com"}},
+		{URL: newURL, Audience: []string{"https://orders.example.com"}},
 	}
 	v, err := validator.New(validator.Config{Issuers: issuers})
 	if err != nil {
@@ -350,7 +419,7 @@ func Example_movingIssuers() {
 	}
 	defer v.Close()
 
-	for _, iss := range []*issuertest.Issuer{before, after} {
+	for _, iss := range []*issuertest.Issuer{gateIssuer, gateIssuer2} {
 		_, err := v.Verify(context.Background(), iss.Token(issuertest.Claims{Audience: []string{"https://orders.example.com"}}))
 		fmt.Println(err)
 	}
@@ -369,9 +438,11 @@ func (r withRecipes) Run() int {
 }
 
 func Example_withoutIss() {
+	issuerURL, audience := gateIssuer.URL(), issuertest.Audience
+
 	issuer := validator.Issuer{
-		URL:                            gateIssuer.URL(), // where keys are; tokens name nobody
-		Audience:                       []string{issuertest.Audience},
+		URL:                            issuerURL, // where keys are; tokens name nobody
+		Audience:                       []string{audience},
 		DangerouslyAcceptMissingIssuer: true,
 	}
 
@@ -383,9 +454,11 @@ func Example_withoutIss() {
 }
 
 func Example_wildcardScopes() {
+	issuerURL, audience := gateIssuer.URL(), issuertest.Audience
+
 	issuer := validator.Issuer{
-		URL:      gateIssuer.URL(),
-		Audience: []string{issuertest.Audience},
+		URL:      issuerURL,
+		Audience: []string{audience},
 		Profile:  validator.Profile{WildcardSuffix: ":*"},
 	}
 
