@@ -117,7 +117,8 @@ type Config struct {
 	// remembered like "active":false. In both cases only if the endpoint is seen
 	// to be well for another token; before the first active one nobody can tell, and
 	// the error is ErrUnavailable. The other token is asked about once a second at most,
-	// so that each such answer waits for about a second where few tokens are checked.
+	// so that of such answers in a row each waits for about a second where few other
+	// tokens are checked.
 	// Default: none.
 	InactiveStatus []int
 
