@@ -116,6 +116,25 @@ func TestJobsAreNoUsers(t *testing.T) {
 	}
 }
 
+// A user's ID token, which the same keys sign, is a user's, also where no claim is
+// asked for.
+func TestGitLabTellsUsers(t *testing.T) {
+	h, _ := fixture(t, "GitLab")
+	iss := presets["GitLab"]()
+	iss.Profile.Match, iss.Profile.Require = nil, nil
+	v := newValidator(t, iss, h)
+	for _, token := range h.Tokens {
+		if token.Name != "ID token of a user" {
+			continue
+		}
+		if _, err := v.Verify(t.Context(), raw(t, issuertest.NewInMemory(t), token)); outcome(err) != "app" {
+			t.Errorf("got %v, wanted it to be refused as a user's", err)
+		}
+		return
+	}
+	t.Error("no such token")
+}
+
 // pod is the claim kubernetes.io of a pod's token.
 func pod(namespace, account string) map[string]any {
 	return map[string]any{"namespace": namespace, "serviceaccount": map[string]any{"name": account, "uid": "e6a8680e-d103-4cce-80ea-03acbbeacf7d"}}
