@@ -10,6 +10,7 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"math/big"
 	"regexp"
@@ -220,7 +221,17 @@ func assemble(kty any, crv string, members map[string][]byte, certified crypto.P
 		bad := n.BitLen() < 2048 || n.BitLen() > 4096 || n.Bit(0) == 0 || !e.IsInt64() || e.Int64() < 3 || e.Int64() > 1<<31-1 || e.Bit(0) == 0
 		return &rsa.PublicKey{N: n, E: int(e.Int64())}, !bad
 	case kty == "OKP" && crv == "Ed25519":
-		return ed25519.PublicKey(members["x"]), len(members["x"]) == ed25519.PublicKeySize
+		x := bytes.Clone(members["x"])
+		if len(x) != ed25519.PublicKeySize {
+			return nil, false
+		}
+		x[31] &= 0x7f
+		for _, y := range ofSmallOrder {
+			if y == hex.EncodeToString(x) {
+				return nil, false
+			}
+		}
+		return ed25519.PublicKey(members["x"]), true
 	case kty == "EC":
 		curve := map[string]elliptic.Curve{"P-256": elliptic.P256(), "P-384": elliptic.P384(), "P-521": elliptic.P521()}[crv]
 		if curve == nil || members["x"] == nil || members["y"] == nil {

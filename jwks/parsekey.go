@@ -33,6 +33,7 @@ var (
 	errPoint     = errors.New("has a point that is not on its curve")
 	errLong      = errors.New(`has a coordinate that is longer than its curve's, leading zeros aside (RFC 7518 §6.2.1.2)`)
 	errLength    = errors.New(`has an "x" of the wrong length, wanted 32 octets (RFC 8037 §2)`)
+	errSmall     = errors.New(`has an "x" of small order: anybody can sign for it (RFC 8032 §5.1)`)
 	errBase64    = errors.New("has a value that is neither base64url (RFC 7515 §2) nor standard base64, padded or not")
 	errNoRSA     = errors.New(`lacks "n" or "e" (RFC 7518 §6.3.1), and has no "x5c" to stand in for them`)
 	errNoPoint   = errors.New(`lacks "crv", "x" or "y" (RFC 7518 §6.2.1), and has no "x5c" to stand in for them`)
