@@ -12,6 +12,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"maps"
 	"math/big"
 	"regexp"
 	"slices"
@@ -70,12 +71,18 @@ func FuzzParse(f *testing.F) {
 		if d := read(text, "keys"); d.twice || d.replaced {
 			t.Fatalf("accepted a set that could be read in two ways: %+v", d)
 		}
-		var again []secondReading
+		var again, leaked []secondReading
 		for _, r := range raw {
-			if k, ok := readAgain(r); ok {
+			switch k, ok := readAgain(r); {
+			case ok && k.private:
+				leaked = append(leaked, k)
+			case ok:
 				again = append(again, k)
 			}
 		}
+		again = slices.DeleteFunc(again, func(k secondReading) bool {
+			return slices.ContainsFunc(leaked, func(l secondReading) bool { return l.public.Equal(k.public) })
+		})
 		found := 0
 		for _, alg := range jws.Algorithms() {
 			for _, k := range again {
@@ -122,8 +129,12 @@ type secondReading struct {
 	kid    string
 	hasKID bool
 	alg    string
-	equal  func(*jwks.Key) bool
+	public publicKey
+
+	private bool // and well-formed, so that it says which key is no secret
 }
+
+func (k secondReading) equal(other *jwks.Key) bool { return k.public.Equal(other.Public()) }
 
 // readAgain decodes one key by a path that shares nothing with the package.
 func readAgain(raw []byte) (secondReading, bool) {
@@ -131,15 +142,29 @@ func readAgain(raw []byte) (secondReading, bool) {
 	if d := read(raw, ""); d.twice || d.replaced || d.depth > 16 || json.Unmarshal(raw, &m) != nil || m == nil {
 		return secondReading{}, false
 	}
+	var k secondReading
 	for _, private := range []string{"d", "p", "q", "dp", "dq", "qi", "oth", "k"} {
-		if _, present := m[private]; present {
+		_, present := m[private]
+		k.private = k.private || present
+	}
+	for _, name := range []string{"kid", "use", "alg", "crv", "n", "e", "x", "y"} {
+		if _, text := m[name].(string); m[name] != nil && !text {
 			return secondReading{}, false
 		}
 	}
-	if use := m["use"]; use != nil && use != "sig" {
+	if use := m["use"]; use != nil && use != "sig" && !k.private {
 		return secondReading{}, false
 	}
-	if ops, ok := m["key_ops"].([]any); ok {
+	if ops, ok := m["key_ops"].([]any); ok && k.private {
+		for _, op := range ops {
+			if _, text := op.(string); op != nil && !text {
+				return secondReading{}, false
+			}
+		}
+	} else if k.private && m["key_ops"] != nil {
+		return secondReading{}, false
+	}
+	if ops, ok := m["key_ops"].([]any); ok && !k.private {
 		verify := false
 		for _, op := range ops {
 			verify = verify || op == "verify"
@@ -148,7 +173,6 @@ func readAgain(raw []byte) (secondReading, bool) {
 			return secondReading{}, false
 		}
 	}
-	var k secondReading
 	k.kid, k.hasKID = m["kid"].(string)
 	k.alg, _ = m["alg"].(string)
 	crv, _ := m["crv"].(string)
@@ -166,14 +190,18 @@ func readAgain(raw []byte) (secondReading, bool) {
 		}
 	}
 	certified := certified(m["x5c"])
-	public, ok := assemble(m["kty"], crv, members, certified)
-	if !ok {
+	if list, ok := m["x5c"].([]any); certified == nil && m["x5c"] != nil && (!ok || len(list) > 0) && !k.private {
+		return k, false // others may read what this reader cannot
+	}
+	public, ok := assemble(m["kty"], crv, maps.Clone(members), certified)
+	if k.private && (!ok || certified != nil && !public.Equal(certified)) {
+		certified = nil
+		public, ok = assemble(m["kty"], crv, members, nil)
+	}
+	if !ok || certified != nil && !public.Equal(certified) {
 		return k, false
 	}
-	if certified != nil && !public.Equal(certified) {
-		return k, false
-	}
-	k.equal = func(other *jwks.Key) bool { return public.Equal(other.Public()) }
+	k.public = public
 	return k, true
 }
 

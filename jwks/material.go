@@ -62,6 +62,8 @@ func (j *jwk) public(text jsontext.Value) (public crypto.PublicKey, thumbprint s
 		err = faultAt(err, text, member, 0)
 	case unread && (err == errNoRSA || err == errNoPoint):
 		err = faultAt(errNoCert, text, "x5c", 0)
+	case unread && err == nil:
+		err = faultAt(errUnread, text, "x5c", 0)
 	}
 	if err != nil {
 		return nil, "", nil, err
@@ -208,14 +210,17 @@ func coordinate(octets []byte, size int) (right []byte, fits bool) {
 }
 
 // certificate is the first one of an x5c (RFC 7517 §4.7). It is a container of the
-// key: neither its dates nor who signed it count. What cannot be read is none.
+// key: neither its dates nor who signed it count.
 func certificate(x5c jsontext.Value) (cert *x509.Certificate, unread bool) {
 	if len(x5c) == 0 || x5c.Kind() == 'n' {
 		return nil, false
 	}
 	var chain []jsontext.Value
 	var first string
-	if json.Unmarshal(x5c, &chain) != nil || len(chain) == 0 || json.Unmarshal(chain[0], &first) != nil {
+	if json.Unmarshal(x5c, &chain) == nil && len(chain) == 0 {
+		return nil, false
+	}
+	if len(chain) == 0 || json.Unmarshal(chain[0], &first) != nil {
 		return nil, true
 	}
 	der, bad := decode(first)
