@@ -11,7 +11,8 @@
 // without; a number may have leading zeros too many or too few; an x5c alone is its
 // first certificate's key, and beside a key it must agree. So may a byte order mark
 // stand before the set. What could be read in two ways is skipped, and reported by the
-// member and its place.
+// member and its place: so is an x5c that cannot be read. A private key is skipped with
+// every other form of the same key, in PEM as well.
 //
 // What an issuer may do to us is bounded. Answers are limited in size and time,
 // and redirects are not followed. A key that cannot be used is skipped and
@@ -24,7 +25,8 @@
 // names an unknown key may cause one fetch, shared by all who wait for it, and
 // a flood of such tokens causes no more than one per [Config.MinFetchInterval],
 // after a burst of two. So may one that names no key, once those that may have
-// signed it did not, of which [MaxCandidates] are tried. A bad signature under a kid
+// signed it did not, of which [MaxCandidates] are tried. A kid that no key has causes
+// none once it was proved: see [KeySet.Proved]. A bad signature under a kid
 // that is known causes none.
 //
 // [ErrKeyNotFound] says that the token is invalid; [ErrUnavailable] says that

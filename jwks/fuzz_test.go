@@ -10,7 +10,9 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
+	"maps"
 	"math/big"
 	"regexp"
 	"slices"
@@ -69,12 +71,18 @@ func FuzzParse(f *testing.F) {
 		if d := read(text, "keys"); d.twice || d.replaced {
 			t.Fatalf("accepted a set that could be read in two ways: %+v", d)
 		}
-		var again []secondReading
+		var again, leaked []secondReading
 		for _, r := range raw {
-			if k, ok := readAgain(r); ok {
+			switch k, ok := readAgain(r); {
+			case ok && k.private:
+				leaked = append(leaked, k)
+			case ok:
 				again = append(again, k)
 			}
 		}
+		again = slices.DeleteFunc(again, func(k secondReading) bool {
+			return slices.ContainsFunc(leaked, func(l secondReading) bool { return l.public.Equal(k.public) })
+		})
 		found := 0
 		for _, alg := range jws.Algorithms() {
 			for _, k := range again {
@@ -121,8 +129,12 @@ type secondReading struct {
 	kid    string
 	hasKID bool
 	alg    string
-	equal  func(*jwks.Key) bool
+	public publicKey
+
+	private bool // and well-formed, so that it says which key is no secret
 }
+
+func (k secondReading) equal(other *jwks.Key) bool { return k.public.Equal(other.Public()) }
 
 // readAgain decodes one key by a path that shares nothing with the package.
 func readAgain(raw []byte) (secondReading, bool) {
@@ -130,15 +142,29 @@ func readAgain(raw []byte) (secondReading, bool) {
 	if d := read(raw, ""); d.twice || d.replaced || d.depth > 16 || json.Unmarshal(raw, &m) != nil || m == nil {
 		return secondReading{}, false
 	}
+	var k secondReading
 	for _, private := range []string{"d", "p", "q", "dp", "dq", "qi", "oth", "k"} {
-		if _, present := m[private]; present {
+		_, present := m[private]
+		k.private = k.private || present
+	}
+	for _, name := range []string{"kid", "use", "alg", "crv", "n", "e", "x", "y"} {
+		if _, text := m[name].(string); m[name] != nil && !text {
 			return secondReading{}, false
 		}
 	}
-	if use := m["use"]; use != nil && use != "sig" {
+	if use := m["use"]; use != nil && use != "sig" && !k.private {
 		return secondReading{}, false
 	}
-	if ops, ok := m["key_ops"].([]any); ok {
+	if ops, ok := m["key_ops"].([]any); ok && k.private {
+		for _, op := range ops {
+			if _, text := op.(string); op != nil && !text {
+				return secondReading{}, false
+			}
+		}
+	} else if k.private && m["key_ops"] != nil {
+		return secondReading{}, false
+	}
+	if ops, ok := m["key_ops"].([]any); ok && !k.private {
 		verify := false
 		for _, op := range ops {
 			verify = verify || op == "verify"
@@ -147,7 +173,6 @@ func readAgain(raw []byte) (secondReading, bool) {
 			return secondReading{}, false
 		}
 	}
-	var k secondReading
 	k.kid, k.hasKID = m["kid"].(string)
 	k.alg, _ = m["alg"].(string)
 	crv, _ := m["crv"].(string)
@@ -165,14 +190,18 @@ func readAgain(raw []byte) (secondReading, bool) {
 		}
 	}
 	certified := certified(m["x5c"])
-	public, ok := assemble(m["kty"], crv, members, certified)
-	if !ok {
+	if list, ok := m["x5c"].([]any); certified == nil && m["x5c"] != nil && (!ok || len(list) > 0) && !k.private {
+		return k, false // others may read what this reader cannot
+	}
+	public, ok := assemble(m["kty"], crv, maps.Clone(members), certified)
+	if k.private && (!ok || certified != nil && !public.Equal(certified)) {
+		certified = nil
+		public, ok = assemble(m["kty"], crv, members, nil)
+	}
+	if !ok || certified != nil && !public.Equal(certified) {
 		return k, false
 	}
-	if certified != nil && !public.Equal(certified) {
-		return k, false
-	}
-	k.equal = func(other *jwks.Key) bool { return public.Equal(other.Public()) }
+	k.public = public
 	return k, true
 }
 
@@ -220,7 +249,17 @@ func assemble(kty any, crv string, members map[string][]byte, certified crypto.P
 		bad := n.BitLen() < 2048 || n.BitLen() > 4096 || n.Bit(0) == 0 || !e.IsInt64() || e.Int64() < 3 || e.Int64() > 1<<31-1 || e.Bit(0) == 0
 		return &rsa.PublicKey{N: n, E: int(e.Int64())}, !bad
 	case kty == "OKP" && crv == "Ed25519":
-		return ed25519.PublicKey(members["x"]), len(members["x"]) == ed25519.PublicKeySize
+		x := bytes.Clone(members["x"])
+		if len(x) != ed25519.PublicKeySize {
+			return nil, false
+		}
+		x[31] &= 0x7f
+		for _, y := range ofSmallOrder {
+			if y == hex.EncodeToString(x) {
+				return nil, false
+			}
+		}
+		return ed25519.PublicKey(members["x"]), true
 	case kty == "EC":
 		curve := map[string]elliptic.Curve{"P-256": elliptic.P256(), "P-384": elliptic.P384(), "P-521": elliptic.P521()}[crv]
 		if curve == nil || members["x"] == nil || members["y"] == nil {

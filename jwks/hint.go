@@ -23,14 +23,16 @@ type Hint struct {
 //
 //   - A kid that a key has means that key and no other.
 //   - A kid that no key has causes a fetch, as for [KeySet.Lookup]. If it stays
-//     unknown, keys that have no kid themselves may have signed.
+//     unknown, keys that have no kid themselves may have signed. Where there are such
+//     keys, the fetch is waited for [Config.RefreshWait] at most, and not at all once
+//     one of them verified a signature under this kid: see [KeySet.Proved].
 //   - Without a kid, every key may have signed.
 //
 // Where an x5t or x5t#S256 names some of the last two, it is only those. Whatever a
 // key is chosen by, its signature alone proves anything.
 //
 // If none of them verifies, the caller asks again, with all that were tried: for a
-// token without a kid, a newer set may hold its key. That may cause a fetch, within
+// token without a kid, or with one that was proved, a newer set may hold its key. That may cause a fetch, within
 // the bounds for unknown kids, and no more than MaxCandidates are tried in all.
 //
 // Errors are those of Lookup; [ErrKeyNotFound] says that no key is left to try.
@@ -52,12 +54,15 @@ func (s *KeySet) find(ctx context.Context, h *Hint, tried []*Key) (choice, error
 		return choice{}, err
 	}
 	c := set.find(h, tried)
-	again := c.why == unknownID && len(tried) > 0 // the fetch for this kid came before the trials
+	again := c.why == unknownID && len(tried) > 0 && !c.proven // the fetch for this kid came before the trials
+	if again && s.fetching() {
+		again = false // or began: it is not over
+	}
 	// A fetch that was under way before may bring what the issuer had before it
 	// published the key. The second round's began after the first one's ended.
 	for round := 0; round < 2 && c.why.mayHelp() && !again && err == nil && !newest; round++ {
 		var next *snapshot
-		if next, newest, err = s.newer(ctx, set); next != nil && next != set {
+		if next, newest, err = s.newer(ctx, set, c.n > 0); next != nil && next != set {
 			set = next
 			c = set.find(h, tried)
 		}
@@ -69,6 +74,22 @@ func (s *KeySet) find(ctx context.Context, h *Hint, tried []*Key) (choice, error
 		return choice{}, err // the issuer may well have this key: it could not be asked
 	}
 	return c, nil
+}
+
+// Proved tells the set that k, one of the [KeySet.Candidates] for h, verified what h
+// describes. A kid of h that no key has then chooses k before others, and causes no
+// fetch for as long as k is in the set.
+func (s *KeySet) Proved(h Hint, k *Key) {
+	if h.HasKeyID && !k.hasID && s.Usable(k) {
+		k.prove(h.KeyID)
+	}
+}
+
+// fetching reports whether a fetch is under way.
+func (s *KeySet) fetching() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.flight != nil
 }
 
 // failing says why the issuer could not be asked, if the last fetch failed.

@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"slices"
+	"strings"
 	"sync/atomic"
 )
 
@@ -22,6 +23,9 @@ type Key struct {
 	x5t        []string // names of its certificate by SHA-1, in base64url
 	x5tS256    []string // and by SHA-256
 	alone      [1]*Key  // a list of k, for whoever takes one
+
+	// proven are kids that no key has, under which k verified a signature.
+	proven atomic.Pointer[[]string]
 
 	// retired is set once, when the key leaves the set or changes in it.
 	retired atomic.Bool
@@ -47,6 +51,33 @@ func (k *Key) Public() crypto.PublicKey { return k.public }
 
 // serves reports whether k may verify signatures of the canonical algorithm.
 func (k *Key) serves(alg string) bool { return slices.Contains(k.algorithms, alg) }
+
+// mostProven is how many kids a key is known by at most: the last ones.
+const mostProven = 16
+
+// prove notes that k verified a signature under a kid.
+func (k *Key) prove(kid string) {
+	for {
+		before := k.proven.Load()
+		var kids []string
+		if before != nil {
+			kids = *before
+		}
+		if slices.Contains(kids, kid) {
+			return
+		}
+		kids = append(slices.Clone(kids[max(0, len(kids)+1-mostProven):]), strings.Clone(kid))
+		if k.proven.CompareAndSwap(before, &kids) {
+			return
+		}
+	}
+}
+
+// provenBy reports whether k verified a signature under the kid of h.
+func (k *Key) provenBy(h *Hint) bool {
+	kids := k.proven.Load()
+	return h.HasKeyID && kids != nil && slices.Contains(*kids, h.KeyID)
+}
 
 // named reports whether a hint names the certificate of k.
 func (k *Key) named(h *Hint) bool {

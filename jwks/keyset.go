@@ -176,11 +176,16 @@ func (s *KeySet) join(cause context.Context) (f *flight, started bool, err error
 // newer returns a set that may hold a key which seen lacks: one that was just
 // fetched, or one that it fetches now, within the limits for unknown kids. No
 // newer one is to be had if newest is true. The error says that the issuer could
-// not be asked.
-func (s *KeySet) newer(ctx context.Context, seen *snapshot) (next *snapshot, newest bool, err error) {
+// not be asked, or has not answered within RefreshWait where the caller is impatient.
+func (s *KeySet) newer(ctx context.Context, seen *snapshot, impatient bool) (next *snapshot, newest bool, err error) {
 	f, newest, err := s.joinForUnknown(ctx, seen)
 	if err != nil {
 		return nil, false, err
+	}
+	if impatient {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, s.config.RefreshWait)
+		defer cancel()
 	}
 	next, err = s.wait(ctx, f)
 	return next, newest, err

@@ -71,23 +71,20 @@ const coarsest = 2 * time.Second
 
 // readFile reads a file, unless it is the one that was seen, by inode, time and size.
 func readFile(path string, seen os.FileInfo, limit int64) (content, error) {
-	info, err := os.Stat(path) // first, because opening a pipe waits
-	switch {
-	case err != nil:
-		return content{}, withoutPath(err)
-	case !info.Mode().IsRegular():
-		return content{}, errors.New("it is not a regular file")
-	case seen != nil && unchanged(seen, info):
+	if info, err := os.Stat(path); err == nil && seen != nil && unchanged(seen, info) {
 		return content{same: true}, nil
 	}
-	opened, err := os.Open(path)
+	opened, err := openFile(path)
 	if err != nil {
 		return content{}, withoutPath(err)
 	}
 	defer func() { _ = opened.Close() }()
 	before, err := opened.Stat() // of what is read, whatever the path leads to now
-	if err != nil {
+	switch {
+	case err != nil:
 		return content{}, withoutPath(err)
+	case !before.Mode().IsRegular():
+		return content{}, errors.New("it is not a regular file")
 	}
 	text, err := io.ReadAll(io.LimitReader(opened, limit+1))
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"math/big"
+	"slices"
 	"strings"
 
 	"github.com/MicahParks/jwkset"
@@ -61,6 +62,8 @@ func (j *jwk) public(text jsontext.Value) (public crypto.PublicKey, thumbprint s
 		err = faultAt(err, text, member, 0)
 	case unread && (err == errNoRSA || err == errNoPoint):
 		err = faultAt(errNoCert, text, "x5c", 0)
+	case unread && err == nil:
+		err = faultAt(errUnread, text, "x5c", 0)
 	}
 	if err != nil {
 		return nil, "", nil, err
@@ -141,6 +144,9 @@ func (m *material) right() (canonical, member string, err error) {
 		if len(m.x) != size {
 			return "", "x", errLength
 		}
+		if smallOrder(m.x) {
+			return "", "x", errSmall
+		}
 		return fmt.Sprintf(`{"crv":"%s","kty":"OKP","x":"%s"}`, m.crv, encode(m.x)), "", nil
 	}
 	if m.x, ok = coordinate(m.x, size); !ok {
@@ -150,6 +156,27 @@ func (m *material) right() (canonical, member string, err error) {
 		return "", "y", errLong
 	}
 	return fmt.Sprintf(`{"crv":"%s","kty":"EC","x":"%s","y":"%s"}`, m.crv, encode(m.x), encode(m.y)), "", nil
+}
+
+// The y of points of Ed25519 whose order divides 8 are 0, 1, −1, y8 and −y8, modulo the
+// field's prime (RFC 8032 §5.1).
+var (
+	prime, _ = new(big.Int).SetString("7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffed", 16)
+	y8, _    = new(big.Int).SetString("05fc536d880238b13933c6d305acdfd5f098eff289f4c345b027b2c28f95e826", 16)
+)
+
+// smallOrder reports whether an Ed25519 key is such a point, for which signatures can
+// be made without any private key. crypto/ed25519 takes them, and y of prime and above.
+func smallOrder(x []byte) bool {
+	octets := bytes.Clone(x)
+	slices.Reverse(octets)
+	octets[0] &= 0x7f // the sign of the other coordinate
+	y := new(big.Int).SetBytes(octets)
+	y.Mod(y, prime)
+	if y.Cmp(new(big.Int).Rsh(prime, 1)) > 0 {
+		y.Sub(prime, y)
+	}
+	return y.BitLen() <= 1 || y.Cmp(y8) == 0
 }
 
 // rightRSA lets leading zero octets pass, of which RFC 7518 §6.3.1.1 warns. jwkset
@@ -183,14 +210,17 @@ func coordinate(octets []byte, size int) (right []byte, fits bool) {
 }
 
 // certificate is the first one of an x5c (RFC 7517 §4.7). It is a container of the
-// key: neither its dates nor who signed it count. What cannot be read is none.
+// key: neither its dates nor who signed it count.
 func certificate(x5c jsontext.Value) (cert *x509.Certificate, unread bool) {
 	if len(x5c) == 0 || x5c.Kind() == 'n' {
 		return nil, false
 	}
 	var chain []jsontext.Value
 	var first string
-	if json.Unmarshal(x5c, &chain) != nil || len(chain) == 0 || json.Unmarshal(chain[0], &first) != nil {
+	if json.Unmarshal(x5c, &chain) == nil && len(chain) == 0 {
+		return nil, false
+	}
+	if len(chain) == 0 || json.Unmarshal(chain[0], &first) != nil {
 		return nil, true
 	}
 	der, bad := decode(first)

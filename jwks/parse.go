@@ -50,6 +50,7 @@ type collection struct {
 	keys    []*Key
 	skipped []skip
 	known   map[keyName][]*Key
+	leaked  map[string]bool // thumbprints of keys whose private part is in the set
 }
 
 // add takes a key in, or notes why one with this kid is skipped.
@@ -61,6 +62,12 @@ func (c *collection) add(k *Key, id string, err error) {
 		}
 	}
 	if err != nil {
+		if k != nil && errors.Is(err, errPrivate) {
+			if c.leaked == nil {
+				c.leaked = make(map[string]bool)
+			}
+			c.leaked[k.thumbprint] = true
+		}
 		c.skipped = append(c.skipped, skip{id, err})
 		return
 	}
@@ -71,8 +78,15 @@ func (c *collection) add(k *Key, id string, err error) {
 	c.keys = append(c.keys, k)
 }
 
-// snapshot is the set, if one key of it can be used.
+// snapshot is the set, if one key of it can be used. None can whose private part is in
+// it, too, wherever that stands.
 func (c *collection) snapshot() (*snapshot, error) {
+	c.keys = slices.DeleteFunc(c.keys, func(k *Key) bool {
+		if c.leaked[k.thumbprint] {
+			c.skipped = append(c.skipped, skip{k.id, errLeaked})
+		}
+		return c.leaked[k.thumbprint]
+	})
 	if len(c.keys) == 0 {
 		reason := c.skipped[0].reason
 		if len(c.skipped) == 1 {

@@ -25,6 +25,7 @@ var (
 	errKeyType   = errors.New(`has a "kty" other than RSA, EC and OKP`)
 	errSymmetric = errors.New(`is symmetric ("kty" is "oct"): whoever can verify with it can sign`)
 	errPrivate   = errors.New("holds private key material, so it must be taken for stolen")
+	errLeaked    = errors.New("is the public part of a private key beside it in the set, so it must be taken for stolen")
 	errUse       = error(notForUs(`has a "use" other than "sig" (RFC 7517 §4.2)`))
 	errOtherUse  = error(notForUs(`has not the "use" that is wanted here (RFC 7517 §4.2, Config.Use)`))
 	errKeyOps    = error(notForUs(`has "key_ops" without "verify" (RFC 7517 §4.3)`))
@@ -33,10 +34,12 @@ var (
 	errPoint     = errors.New("has a point that is not on its curve")
 	errLong      = errors.New(`has a coordinate that is longer than its curve's, leading zeros aside (RFC 7518 §6.2.1.2)`)
 	errLength    = errors.New(`has an "x" of the wrong length, wanted 32 octets (RFC 8037 §2)`)
+	errSmall     = errors.New(`has an "x" of small order: anybody can sign for it (RFC 8032 §5.1)`)
 	errBase64    = errors.New("has a value that is neither base64url (RFC 7515 §2) nor standard base64, padded or not")
 	errNoRSA     = errors.New(`lacks "n" or "e" (RFC 7518 §6.3.1), and has no "x5c" to stand in for them`)
 	errNoPoint   = errors.New(`lacks "crv", "x" or "y" (RFC 7518 §6.2.1), and has no "x5c" to stand in for them`)
 	errNoCert    = errors.New(`lacks what makes a key ("n" and "e", or "crv", "x" and "y"), and the first element of its "x5c" cannot be read as a certificate in base64 (RFC 7517 §4.7)`)
+	errUnread    = errors.New(`could be read in two ways: the first element of its "x5c" cannot be read as a certificate in base64 (RFC 7517 §4.7), though others may take the key of it`)
 	errOtherCert = errors.New(`has an "x5c" whose first certificate is for another key (RFC 7517 §4.7)`)
 	errModulus   = fmt.Errorf("has an RSA modulus that is even or not of %d to %d bits (RFC 7518 §3.3)", jws.MinRSABits, jws.MaxRSABits)
 	errExponent  = errors.New("has an RSA exponent that is even, below 3 or above 2³¹−1")
@@ -98,7 +101,8 @@ func (j *jwk) private() bool {
 }
 
 // parseKey reads one key and decides what it may be used for. The id is
-// returned beside an error as well, for the report.
+// returned beside an error as well, for the report, and beside errPrivate a key that
+// only has its thumbprint.
 func parseKey(e element, w wanted) (k *Key, id string, err error) {
 	var j jwk
 	if err := j.read(e); err != nil {
@@ -107,10 +111,21 @@ func parseKey(e element, w wanted) (k *Key, id string, err error) {
 	if j.ID != nil {
 		id = *j.ID
 	}
-	if err := j.check(w.use); err != nil {
-		return nil, id, err
+	fault := j.check(w.use)
+	if fault != nil && fault != errPrivate {
+		return nil, id, fault
 	}
 	public, thumbprint, cert, err := j.public(e.text)
+	if fault != nil && err != nil {
+		j.X5C = nil // which may be what is wrong
+		public, thumbprint, cert, err = j.public(e.text)
+	}
+	switch {
+	case fault != nil && err != nil:
+		return nil, id, fault
+	case fault != nil:
+		return newKey(thumbprint, nil, public), id, fault
+	}
 	if err != nil {
 		return nil, id, err
 	}

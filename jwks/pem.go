@@ -16,6 +16,8 @@ var (
 	errBlock     = errors.New("is a PEM block that cannot be read (RFC 7468 §3)")
 	errBlockType = errors.New("is a PEM block of another type than PUBLIC KEY, RSA PUBLIC KEY and CERTIFICATE")
 	errNoKey     = errors.New("holds no public key that can be read")
+	errKeyUsage  = error(notForUs("is a certificate whose key usage lacks digitalSignature (RFC 5280 §4.2.1.3)"))
+	errCA        = error(notForUs("is the certificate of an authority (RFC 5280 §4.2.1.9), beside one that is of none"))
 	errAuthority = error(notForUs("is the certificate of an authority: it signed another one of the text, and signs no tokens"))
 )
 
@@ -84,13 +86,14 @@ func pemBlocks(text []byte) (blocks []block, err error) {
 	}
 }
 
-// key makes a key of a block. It has no kid, and no alg of its own.
+// key makes a key of a block. It has no kid, and no alg of its own. Beside errPrivate
+// there is one that only has its thumbprint, if it can be read.
 func (b block) key(all []block, algorithms []string) (*Key, error) {
 	var public crypto.PublicKey
 	var err error
 	switch {
 	case strings.HasSuffix(b.Type, "PRIVATE KEY"):
-		return nil, errPrivate
+		return b.private(), errPrivate
 	case b.Type == "PUBLIC KEY":
 		public, err = x509.ParsePKIXPublicKey(b.Bytes)
 	case b.Type == "RSA PUBLIC KEY":
@@ -101,6 +104,10 @@ func (b block) key(all []block, algorithms []string) (*Key, error) {
 		return nil, errNoKey
 	case slices.ContainsFunc(all, b.signed):
 		return nil, errAuthority
+	case b.cert.KeyUsage != 0 && b.cert.KeyUsage&x509.KeyUsageDigitalSignature == 0:
+		return nil, errKeyUsage
+	case b.cert.IsCA && slices.ContainsFunc(all, block.ofNoAuthority):
+		return nil, errCA
 	default:
 		public = b.cert.PublicKey
 	}
@@ -123,6 +130,28 @@ func (b block) key(all []block, algorithms []string) (*Key, error) {
 	k.nameCertificate("", "", b.cert)
 	return k, nil
 }
+
+// private is the public part of a private key that is not encrypted.
+func (b block) private() *Key {
+	var m material
+	for _, parse := range []func([]byte) (any, error){
+		x509.ParsePKCS8PrivateKey,
+		func(der []byte) (any, error) { return x509.ParsePKCS1PrivateKey(der) },
+		func(der []byte) (any, error) { return x509.ParseECPrivateKey(der) },
+	} {
+		key, err := parse(b.Bytes)
+		if signer, ok := key.(crypto.Signer); err != nil || !ok || !m.fill(signer.Public()) {
+			continue
+		}
+		if public, thumbprint, _, err := m.key(); err == nil {
+			return newKey(thumbprint, nil, public)
+		}
+	}
+	return nil
+}
+
+// ofNoAuthority reports whether b is a certificate, and not of an authority.
+func (b block) ofNoAuthority() bool { return b.cert != nil && !b.cert.IsCA }
 
 // signed reports whether the certificate of b is that of the authority which signed
 // other's, by their names.

@@ -49,6 +49,13 @@ func chain(public crypto.PublicKey, names ...string) []string {
 	return out
 }
 
+// issued makes a certificate that says what its key is for.
+func issued(public crypto.PublicKey, ca bool, usage x509.KeyUsage) string {
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: fmt.Sprint(ca)}, BasicConstraintsValid: true, IsCA: ca, KeyUsage: usage}
+	parent := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "parent"}}
+	return inPEM("CERTIFICATE", must(x509.CreateCertificate(rand.Reader, template, parent, public, authority)))
+}
+
 func TestPEM(t *testing.T) {
 	rsa1, ed1 := generated().Public(), must(ed25519Public())
 	p256 := must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader)).Public()
@@ -71,6 +78,12 @@ func TestPEM(t *testing.T) {
 		"two of one name, at a rollover":  {text: selfSigned[0] + selfSigned[1], want: []crypto.PublicKey{p256, rsa1}},
 		"a chain":                         {text: strings.Join(bundle, ""), want: []crypto.PublicKey{p256}, skipped: []string{"authority", "authority"}},
 		"a chain in another order":        {text: bundle[2] + bundle[0] + bundle[1], want: []crypto.PublicKey{p256}, skipped: []string{"authority", "authority"}},
+		"a certificate for encipherment":  {text: issued(p256, false, x509.KeyUsageKeyEncipherment) + publicPEM(ed1), want: []crypto.PublicKey{ed1}, skipped: []string{"key usage lacks digitalSignature"}},
+		"one for signatures, too":         {text: issued(p256, false, x509.KeyUsageKeyEncipherment|x509.KeyUsageDigitalSignature), want: []crypto.PublicKey{p256}},
+		"an authority alone":              {text: issued(p256, true, x509.KeyUsageCertSign), fault: "key usage lacks digitalSignature"},
+		"an authority that signs tokens":  {text: issued(p256, true, x509.KeyUsageDigitalSignature|x509.KeyUsageCertSign) + publicPEM(ed1), want: []crypto.PublicKey{p256, ed1}},
+		"two of them":                     {text: issued(p256, true, 0) + issued(rsa1, true, 0), want: []crypto.PublicKey{p256, rsa1}},
+		"one beside another certificate":  {text: issued(p256, true, 0) + issued(rsa1, false, 0), want: []crypto.PublicKey{rsa1}, skipped: []string{"certificate of an authority (RFC 5280 §4.2.1.9)"}},
 		"twice the same":                  {text: publicPEM(p256) + publicPEM(p256) + inPEM("CERTIFICATE", certificateOf(p256)), want: []crypto.PublicKey{p256}},
 		"text around it":                  {text: "subject=CN = signer\n\n" + bundle[0] + "\nissuer=CN = authority\n", want: []crypto.PublicKey{p256}},
 		"CRLF":                            {text: strings.ReplaceAll(publicPEM(p256), "\n", "\r\n"), want: []crypto.PublicKey{p256}},
@@ -219,7 +232,9 @@ func FuzzPEM(f *testing.F) {
 				break
 			}
 			if cert, err := x509.ParseCertificate(b.Bytes); err == nil && b.Type == "CERTIFICATE" {
-				found = append(found, cert.PublicKey)
+				if cert.KeyUsage&x509.KeyUsageDigitalSignature != 0 || cert.KeyUsage == 0 {
+					found = append(found, cert.PublicKey)
+				}
 			} else if key, err := x509.ParsePKIXPublicKey(b.Bytes); err == nil && b.Type == "PUBLIC KEY" {
 				found = append(found, key)
 			} else if key, err := x509.ParsePKCS1PublicKey(b.Bytes); err == nil && b.Type == "RSA PUBLIC KEY" {

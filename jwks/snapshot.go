@@ -39,7 +39,7 @@ func newSnapshot(keys []*Key, skipped []skip) *snapshot {
 //
 // A kid chooses one key. Where no key has it, keys that have none themselves may
 // serve, and where there is no kid, every key may. Of these, what an x5t names
-// comes before all else. The same key under two kids counts once.
+// comes before all else, and then a key that was proven. The same key under two kids counts once.
 func (s *snapshot) find(h *Hint, tried []*Key) (c choice) {
 	alg := jws.Canonical(h.Algorithm)
 	if h.HasKeyID {
@@ -60,10 +60,16 @@ func (s *snapshot) find(h *Hint, tried []*Key) (c choice) {
 	}
 	may := func(k *Key) bool { return k.serves(alg) && !(h.HasKeyID && k.hasID) }
 	named := slices.ContainsFunc(s.keys, func(k *Key) bool { return may(k) && k.named(h) })
-	for _, k := range s.keys {
-		if may(k) && (!named || k.named(h)) {
-			c.add(k, tried)
+	for _, proven := range []bool{true, false} {
+		for _, k := range s.keys {
+			if may(k) && (!named || k.named(h)) && k.provenBy(h) == proven {
+				c.proven = c.proven || proven
+				c.add(k, tried)
+			}
 		}
+	}
+	if c.proven && len(tried) == 0 {
+		c.why = found
 	}
 	if !h.HasKeyID && (c.n > 0 || named || len(tried) == MaxCandidates) {
 		c.why = found // or it was tried
@@ -76,6 +82,8 @@ type choice struct {
 	keys [MaxCandidates]*Key
 	n    int
 	why  miss // found for a key that a newer set would not change
+
+	proven bool // a key verified a signature under this kid before
 }
 
 // add takes k in if it was not tried, is not there already, and there is room for

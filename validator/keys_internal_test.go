@@ -75,3 +75,32 @@ func TestTrialsEndWithTheFirstError(t *testing.T) {
 		t.Errorf("%d trials, %v", trials, err)
 	}
 }
+
+// TestWhatVerifiedIsTold to the key set, and nothing else.
+func TestWhatVerifiedIsTold(t *testing.T) {
+	for name, verified := range map[string]bool{"verified": true, "did not": false} {
+		t.Run(name, func(t *testing.T) {
+			fetches := 0
+			set, err := jwks.New(jwks.Config{Fetch: func(context.Context) ([]byte, error) {
+				fetches++
+				return []byte(`{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}`), nil
+			}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer set.Close()
+			h := jwks.Hint{Algorithm: "EdDSA", KeyID: "z", HasKeyID: true}
+			keys, err := set.Candidates(t.Context(), h)
+			if err != nil {
+				t.Fatal(err)
+			}
+			before := fetches
+			if _, _, err = signer(t.Context(), set, h, keys, func(*jwks.Key) (bool, error) { return verified, nil }); (err == nil) != verified {
+				t.Fatal(err)
+			}
+			if _, err := set.Candidates(t.Context(), h); err != nil || (fetches == before) != verified {
+				t.Errorf("%d fetches more, %v", fetches-before, err)
+			}
+		})
+	}
+}

@@ -22,6 +22,9 @@ func signer(ctx context.Context, set *jwks.KeySet, h jwks.Hint, keys []*jwks.Key
 	for {
 		for _, key := range keys {
 			verified, err := verify(key)
+			if verified && err == nil {
+				set.Proved(h, key)
+			}
 			if verified || err != nil {
 				return key, len(tried), err
 			}
