@@ -236,6 +236,37 @@ func TestCandidatesOfRotatedKeys(t *testing.T) {
 			}
 			wantCount(t, iss, before)
 		},
+		"one trial is kept for a key that comes": func(t *testing.T, iss *issuer, s *jwks.KeySet) {
+			many := []key{ed("1"), ed("2"), ed("3"), ed("4"), ed("5")}
+			iss.keys(many...)
+			_, _ = ask(s, unknown) // a fetch
+			keys := tried(s, jwks.Hint{})
+			if len(keys) != 3 {
+				t.Fatalf("got %d keys at first, wanted 3", len(keys))
+			}
+			iss.keys(append(many, fresh)...) // behind all others
+			before := iss.count()
+			got, err := ask(s, jwks.Hint{}, keys...)
+			want(t, "fresh", got, err)
+			wantCount(t, iss, before+1)
+			if got, err := ask(s, jwks.Hint{}, append(keys, got...)...); !errors.Is(err, jwks.ErrKeyNotFound) {
+				t.Errorf("a fifth: %v, %v", got, err)
+			}
+			wantCount(t, iss, before+1)
+		},
+		"or else for the fourth one, which comes first once it is proved": func(t *testing.T, iss *issuer, s *jwks.KeySet) {
+			iss.keys(ed("1"), ed("2"), ed("3"), ed("4"))
+			_, _ = ask(s, unknown)
+			keys := tried(s, jwks.Hint{})
+			got, err := ask(s, jwks.Hint{}, keys...)
+			if err != nil || len(got) != 1 || got[0].ID() != "4" {
+				t.Fatalf("got %v, %v", got, err)
+			}
+			s.Proved(jwks.Hint{}, got[0])
+			if keys := tried(s, jwks.Hint{}); len(keys) != 3 || keys[0] != got[0] {
+				t.Errorf("got %v", keys)
+			}
+		},
 		"an issuer that cannot be asked is not the token's fault": func(t *testing.T, iss *issuer, s *jwks.KeySet) {
 			iss.down()
 			for _, h := range []jwks.Hint{unknown, {}} {

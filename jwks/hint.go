@@ -33,7 +33,8 @@ type Hint struct {
 //
 // If none of them verifies, the caller asks again, with all that were tried: for a
 // token without a kid, or with one that was proved, a newer set may hold its key. That may cause a fetch, within
-// the bounds for unknown kids, and no more than MaxCandidates are tried in all.
+// the bounds for unknown kids, and no more than MaxCandidates are tried in all: one
+// trial is kept for a key of that set.
 //
 // Errors are those of Lookup; [ErrKeyNotFound] says that no key is left to try.
 func (s *KeySet) Candidates(ctx context.Context, h Hint, tried ...*Key) ([]*Key, error) {
@@ -53,7 +54,7 @@ func (s *KeySet) find(ctx context.Context, h *Hint, tried []*Key) (choice, error
 	if set == nil {
 		return choice{}, err
 	}
-	c := set.find(h, tried)
+	c := set.find(h, tried, s.source != nil)
 	again := c.why == unknownID && len(tried) > 0 && !c.proven // the fetch for this kid came before the trials
 	if again && s.fetching() {
 		again = false // or began: it is not over
@@ -64,7 +65,7 @@ func (s *KeySet) find(ctx context.Context, h *Hint, tried []*Key) (choice, error
 		var next *snapshot
 		if next, newest, err = s.newer(ctx, set, c.n > 0); next != nil && next != set {
 			set = next
-			c = set.find(h, tried)
+			c = set.find(h, tried, s.source != nil)
 		}
 	}
 	if again && c.n == 0 {
@@ -77,10 +78,15 @@ func (s *KeySet) find(ctx context.Context, h *Hint, tried []*Key) (choice, error
 }
 
 // Proved tells the set that k, one of the [KeySet.Candidates] for h, verified what h
-// describes. A kid of h that no key has then chooses k before others, and causes no
-// fetch for as long as k is in the set.
+// describes. For as long as k is in the set, tokens with the kid of h, if no key has
+// it, or without one if h has none, are then tried with k before others, and such a
+// kid causes no fetch.
 func (s *KeySet) Proved(h Hint, k *Key) {
-	if h.HasKeyID && !k.hasID && s.Usable(k) {
+	switch {
+	case !s.Usable(k):
+	case !h.HasKeyID && !k.provenBy(&h):
+		k.nameless.Store(true)
+	case h.HasKeyID && !k.hasID:
 		k.prove(h.KeyID)
 	}
 }

@@ -26,6 +26,10 @@ type Key struct {
 
 	// proven are kids that no key has, under which k verified a signature.
 	proven atomic.Pointer[[]string]
+	// nameless is set once k verified a signature of a token without a kid.
+	nameless atomic.Bool
+	// generation is how many sets came before the first one with k.
+	generation int
 
 	// retired is set once, when the key leaves the set or changes in it.
 	retired atomic.Bool
@@ -73,10 +77,14 @@ func (k *Key) prove(kid string) {
 	}
 }
 
-// provenBy reports whether k verified a signature under the kid of h.
+// provenBy reports whether k verified a signature under the kid of h, or under none as
+// h has none.
 func (k *Key) provenBy(h *Hint) bool {
+	if !h.HasKeyID {
+		return k.nameless.Load()
+	}
 	kids := k.proven.Load()
-	return h.HasKeyID && kids != nil && slices.Contains(*kids, h.KeyID)
+	return kids != nil && slices.Contains(*kids, h.KeyID)
 }
 
 // named reports whether a hint names the certificate of k.

@@ -22,6 +22,7 @@ type state struct {
 	source source  // nil for a fixed set
 	flight *flight // the fetch under way
 
+	sets     int           // how many were adopted
 	last     *snapshot     // the last good set, serving or not
 	fetched  time.Time     // when the last good fetch ended
 	lifetime time.Duration // the age at which last is refreshed
@@ -148,6 +149,10 @@ func (s *KeySet) adopt(got fetched, now time.Time) []*observe.Event {
 	}
 	events = append(events, s.skipEvents(s.last.newlySkipped(got.set))...)
 	set, added, removed := s.last.succeed(got.set)
+	s.sets++
+	for _, k := range added {
+		k.generation = s.sets
+	}
 	if len(added)+len(removed) > 0 {
 		e := s.event(observe.KeySetChanged, nil)
 		e.Routine = s.last == nil && s.failure == nil

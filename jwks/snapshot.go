@@ -39,14 +39,18 @@ func newSnapshot(keys []*Key, skipped []skip) *snapshot {
 //
 // A kid chooses one key. Where no key has it, keys that have none themselves may
 // serve, and where there is no kid, every key may. Of these, what an x5t names
-// comes before all else, and then a key that was proven. The same key under two kids counts once.
-func (s *snapshot) find(h *Hint, tried []*Key) (c choice) {
+// comes before all else, then a key that was proven, and then those that came after
+// what was tried. The same key under two kids counts once.
+//
+// If renews is true, a newer set may come once these are tried, and one trial is kept
+// for what it brings.
+func (s *snapshot) find(h *Hint, tried []*Key, renews bool) (c choice) {
 	alg := jws.Canonical(h.Algorithm)
 	if h.HasKeyID {
 		keys := s.byID[h.KeyID]
 		for _, k := range keys {
 			if k.serves(alg) {
-				c.add(k, tried)
+				_ = c.add(k, tried)
 				return c
 			}
 		}
@@ -60,19 +64,40 @@ func (s *snapshot) find(h *Hint, tried []*Key) (c choice) {
 	}
 	may := func(k *Key) bool { return k.serves(alg) && !(h.HasKeyID && k.hasID) }
 	named := slices.ContainsFunc(s.keys, func(k *Key) bool { return may(k) && k.named(h) })
-	for _, proven := range []bool{true, false} {
+	newest := -1
+	for _, k := range tried {
+		newest = max(newest, k.generation)
+	}
+	fresh := func(k *Key) bool { return newest >= 0 && k.generation > newest }
+	rank := func(k *Key) int {
+		switch {
+		case k.provenBy(h):
+			return 0
+		case fresh(k):
+			return 1
+		}
+		return 2
+	}
+	came := false
+	for r := range 3 {
 		for _, k := range s.keys {
-			if may(k) && (!named || k.named(h)) && k.provenBy(h) == proven {
-				c.proven = c.proven || proven
-				c.add(k, tried)
+			if may(k) && (!named || k.named(h)) && rank(k) == r {
+				c.proven = c.proven || r == 0
+				came = c.add(k, tried) && fresh(k) || came
 			}
 		}
 	}
-	if c.proven && len(tried) == 0 {
-		c.why = found
-	}
-	if !h.HasKeyID && (c.n > 0 || named || len(tried) == MaxCandidates) {
+	late := c.proven || !h.HasKeyID // a newer set is asked for after the trials
+	switch {
+	case late && len(tried) == MaxCandidates, named && !h.HasKeyID:
 		c.why = found // or it was tried
+	case late && len(tried) == 0 && c.n > 0:
+		c.why = found
+		if c.n == MaxCandidates && renews {
+			c.n-- // the last trial is for a key of that set, if one comes
+		}
+	case !h.HasKeyID && c.n > 0 && (came || len(tried) < MaxCandidates-1):
+		c.why = found
 	}
 	return c
 }
@@ -87,13 +112,15 @@ type choice struct {
 }
 
 // add takes k in if it was not tried, is not there already, and there is room for
-// one more trial.
-func (c *choice) add(k *Key, tried []*Key) {
+// one more trial, and reports whether it did.
+func (c *choice) add(k *Key, tried []*Key) bool {
 	same := func(other *Key) bool { return other.thumbprint == k.thumbprint }
 	if c.n+len(tried) < MaxCandidates && !slices.ContainsFunc(c.keys[:c.n], same) && !slices.ContainsFunc(tried, same) {
 		c.keys[c.n] = k
 		c.n++
+		return true
 	}
+	return false
 }
 
 // list returns the keys, without a copy where there is one.
