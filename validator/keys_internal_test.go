@@ -94,10 +94,10 @@ func TestWhatVerifiedIsTold(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			before := fetches
 			if _, _, err = signer(t.Context(), set, h, keys, func(*jwks.Key) (bool, error) { return verified, nil }); (err == nil) != verified {
 				t.Fatal(err)
 			}
+			before := fetches
 			if _, err := set.Candidates(t.Context(), h); err != nil || (fetches == before) != verified {
 				t.Errorf("%d fetches more, %v", fetches-before, err)
 			}
