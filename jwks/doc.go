@@ -11,7 +11,7 @@
 // without; a number may have leading zeros too many or too few; an x5c alone is its
 // first certificate's key, and beside a key it must agree. So may a byte order mark
 // stand before the set. What could be read in two ways is skipped, and reported by the
-// member and its place: so is an x5c that cannot be read. A private key is skipped with
+// member and its place; an x5c that cannot be read says nothing. A private key is skipped with
 // every other form of the same key, in PEM as well.
 //
 // What an issuer may do to us is bounded. Answers are limited in size and time,

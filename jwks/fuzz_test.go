@@ -190,9 +190,6 @@ func readAgain(raw []byte) (secondReading, bool) {
 		}
 	}
 	certified := certified(m["x5c"])
-	if list, ok := m["x5c"].([]any); certified == nil && m["x5c"] != nil && (!ok || len(list) > 0) && !k.private {
-		return k, false // others may read what this reader cannot
-	}
 	public, ok := assemble(m["kty"], crv, maps.Clone(members), certified)
 	if k.private && (!ok || certified != nil && !public.Equal(certified)) {
 		certified = nil

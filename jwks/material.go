@@ -62,8 +62,6 @@ func (j *jwk) public(text jsontext.Value) (public crypto.PublicKey, thumbprint s
 		err = faultAt(err, text, member, 0)
 	case unread && (err == errNoRSA || err == errNoPoint):
 		err = faultAt(errNoCert, text, "x5c", 0)
-	case unread && err == nil:
-		err = faultAt(errUnread, text, "x5c", 0)
 	}
 	if err != nil {
 		return nil, "", nil, err

@@ -39,7 +39,6 @@ var (
 	errNoRSA     = errors.New(`lacks "n" or "e" (RFC 7518 §6.3.1), and has no "x5c" to stand in for them`)
 	errNoPoint   = errors.New(`lacks "crv", "x" or "y" (RFC 7518 §6.2.1), and has no "x5c" to stand in for them`)
 	errNoCert    = errors.New(`lacks what makes a key ("n" and "e", or "crv", "x" and "y"), and the first element of its "x5c" cannot be read as a certificate in base64 (RFC 7517 §4.7)`)
-	errUnread    = errors.New(`could be read in two ways: the first element of its "x5c" cannot be read as a certificate in base64 (RFC 7517 §4.7), though others may take the key of it`)
 	errOtherCert = errors.New(`has an "x5c" whose first certificate is for another key (RFC 7517 §4.7)`)
 	errModulus   = fmt.Errorf("has an RSA modulus that is even or not of %d to %d bits (RFC 7518 §3.3)", jws.MinRSABits, jws.MaxRSABits)
 	errExponent  = errors.New("has an RSA exponent that is even, below 3 or above 2³¹−1")

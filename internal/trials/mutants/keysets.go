@@ -19,7 +19,6 @@ var keyMutants = []mutant{
 	{"keys", "base64 is of one alphabet", []edit{{"jwks/material.go", `if url := strings.IndexAny(body, "-_"); url < 0 {`, "if true {"}}, ofKeys},
 	{"keys", "padding is whole or not there", []edit{never("jwks/material.go", "padding > 0 && (padding > 2 || len(text)%4 != 0)")}, ofKeys},
 	{"keys", "a certificate beside a key is for the same", []edit{never("jwks/material.go", "cert != nil && !public.(interface{ Equal(crypto.PublicKey) bool }).Equal(cert.PublicKey)")}, ofKeys},
-	{"keys", "and can be read", []edit{{"jwks/material.go", "	case unread && err == nil:\n", "	case false:\n"}}, ofKeys},
 	{"keys", "one whose private part is in the set serves nobody", []edit{never("jwks/parse.go", "c.leaked[k.thumbprint]")}, ofKeys},
 	{"keys", "a certificate stands in for a key of its own type", []edit{never("jwks/material.go", `c.kty == "" || c.kty != m.kty || m.crv != "" && m.crv != c.crv`)}, ofKeys},
 	{"keys", "one byte order mark is passed over", []edit{{"jwks/parse.go", "bytes.TrimPrefix(text, mark)", `bytes.TrimLeft(text, "\ufeff")`}}, ofKeys},
