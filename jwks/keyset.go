@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"github.com/m2mguard/m2mguard/observe"
 )
 
 // KeySet holds the keys of one issuer. Make one with [New], end it with
@@ -116,6 +118,7 @@ func (s *KeySet) Close() {
 		s.stop(&s.refresh)
 		s.stop(&s.expiry)
 		s.stop(&s.patience)
+		s.stop(&s.refill)
 		if s.flight != nil {
 			s.flight.cancel()
 		}
@@ -191,6 +194,29 @@ func (s *KeySet) newer(ctx context.Context, seen *snapshot, impatient bool) (nex
 	return next, newest, err
 }
 
+// refillEarly is how long before the budget has room the clock is read again: a timer
+// may be late.
+const refillEarly = 10 * time.Millisecond
+
+// allowed reports whether a fetch for an unknown kid is within the budget. Once it is
+// spent, that is known until a fetch is allowed again: a flood of made-up kids does
+// not read the clock each time.
+func (s *KeySet) allowed() bool {
+	if s.refill != nil {
+		return false
+	}
+	r := s.limiter.Reserve()
+	wait := r.Delay()
+	if wait == 0 {
+		return true
+	}
+	r.Cancel()
+	if wait > 2*refillEarly {
+		s.set(&s.refill, wait-refillEarly, func(time.Time) []*observe.Event { return nil })
+	}
+	return false
+}
+
 // joinForUnknown is join for a kid that seen does not hold. Whoever made the
 // kid up must not be able to make us fetch at will; nor, by using up what may
 // be fetched, keep us from a key that the issuer has just published: what is
@@ -208,7 +234,7 @@ func (s *KeySet) joinForUnknown(cause context.Context, seen *snapshot) (f *fligh
 		return landed(s.last), false, nil // a fetch ended meanwhile
 	case s.flight != nil:
 		return s.flight, false, nil // joining costs the issuer nothing
-	case s.limiter.Allow():
+	case s.allowed():
 		return s.start(cause), true, nil
 	case s.failure != nil:
 		return nil, false, unavailable(s.config.MinFetchInterval, s.failure)

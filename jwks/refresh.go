@@ -34,7 +34,7 @@ type state struct {
 	notBefore time.Time // end of the back-off after a failure
 	stale     bool      // StaleKeysInUse was reported for this outage
 
-	refresh, expiry, patience *time.Timer
+	refresh, expiry, patience, refill *time.Timer
 }
 
 // flight is one shared fetch. Its context is its own: it ends by its time-out

@@ -10,10 +10,11 @@ import (
 
 // snapshot is a good key set. It is immutable, so requests share it.
 type snapshot struct {
-	keys    []*Key
-	byID    map[string][]*Key // several only where they serve different algorithms
-	skipped []skip
-	landed  flight // with this set as its answer
+	keys     []*Key
+	byID     map[string][]*Key // several only where they serve different algorithms
+	nameless bool              // some key has no kid
+	skipped  []skip
+	landed   flight // with this set as its answer
 }
 
 // skip is a key of the set that is not used, and why.
@@ -28,6 +29,8 @@ func newSnapshot(keys []*Key, skipped []skip) *snapshot {
 	for _, k := range keys {
 		if k.hasID {
 			s.byID[k.id] = append(s.byID[k.id], k)
+		} else {
+			s.nameless = true
 		}
 	}
 	s.landed = flight{done: over, set: s}
@@ -54,9 +57,10 @@ func (s *snapshot) find(h *Hint, tried []*Key, renews bool) (c choice) {
 				return c
 			}
 		}
-		c.why = unknownID
-		if len(keys) > 0 {
+		if c.why = unknownID; len(keys) > 0 {
 			c.why = wrongUse
+		}
+		if len(keys) > 0 || !s.nameless {
 			return c
 		}
 	} else {

@@ -37,8 +37,8 @@ type eventLog struct {
 	to *slog.Logger // nil for slog.Default
 
 	mu      sync.Mutex
-	written map[refusalKind]bool // since the minute began; nil: none has
-	rest    map[string]int       // refusals not written since then, by check
+	written map[refusalKind]*int // since the minute began, each with its check's rest; nil: none has
+	rest    map[string]*int      // refusals not written since then, by check
 	minute  *time.Timer          // ends the last minute that began
 	ended   bool
 	minutes sync.WaitGroup // those that were not counted yet
@@ -102,17 +102,41 @@ func (l *eventLog) isFirst(kind refusalKind) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.written == nil {
-		l.written, l.rest = make(map[refusalKind]bool), make(map[string]int)
+		l.written, l.rest = make(map[refusalKind]*int), make(map[string]*int)
 		if !l.ended {
 			l.minutes.Add(1)
 			l.minute = time.AfterFunc(refusalsEvery, l.count)
 		}
 	}
-	if l.written[kind] || len(l.written) == refusalLines {
-		l.rest[kind.check]++
+	rest := l.written[kind]
+	first := rest == nil && len(l.written) < refusalLines
+	if rest == nil {
+		if rest = l.rest[kind.check]; rest == nil {
+			rest = new(int)
+			l.rest[kind.check] = rest
+		}
+	}
+	if first {
+		l.written[kind] = rest
+	} else {
+		*rest++
+	}
+	return first
+}
+
+// onlyCounted reports whether a refusal is one of those of which nothing is written
+// but their number, and counts it: a flood of them costs no event.
+func (l *eventLog) onlyCounted(ctx context.Context, kind refusalKind) bool {
+	if l.logger().Enabled(ctx, slog.LevelDebug) {
 		return false
 	}
-	l.written[kind] = true
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	rest := l.written[kind]
+	if rest == nil {
+		return false
+	}
+	*rest++
 	return true
 }
 
@@ -123,17 +147,19 @@ func (l *eventLog) count() {
 	rest := l.rest
 	l.written, l.rest = nil, nil
 	l.mu.Unlock()
-	if len(rest) == 0 {
-		return
-	}
 	// A handler may belong to a test that has ended, and nobody is there to recover
 	// its panic.
 	defer func() { _ = recover() }()
 	all := 0
 	var checks []any
 	for _, check := range slices.Sorted(maps.Keys(rest)) {
-		all += rest[check]
-		checks = append(checks, slog.Int(check, rest[check]))
+		if n := *rest[check]; n > 0 {
+			all += n
+			checks = append(checks, slog.Int(check, n))
+		}
+	}
+	if all == 0 {
+		return
 	}
 	l.logger().LogAttrs(context.Background(), slog.LevelWarn, "m2mguard: more tokens refused in the last minute",
 		slog.Int("count", all), slog.Group("checks", checks...))

@@ -41,23 +41,31 @@ func methodOf(method string) string {
 // it does not take there, and for a rule or a policy that was not met. r is what is
 // known of the request, and t the good token that is refused, or nil.
 func (v *Validator) ReportRefusal(ctx context.Context, r *Request, t *Token, e *Error) {
+	seen, proven := e.said, e.token
+	if !t.none() {
+		proven = t.there()
+	}
+	if proven != nil {
+		s := proven.sighting(proven.issuer)
+		s.proven = true
+		seen = &s
+	}
+	v.report(ctx, r, e, seen)
+}
+
+// report tells of a refusal, and of what was seen of the token, if anything was.
+func (v *Validator) report(ctx context.Context, r *Request, e *Error, seen *sighting) {
 	if !v.made() {
 		slog.Default().Error("m2mguard: " + errNotMade.text) // there is no observer, and this concerns everybody
 		return
 	}
+	if v.log != nil && seen != nil && v.log.onlyCounted(ctx, refusalKind{string(e.check), seen.issuer, r != nil && r.ReportOnly}) {
+		return
+	}
 	v.tell(ctx, r, func(event *observe.Event) {
 		event.Kind, event.Check, event.Err, event.Wanted = observe.Refused, string(e.check), e, e.needs
-		proven := e.token
-		if !t.none() {
-			proven = t.there()
-		}
-		switch {
-		case proven != nil:
-			s := proven.sighting(proven.issuer)
-			s.proven = true
-			s.fill(event)
-		case e.said != nil:
-			e.said.fill(event)
+		if seen != nil {
+			seen.fill(event)
 		}
 	})
 }

@@ -15,7 +15,9 @@ import (
 // a JWT that only a lenient reader takes, such as one with a dot more, would
 // otherwise be taken to introspection as an opaque token and pass without the
 // checks that JWTs are held to.
-func (v *Validator) prove(ctx context.Context, raw string, id cache.ID, a asked) (*proof, error) {
+//
+// seen becomes what a JWT says of itself, for the report of a refusal.
+func (v *Validator) prove(ctx context.Context, raw string, id cache.ID, a asked, seen *sighting) (*proof, error) {
 	t := jwt{raw: raw, id: id}
 	var three bool
 	var err error
@@ -26,13 +28,14 @@ func (v *Validator) prove(ctx context.Context, raw string, id cache.ID, a asked)
 		}
 		if err == nil {
 			p, err := v.proveJWT(ctx, &t, a)
+			*seen = t.said
 			// A good JWT needs no look at its alphabet: all of its segments decoded
 			// strictly. One that was refused before that may be no token's text at all,
 			// and then that is the answer.
 			if err != nil && !t.isB64Token() {
 				return nil, notB64Token(raw)
 			}
-			return p, t.said.on(err)
+			return p, err
 		}
 	}
 	if !isB64Token(raw) {

@@ -1,6 +1,7 @@
 package validator
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,14 +23,15 @@ func (v *Validator) VerifyRequest(ctx context.Context, r *Request, d *Demand) (A
 		d = &Demand{}
 	}
 	if r.Scheme != "" && r.Scheme != bearer && !asciiEqualFold(r.Scheme, bearer) {
-		return Accepted{}, v.refused(ctx, r, refuse(CheckMissing, "another scheme than Bearer"))
+		return Accepted{}, v.refused(ctx, r, refuse(CheckMissing, "another scheme than Bearer"), nil)
 	}
-	p, way, err := v.verify(ctx, r.Token, asked{source: r.Source, maxAge: d.MaxAge, audience: d.Audience})
+	var seen sighting // no part of the error, which would be garbage for each refusal
+	p, way, err := v.verify(ctx, r.Token, asked{source: r.Source, maxAge: d.MaxAge, audience: d.Audience}, &seen)
 	if err == nil {
 		err = pass(p, d)
 	}
 	if err != nil {
-		return Accepted{}, v.refused(ctx, r, err)
+		return Accepted{}, v.refused(ctx, r, err, &seen)
 	}
 	p.issuer.used()
 	a := Accepted{Token: &p.token, Way: way}
@@ -53,7 +55,7 @@ func (v *Validator) Verify(ctx context.Context, raw string) (*Token, error) {
 }
 
 // verify finds a proof that holds, or makes one, and says which.
-func (v *Validator) verify(ctx context.Context, raw string, a asked) (*proof, observe.Way, error) {
+func (v *Validator) verify(ctx context.Context, raw string, a asked, seen *sighting) (*proof, observe.Way, error) {
 	if !v.made() {
 		return nil, "", errNotMade
 	}
@@ -76,7 +78,7 @@ func (v *Validator) verify(ctx context.Context, raw string, a asked) (*proof, ob
 		return p, observe.ByCache, nil
 	}
 	tally.Miss()
-	p, err := v.settle(ctx, raw, id, p, a)
+	p, err := v.settle(ctx, raw, id, p, a, seen)
 	if err != nil {
 		return nil, "", err
 	}
@@ -94,11 +96,11 @@ const changes = 3
 // confirm what its age demands. That takes time, in which the issuer may be
 // forgotten, the key withdrawn or the validator closed: then the token is
 // proven anew, by the rules of now.
-func (v *Validator) settle(ctx context.Context, raw string, id cache.ID, p *proof, a asked) (*proof, error) {
+func (v *Validator) settle(ctx context.Context, raw string, id cache.ID, p *proof, a asked, seen *sighting) (*proof, error) {
 	for range changes {
 		if p == nil {
 			var err error
-			if p, err = v.prove(ctx, raw, id, a); err != nil {
+			if p, err = v.prove(ctx, raw, id, a, seen); err != nil {
 				return nil, err
 			}
 		}
@@ -116,13 +118,14 @@ func (v *Validator) settle(ctx context.Context, raw string, id cache.ID, p *proo
 	return nil, errUnsettled
 }
 
-// refused reports a refusal to the observer and returns it.
-func (v *Validator) refused(ctx context.Context, r *Request, err error) error {
+// refused reports a refusal to the observer and returns it. What was seen of the
+// token counts unless the error itself knows better.
+func (v *Validator) refused(ctx context.Context, r *Request, err error, seen *sighting) error {
 	e, ok := err.(*Error)
 	if !ok {
 		e = unavailable(0, err)
 	}
-	v.ReportRefusal(ctx, r, nil, e)
+	v.report(ctx, r, e, cmp.Or(e.said, seen))
 	return e
 }
 

@@ -84,7 +84,7 @@ var tokenMutants = []mutant{
 	{"key", "four are tried for one token, those of a newer set included", []edit{{"jwks/snapshot.go", "c.n+len(tried) < MaxCandidates &&", "c.n < MaxCandidates &&"}}, ofKeys},
 	{"key", "Lookup chooses none of several", []edit{{"jwks/keyset.go", "	case c.n == 1:\n", "	case c.n > 0:\n"}}, ofKeys},
 	{"key", "an x5t chooses among the keys", []edit{{"jwks/snapshot.go", "may(k) && (!named || k.named(h))", "may(k)"}}, ofKeys},
-	{"key", "a kid that no key has is asked for before others are tried", []edit{{"jwks/snapshot.go", "		c.why = unknownID\n", "		c.why = found\n"}}, ofKeys},
+	{"key", "a kid that no key has is asked for before others are tried", []edit{{"jwks/snapshot.go", "c.why = unknownID;", "c.why = found;"}}, ofKeys},
 	{"key", "and once", []edit{{"jwks/hint.go", "c.why.mayHelp() && !again && err == nil", "c.why.mayHelp() && err == nil"}}, ofKeys},
 	{"key", "a kid that was proved causes no fetch", []edit{{"jwks/snapshot.go", "	case late && len(tried) == 0 && c.n > 0:\n", "	case !h.HasKeyID && len(tried) == 0 && c.n > 0:\n"}}, ofKeys},
 	{"key", "one trial is kept for a key that comes", []edit{never("jwks/snapshot.go", "c.n == MaxCandidates && renews")}, ofKeys},
