@@ -31,7 +31,8 @@ import (
 //	12  nbf           times.check         now >= nbf - skew
 //	13  lifetime      checkLifetime       exp - iat at most what the issuer's tokens may live
 //	14  aud           checkAudience       one of ours
-//	15  cnf           checkBinding        a sender-bound token is no bearer token
+//	15  cnf           checkBinding        names the sender's key or certificate, if anything, and nothing
+//	                                      that nobody here can prove
 //	16  sub           checkTrustDomain    a SPIFFE ID in the issuer's trust domain, if it has one
 //	17  key           jwks.Candidates     of this issuer, and made for this alg; several, where none is named
 //	18  signature     jws.Verify          by that key, under that alg
@@ -75,20 +76,29 @@ func (i *issuer) checkClaims(c *claims, now time.Time, skew time.Duration) error
 	if err := i.checkAudience(c); err != nil {
 		return err
 	}
-	if err := c.checkBinding(); err != nil {
+	if err := i.checkBinding(c); err != nil {
 		return err
 	}
 	return i.checkTrustDomain(c)
 }
 
-func (c *claims) checkBinding() error {
-	if c.bound {
-		return errBound
+// checkBinding covers what a token asks of its sender, as far as the token alone
+// tells.
+func (i *issuer) checkBinding(c *claims) error {
+	switch b := c.token.bound; {
+	case b == nil && i.binding == BindingRequired:
+		return &Error{check: CheckBinding, flaw: absent, text: "it is a bearer token", hint: "Issuer.Binding accepts bound ones alone: let the authorization server bind this client's tokens"}
+	case b == nil:
+		return nil
+	case b.unknown != "":
+		return refuse(CheckBinding, b.unknown)
+	case b.key != "" && !i.proofs:
+		return errNoProofs
 	}
 	return nil
 }
 
-var errBound = refuse(CheckBinding, "the token carries cnf (RFC 7800) or is of type DPoP, and no proof of possession is checked here")
+var errNoProofs = refuse(CheckBinding, "the token is bound to a key by cnf.jkt (RFC 9449 §6.1) or its token_type, and Config.DPoP is not set")
 
 // checkAudience looks for one of our names. It makes no list of those in aud,
 // which may be many: that is for what is proven.
@@ -242,8 +252,11 @@ func (i *issuer) checkConfirmation(c *claims, jwt *contents, now time.Time, skew
 			return err
 		}
 	}
-	if err := c.checkBinding(); err != nil {
-		return err
+	if c.token.bound != nil {
+		c.token.bound = c.token.bound.and(jwt.bound)
+		if jwt.bound == nil || *c.token.bound != *jwt.bound {
+			return refuse(CheckBinding, "the introspection answer names another sender in cnf than the JWT, or one where the JWT names none")
+		}
 	}
 	return i.profile.check(c, i.profile.MatchAnswer, nil)
 }

@@ -21,7 +21,6 @@ type claims struct {
 	hasIssuer bool
 	hasExpiry bool
 	hasNBF    bool
-	bound     bool // cnf is there (RFC 7800)
 	granted   bool // grant was called
 }
 
@@ -82,7 +81,7 @@ func (c *claims) parse(raw []byte, limits strictjson.Limits) error {
 		case "roles":
 			c.roles = value
 		case "cnf":
-			c.bound = true
+			t.bound = readBinding(value)
 		case "act":
 			c.act = value
 		case "authorization_details":
@@ -117,7 +116,7 @@ func (c *claims) parse(raw []byte, limits strictjson.Limits) error {
 func (c *claims) null(name string) error {
 	switch name {
 	case "cnf":
-		c.bound = true
+		c.token.bound = &binding{unknown: "its cnf is null"}
 	case "exp":
 		if slices.Contains(c.endless, "null") {
 			return nil

@@ -168,6 +168,11 @@ type Issuer struct {
 	// the issuer does not. Zero means any.
 	MaxTokenLifetime time.Duration
 
+	// Binding says whether bearer tokens are accepted, too. Default BindingByToken. A
+	// token that is bound to its sender's certificate (RFC 8705) or key (RFC 9449) is
+	// accepted with its proof and never without, whatever this says.
+	Binding Binding
+
 	// OpaquePrefix lists what this issuer's opaque tokens begin with, such as "ghs_",
 	// where several issuers have Introspection: such tokens are shown to it and to
 	// nobody else. One issuer with Introspection may have none, and gets those that

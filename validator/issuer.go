@@ -27,6 +27,8 @@ type issuer struct {
 	answerIDOK        bool
 	trustDomain       string // of SPIFFE IDs in sub; empty for none
 	maxLifetime       time.Duration
+	binding           Binding
+	proofs            bool // of DPoP are checked
 	opaquePrefix      []string
 	endless           []string // what as exp of an answer says that there is none
 	algorithms        []string // canonical

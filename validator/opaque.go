@@ -77,7 +77,7 @@ func (v *Validator) proveByAsking(ctx context.Context, raw string, k *kept, a as
 	if err != nil {
 		return nil, err
 	}
-	c.bound = c.bound || p.bound
+	c.token.bound = c.token.bound.and(p.claimed)
 	if err := p.issuer.checkAnswer(&c, v.now(), v.skew); err != nil {
 		said := c.token.sighting(p.issuer.url)
 		said.proven = true // by the answer
@@ -136,7 +136,9 @@ func (i *issuer) readAnswer(result *introspection.Result) (c claims, err error) 
 	}
 	// Such a token is bound even where the answer leaves cnf out (RFC 9449 §6.2).
 	kind, _ := strictjson.Value(c.token.claims).Find("token_type").String()
-	c.bound = c.bound || asciiEqualFold(kind, "DPoP")
+	if asciiEqualFold(kind, "DPoP") && (c.token.bound == nil || c.token.bound.key == "") {
+		c.token.bound = c.token.bound.and(&binding{unknown: "the answer has token_type DPoP and no cnf.jkt (RFC 9449 §6.2)"})
+	}
 	return c, nil
 }
 

@@ -1,6 +1,10 @@
 package validator
 
 import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"errors"
 	"slices"
 	"time"
 )
@@ -13,7 +17,8 @@ import (
 //	 2  key           proof.holds    still in its issuer's set; the issuer not closed
 //	 3  revocation    –              nothing revokes tokens here yet
 //	 4  audience      passAudience   one of the route's own, where it narrows them
-//	 5  binding       passBinding    bound tokens alone, where the route asks for them
+//	 5  binding       passBinding    a bound token with its sender's proof; bound tokens alone,
+//	                                 where the route asks for them
 //	 6  rule          Token.Check    the route's scopes, in the adapters
 //	 7  policy        –              the API's own decision, in the adapters
 //
@@ -42,11 +47,11 @@ func (p *proof) lands(now time.Time) bool {
 }
 
 // pass covers what the route asks of a token whose proof holds.
-func pass(p *proof, d *Demand) error {
+func pass(p *proof, r *Request, d *Demand) error {
 	if err := passAudience(p.said.audience, d.Audience); err != nil {
 		return p.sighting().on(err)
 	}
-	if err := passBinding(d.Bound); err != nil {
+	if err := passBinding(p.said.bound, r, d.Bound); err != nil {
 		return p.sighting().on(err)
 	}
 	return nil
@@ -73,12 +78,55 @@ func passAudience(named, own []string) error {
 	return &Error{check: CheckAudience, got: named, want: own, hint: fix}
 }
 
-func passBinding(wanted bool) error {
-	if !wanted {
+// passBinding covers who shows the token.
+func passBinding(b *binding, r *Request, wanted bool) error {
+	switch {
+	case b != nil:
+		return passCertificate(b, r)
+	case wanted:
+		return errNotBound
+	}
+	return nil
+}
+
+var errNotBound = &Error{
+	check: CheckBinding, flaw: absent, text: "the route accepts sender-bound tokens alone, and this is a bearer token",
+	hint: "Demand.Bound, httpauth's RequireBound: let the authorization server bind this client's tokens",
+}
+
+// passCertificate holds the certificate that a request shows against the token's.
+func passCertificate(b *binding, r *Request) error {
+	if b.certificate == "" {
 		return nil
 	}
-	return &Error{
-		check: CheckBinding, flaw: absent, text: "the route accepts sender-bound tokens alone, and this is a bearer token",
-		hint: "Demand.Bound, httpauth's RequireBound; no proof of possession is checked here yet, so it refuses every request",
+	if len(r.Certificate) == 0 {
+		return noCertificate(r.CertificateErr)
 	}
+	var shown [thumbprintLen]byte
+	sum := sha256.Sum256(r.Certificate)
+	base64.RawURLEncoding.Encode(shown[:], sum[:])
+	if subtle.ConstantTimeCompare(shown[:], []byte(b.certificate)) != 1 {
+		return errOtherCertificate
+	}
+	return nil
 }
+
+// noCertificate says why a request shows none that could be read.
+func noCertificate(cause error) error {
+	switch {
+	case cause == nil:
+		return errNoCertificate
+	case errors.Is(cause, ErrUnavailable):
+		e := unavailable(0, reason{cause})
+		e.text, e.hint = errNoCertificate.text, errNoCertificate.hint
+		return e
+	}
+	return errNoCertificate.Because(cause)
+}
+
+var errNoCertificate = &Error{
+	check: CheckBinding, text: "the token is bound to a client certificate, and the request shows none",
+	hint: "the client must use it on its connection, and this API's server must ask for it (tls.RequestClientCert); behind a proxy, httpauth.Config.ClientCertificate reads what that hands on",
+}
+
+var errOtherCertificate = refuseAs(CheckBinding, another, "the token is bound to another client certificate than the request shows")

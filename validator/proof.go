@@ -25,8 +25,8 @@ type proof struct {
 	key    *jwks.Key
 	// chosen: the token is opaque, and Config.OpaqueIssuer chose the issuer.
 	chosen bool
-	// bound: the token is a JWT that is asked about, and holds a cnf.
-	bound bool
+	// claimed is the cnf of a JWT that is asked about.
+	claimed *binding
 	// until is when introspection's own result ends, by the process's clock, and
 	// answer that result itself: whoever asks again and gets it need not read it.
 	until  time.Time
@@ -48,7 +48,7 @@ func (p *proof) sighting() *sighting {
 // size is about how many bytes what the token says takes, and no less.
 func (p *proof) size() int {
 	t := &p.said
-	n := cap(t.claims) + t.beside + stringHeader*(cap(t.audience)+cap(t.roles)+t.scopes.Len()) + t.delegation.size()
+	n := cap(t.claims) + t.beside + t.bound.size() + stringHeader*(cap(t.audience)+cap(t.roles)+t.scopes.Len()) + t.delegation.size()
 	if bytes.IndexByte(t.claims, '\\') >= 0 {
 		n += len(t.claims) / 2 // strings with escapes are copies, at most half as long
 	}

@@ -17,6 +17,14 @@ type Request struct {
 	Scheme string
 	// Token is the access token, without its scheme; empty if none was sent.
 	Token string `json:"-"`
+	// Certificate is the DER of the client's own certificate, from the connection's
+	// handshake or as a trusted proxy hands it on; nil for none. It names nobody, and
+	// is held against tokens that are bound to one (RFC 8705 §3).
+	Certificate []byte `json:"-"`
+	// CertificateErr is why there may be a Certificate that could not be read. It
+	// matters to a token that is bound to one, is for logs, and is ErrUnavailable to
+	// clients if it matches that.
+	CertificateErr error `json:"-"`
 	// Method and URL are the public request's, as its client sent it. They decide
 	// nothing for a bearer token.
 	Method, URL string
@@ -46,8 +54,7 @@ type Demand struct {
 	// configuration says, and nobody passes an empty list.
 	Audience []string
 
-	// Bound accepts sender-bound tokens alone. No binding is checked here yet, so
-	// it refuses all.
+	// Bound accepts sender-bound tokens alone.
 	Bound bool
 
 	// More says that the caller asks for more afterwards, such as a rule or a

@@ -27,6 +27,7 @@ func settleIssuer(c Issuer) (*issuer, []error) {
 		answerIDOK:        c.DangerouslyAcceptAnswerID,
 		trustDomain:       c.TrustDomain,
 		maxLifetime:       c.MaxTokenLifetime,
+		binding:           c.Binding,
 		opaquePrefix:      slices.Clone(c.OpaquePrefix),
 		profile:           c.Profile.settled(),
 		conditions:        slices.Clone(c.conditions),
@@ -50,6 +51,9 @@ func settleIssuer(c Issuer) (*issuer, []error) {
 	}
 	if c.SignedAnswersFor != "" && c.Introspection != nil && c.Introspection.Introspector != nil {
 		fault("SignedAnswersFor is set beside Introspection.Introspector, whose answers nobody signs: wanted one of the two")
+	}
+	if c.Binding > BindingRequired {
+		fault("Binding is %d, wanted BindingByToken or BindingRequired", c.Binding)
 	}
 	faults = append(faults, c.namelessFaults()...)
 	if c.AppOnly && c.Profile.App == nil {

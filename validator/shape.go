@@ -136,8 +136,8 @@ func (v *Validator) proveJWTByAsking(ctx context.Context, t *jwt, i *issuer, pay
 	}
 	var c claims
 	err := v.limits.Walk(payload, func(name string, value strictjson.Value) error {
-		if name == "cnf" {
-			c.bound = true
+		if name == "cnf" && !value.IsNull() {
+			c.token.bound = readBinding(value)
 		}
 		if value.IsNull() && name != "exp" { // whether it has expired is for the issuer to say
 			return c.null(name)
@@ -147,5 +147,5 @@ func (v *Validator) proveJWTByAsking(ctx context.Context, t *jwt, i *issuer, pay
 	if err != nil {
 		return nil, payloadError(err)
 	}
-	return v.proveByAsking(ctx, t.raw, &kept{ID: t.id, Value: proof{issuer: i, bound: c.bound}}, a)
+	return v.proveByAsking(ctx, t.raw, &kept{ID: t.id, Value: proof{issuer: i, claimed: c.token.bound}}, a)
 }

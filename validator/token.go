@@ -40,6 +40,7 @@ type contents struct {
 	// delegation is who acts for the subject, and what is granted in detail; nil for
 	// neither.
 	delegation *delegation
+	bound      *binding // nil for a bearer token
 }
 
 // Issuer is the configured issuer that the token was proven with.

@@ -26,9 +26,9 @@ func (v *Validator) VerifyRequest(ctx context.Context, r *Request, d *Demand) (A
 		return Accepted{}, v.refused(ctx, r, refuse(CheckMissing, "another scheme than Bearer"), nil)
 	}
 	var seen sighting // no part of the error, which would be garbage for each refusal
-	p, way, err := v.verify(ctx, r.Token, asked{source: r.Source, maxAge: d.MaxAge, audience: d.Audience}, &seen)
+	p, way, err := v.verify(ctx, r, d, &seen)
 	if err == nil {
-		err = pass(p, d)
+		err = pass(p, r, d)
 	}
 	if err != nil {
 		return Accepted{}, v.refused(ctx, r, err, &seen)
@@ -55,7 +55,8 @@ func (v *Validator) Verify(ctx context.Context, raw string) (*Token, error) {
 }
 
 // verify finds a proof that holds, or makes one, and says which.
-func (v *Validator) verify(ctx context.Context, raw string, a asked, seen *sighting) (*proof, observe.Way, error) {
+func (v *Validator) verify(ctx context.Context, r *Request, d *Demand, seen *sighting) (*proof, observe.Way, error) {
+	raw, a := r.Token, asked{source: r.Source, maxAge: d.MaxAge, audience: d.Audience}
 	if !v.made() {
 		return nil, "", errNotMade
 	}
@@ -78,7 +79,7 @@ func (v *Validator) verify(ctx context.Context, raw string, a asked, seen *sight
 		return p, observe.ByCache, nil
 	}
 	tally.Miss()
-	p, err := v.settle(ctx, raw, id, p, a, seen)
+	p, err := v.settle(ctx, r, d, id, p, a, seen)
 	if err != nil {
 		return nil, "", err
 	}
@@ -96,16 +97,20 @@ const changes = 3
 // confirm what its age demands. That takes time, in which the issuer may be
 // forgotten, the key withdrawn or the validator closed: then the token is
 // proven anew, by the rules of now.
-func (v *Validator) settle(ctx context.Context, raw string, id cache.ID, p *proof, a asked, seen *sighting) (*proof, error) {
+func (v *Validator) settle(ctx context.Context, r *Request, d *Demand, id cache.ID, p *proof, a asked, seen *sighting) (*proof, error) {
 	for range changes {
 		if p == nil {
 			var err error
-			if p, err = v.prove(ctx, raw, id, a, seen); err != nil {
+			if p, err = v.prove(ctx, r.Token, id, a, seen); err != nil {
 				return nil, err
 			}
 		}
 		if p.key != nil && a.fresh() { // without a key, it was just proven by asking
-			if err := v.confirm(ctx, p, raw, id, a); err != nil {
+			err := passBinding(p.said.bound, r, d.Bound) // nobody is asked about a token that another shows
+			if err == nil {
+				err = v.confirm(ctx, p, r.Token, id, a)
+			}
+			if err != nil {
 				return nil, p.sighting().on(err)
 			}
 		}

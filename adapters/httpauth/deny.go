@@ -29,8 +29,8 @@ func (m *Middleware) Denial(r *http.Request, pattern string, err error) *Failure
 	if err != nil {
 		e = own(r.Context(), errPolicy, err)
 	}
-	scheme, raw, _ := m.token(r)
-	m.validator.ReportRefusal(r.Context(), m.request(r, pattern, scheme, raw), token, e)
+	shown, _ := m.request(r, pattern)
+	m.validator.ReportRefusal(r.Context(), shown, token, e)
 	return complete(m.answer(e), e, token)
 }
 

@@ -97,8 +97,8 @@ type Route struct {
 	demand       validator.Demand
 }
 
-func (rt *Route) check(r *http.Request, pattern string) (*validator.Token, *Failure) {
-	token, failure := rt.judge(r, pattern)
+func (rt *Route) check(ctx context.Context, shown *validator.Request, refusal *validator.Error) (*validator.Token, *Failure) {
+	token, failure := rt.judge(ctx, shown, refusal)
 	if !rt.gate.DangerouslyReportOnly {
 		return token, failure
 	}
@@ -117,33 +117,37 @@ func (rt *Route) check(r *http.Request, pattern string) (*validator.Token, *Fail
 // where the framework knows it, for the observer, which is told the method, too:
 // net/http's own is r.Pattern.
 func (rt *Route) Admit(r *http.Request, pattern string) (*http.Request, *Failure) {
-	token, failure := rt.check(r, pattern)
+	m := rt.middleware
+	shown, refusal := m.request(r, pattern)
+	token, failure := rt.check(r.Context(), shown, refusal)
 	if failure != nil {
 		return nil, failure
 	}
-	if token == nil && validator.FromContext(r.Context()) == nil {
+	ctx := m.withCertificate(r.Context(), shown)
+	if token != nil || validator.FromContext(ctx) != nil {
+		ctx = validator.NewContext(ctx, token)
+	}
+	if ctx == r.Context() {
 		return r, nil
 	}
-	return r.WithContext(validator.NewContext(r.Context(), token)), nil
+	return r.WithContext(ctx), nil
 }
 
 // judge makes the decision of a gate that is not report-only.
-func (rt *Route) judge(r *http.Request, pattern string) (*validator.Token, *Failure) {
+func (rt *Route) judge(ctx context.Context, shown *validator.Request, refusal *validator.Error) (*validator.Token, *Failure) {
 	m := rt.middleware
-	scheme, raw, refusal := m.token(r)
 	if rt.gate.Optional && (refusal == errNothing || refusal == errNotFound) {
 		return nil, nil
 	}
-	shown := m.request(r, pattern, scheme, raw)
 	shown.ReportOnly = rt.gate.DangerouslyReportOnly
 	refuse := func(token *validator.Token, e *validator.Error) *Failure {
-		m.validator.ReportRefusal(r.Context(), shown, token, e)
+		m.validator.ReportRefusal(ctx, shown, token, e)
 		return rt.failure(e, token)
 	}
 	if refusal != nil {
 		return nil, refuse(nil, refusal)
 	}
-	accepted, err := m.validator.VerifyRequest(r.Context(), shown, &rt.demand)
+	accepted, err := m.validator.VerifyRequest(ctx, shown, &rt.demand)
 	if err != nil {
 		return nil, rt.failure(err.(*validator.Error), nil) // as VerifyRequest promises, which has reported it
 	}
@@ -152,18 +156,20 @@ func (rt *Route) judge(r *http.Request, pattern string) (*validator.Token, *Fail
 		return nil, refuse(token, err.(*validator.Error)) // as Token.Check promises
 	}
 	if rt.gate.Policy != nil {
-		if err := rt.gate.Policy(r.Context(), token); err != nil {
-			return nil, refuse(token, own(r.Context(), errPolicy, err))
+		if err := rt.gate.Policy(ctx, token); err != nil {
+			return nil, refuse(token, own(ctx, errPolicy, err))
 		}
 	}
-	m.validator.ReportAccepted(r.Context(), shown, accepted)
+	m.validator.ReportAccepted(ctx, shown, accepted)
 	return token, nil
 }
 
-// request is what a request shows to the validator; token is empty where there is
-// none to verify.
-func (m *Middleware) request(r *http.Request, pattern, scheme, token string) *validator.Request {
-	return &validator.Request{Scheme: scheme, Token: token, Method: r.Method, Route: routeOf(r.Method, pattern), Source: m.source(r)}
+// request is what r shows to the validator, and why it holds no token to verify.
+func (m *Middleware) request(r *http.Request, pattern string) (*validator.Request, *validator.Error) {
+	scheme, token, refusal := m.token(r)
+	shown := &validator.Request{Scheme: scheme, Token: token, Method: r.Method, Route: routeOf(r.Method, pattern), Source: m.source(r)}
+	shown.Certificate, shown.CertificateErr = m.certificate(r)
+	return shown, refusal
 }
 
 // routeOf is a pattern in the form that Routes lists: with its method, which some

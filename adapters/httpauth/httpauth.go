@@ -75,6 +75,17 @@ type Config struct {
 	// two different clients'. It needs Credentials.
 	DangerouslyIgnoreAuthorization bool
 
+	// ClientCertificate finds the DER of the client's certificate where a proxy ends
+	// TLS and hands it on; package forwarded has functions that read what proxies
+	// write. It is asked once for each request, and nil is for none. An error matters
+	// to a token that is bound to a certificate (RFC 8705 §3): such a request is 401,
+	// or 503 if the error matches validator.ErrUnavailable; what it says goes to the
+	// observer. Where it is set, a certificate of the connection itself does not count.
+	//
+	// Default: the one of the TLS connection, if the server asks for it
+	// (tls.Config.ClientAuth; tls.RequestClientCert is enough).
+	ClientCertificate func(r *http.Request) (der []byte, err error)
+
 	// Audience narrows Issuer.Audience for the routes of this middleware: their
 	// tokens must name one of these as well, and a token without aud never passes.
 	// So several APIs share one validator and one cache of keys. Gate.Audience does
@@ -98,17 +109,18 @@ type Config struct {
 // Middleware protects routes with one validator. It is made with New and safe
 // for concurrent use.
 type Middleware struct {
-	validator    *validator.Validator
-	realm        string
-	source       func(*http.Request) string
-	credentials  func(*http.Request) (scheme, token string, err error) // nil for the Authorization field
-	elsewhere    bool                                                  // and that field counts for nothing
-	audience     []string
-	reportOnly   bool
-	errorHandler func(http.ResponseWriter, *http.Request, *Failure) // nil for the default
-	answers      sync.Map                                           // answerKey to *answer, for what is the same on each route
-	open         openRoutes
-	registry     registry
+	validator         *validator.Validator
+	realm             string
+	source            func(*http.Request) string
+	credentials       func(*http.Request) (scheme, token string, err error) // nil for the Authorization field
+	elsewhere         bool                                                  // and that field counts for nothing
+	clientCertificate func(*http.Request) ([]byte, error)                   // nil for the connection's own
+	audience          []string
+	reportOnly        bool
+	errorHandler      func(http.ResponseWriter, *http.Request, *Failure) // nil for the default
+	answers           sync.Map                                           // answerKey to *answer, for what is the same on each route
+	open              openRoutes
+	registry          registry
 }
 
 // New makes the middleware for v. A nil cfg stands for the zero Config. Like
@@ -128,6 +140,7 @@ func New(v *validator.Validator, cfg *Config) *Middleware {
 			m.source = cfg.Source
 		}
 		m.credentials, m.elsewhere, m.errorHandler = cfg.Credentials, cfg.DangerouslyIgnoreAuthorization, cfg.ErrorHandler
+		m.clientCertificate = cfg.ClientCertificate
 		m.audience, m.reportOnly = slices.Clone(cfg.Audience), cfg.DangerouslyReportOnly
 		if cfg.Realm != "" {
 			m.realm = cfg.Realm
@@ -189,7 +202,7 @@ func GateThat(rule scopes.Rule, policy func(context.Context, *validator.Token) e
 }
 
 // RequireBound is Require for tokens that are bound to their sender and come
-// with its proof. No binding is proven here yet, so it refuses every token.
+// with its proof: bearer tokens are refused.
 func (m *Middleware) RequireBound(rule scopes.Rule) func(http.Handler) http.Handler {
 	return m.Gate(Gate{Rule: rule, Bound: true})
 }

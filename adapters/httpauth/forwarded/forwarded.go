@@ -7,13 +7,15 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/m2mguard/m2mguard/validator"
 )
 
 // MaxBytes is the length of the longest field that is looked at.
 const MaxBytes = 16 << 10
 
 // errNoConnContext is answered with 503: nobody can be told apart.
-var errNoConnContext = errors.New("forwarded: a certificate was handed on, and who is on the other end of the connection is not known: wanted http.Server.ConnContext to be forwarded.ConnContext")
+var errNoConnContext = fmt.Errorf("%w: forwarded: a certificate was handed on, and who is on the other end of the connection is not known: wanted http.Server.ConnContext to be forwarded.ConnContext", validator.ErrUnavailable)
 
 // certificate is a function for httpauth.Config.ClientCertificate.
 type certificate = func(r *http.Request) (der []byte, err error)

@@ -70,7 +70,7 @@ var lower = []string{
 func public() []string {
 	return []string{
 		"scopes", "observe", "jwks", "jwks/keyfunc", "introspection", "validator", "validator/issuertest", "validator/providers",
-		"adapters/httpauth", "adapters/echoauth", "adapters/ginauth", "adapters/guardtest", "testdata",
+		"adapters/httpauth", "adapters/httpauth/forwarded", "adapters/echoauth", "adapters/ginauth", "adapters/guardtest", "testdata",
 	}
 }
 
@@ -208,7 +208,7 @@ func TestFilesAreShort(t *testing.T) {
 // must pass; what proves a token; the public face. Each names what is on its own
 // storey or below.
 var storeys = [][]string{
-	{"sighting", "errors", "flaw", "hints", "scopehint", "syntax", "header", "times", "spiffe", "claims", "claim", "decode", "delegation", "grants", "profile", "profilefaults", "token", "context", "print", "request"},
+	{"sighting", "errors", "binding", "flaw", "hints", "scopehint", "syntax", "header", "times", "spiffe", "claims", "claim", "decode", "delegation", "grants", "profile", "profilefaults", "token", "context", "print", "request"},
 	{"config", "identifier", "assertion", "log"},
 	{"settle", "issuer", "signer", "answer", "proof", "compiled"},
 	{"passes"},

@@ -1,0 +1,221 @@
+package validator_test
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/m2mguard/m2mguard/validator"
+	"github.com/m2mguard/m2mguard/validator/issuertest"
+)
+
+// thumbprintOf is what cnf has of a certificate (RFC 8705 §3.1).
+func thumbprintOf(der []byte) string {
+	sum := sha256.Sum256(der)
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+// TestCertificateBoundTokens: a token that names a certificate is accepted from who
+// shows that certificate, at the first sight and at every hit, and from nobody else.
+func TestCertificateBoundTokens(t *testing.T) {
+	mine, other := []byte("0 the DER of a certificate"), []byte("0 that of another")
+	bound := map[string]any{"x5t#S256": thumbprintOf(mine)}
+	iss := issuertest.New(t)
+	fresh := func(c *validator.Config) { c.Issuers[0].Introspection = introspectionAt(iss) }
+	both := newJWT(t, iss, fresh)
+	for how, by := range map[string]struct {
+		v    *validator.Validator
+		make func(issuertest.Claims) string
+		d    validator.Demand
+	}{
+		"JWT":          {newJWT(t, iss), iss.Token, validator.Demand{}},
+		"opaque":       {newOpaque(t, iss), iss.Opaque, validator.Demand{}},
+		"fresh JWT":    {both, iss.Token, validator.Demand{MaxAge: new(time.Duration)}},
+		"fresh opaque": {both, iss.Opaque, validator.Demand{MaxAge: new(time.Duration)}},
+		"no cache":     {newJWT(t, iss, func(c *validator.Config) { c.CacheEntries = -1 }), iss.Token, validator.Demand{}},
+	} {
+		for name, tc := range map[string]struct {
+			cnf   any
+			shown []byte
+			bound bool
+			want  string
+		}{
+			"its certificate":                   {bound, mine, false, "ok"},
+			"another":                           {bound, other, false, "cnf"},
+			"none":                              {bound, nil, false, "cnf"},
+			"an empty one":                      {bound, []byte{}, false, "cnf"},
+			"its certificate and a byte more":   {bound, append([]byte(nil), append(mine, 0)...), false, "cnf"},
+			"its certificate on a bound route":  {bound, mine, true, "ok"},
+			"another on a bound route":          {bound, other, true, "cnf"},
+			"a bearer token with a certificate": {nil, mine, false, "ok"},
+			"a bearer token on a bound route":   {nil, mine, true, "cnf"},
+			"beside a key that none proves":     {map[string]any{"x5t#S256": thumbprintOf(mine), "jkt": thumbprintOf(other)}, mine, false, "cnf"},
+			"beside a kid":                      {map[string]any{"x5t#S256": thumbprintOf(mine), "kid": "a"}, mine, false, "cnf"},
+			"beside x5t":                        {map[string]any{"x5t#S256": thumbprintOf(mine), "x5t": "a"}, mine, false, "cnf"},
+			"in standard base64":                {map[string]any{"x5t#S256": base64.StdEncoding.EncodeToString(sumOf(mine))}, mine, false, "cnf"},
+			"padded":                            {map[string]any{"x5t#S256": thumbprintOf(mine) + "="}, mine, false, "cnf"},
+			"in hexadecimal":                    {map[string]any{"x5t#S256": fmt.Sprintf("%x", sumOf(mine))}, mine, false, "cnf"},
+			"with stray bits":                   {map[string]any{"x5t#S256": stray(thumbprintOf(mine))}, mine, false, "cnf"},
+			"in a list":                         {map[string]any{"x5t#S256": []string{thumbprintOf(mine)}}, mine, false, "cnf"},
+			"by another hash":                   {map[string]any{"x5t#S512": thumbprintOf(mine)}, mine, false, "cnf"},
+			"in another case":                   {map[string]any{"X5T#S256": thumbprintOf(mine)}, mine, false, "cnf"},
+			"null":                              {map[string]any{"x5t#S256": nil}, mine, false, "cnf"},
+			"cnf is empty":                      {map[string]any{}, mine, false, "cnf"},
+			"cnf is a string":                   {thumbprintOf(mine), mine, false, "cnf"},
+		} {
+			t.Run(how+", "+name, func(t *testing.T) {
+				claims := issuertest.Claims{}
+				if tc.cnf != nil {
+					claims.Extra = map[string]any{"cnf": tc.cnf}
+				}
+				raw := by.make(claims)
+				d := by.d
+				d.Bound = tc.bound
+				for range 3 {
+					a, err := by.v.VerifyRequest(t.Context(), &validator.Request{Scheme: "Bearer", Token: raw, Certificate: tc.shown}, &d)
+					wantOutcome(t, tc.want)(a.Token, err)
+				}
+				if tc.cnf != nil && tc.shown != nil { // what one was let in with lets nobody else in
+					a, err := by.v.VerifyRequest(t.Context(), &validator.Request{Token: raw}, &d)
+					wantOutcome(t, "cnf")(a.Token, err)
+					token, err := by.v.Verify(t.Context(), raw)
+					wantOutcome(t, "cnf")(token, err)
+				}
+			})
+		}
+	}
+}
+
+func sumOf(der []byte) []byte {
+	sum := sha256.Sum256(der)
+	return sum[:]
+}
+
+// stray is another text for the same bytes, to a decoder that is not strict.
+func stray(text string) string {
+	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+	last := len(text) - 1
+	return text[:last] + string(alphabet[strings.IndexByte(alphabet, text[last])^1])
+}
+
+// TestBindingOfTheIssuer: an issuer's bearer tokens can be refused altogether.
+func TestBindingOfTheIssuer(t *testing.T) {
+	mine := []byte("0 the DER of a certificate")
+	iss := issuertest.New(t)
+	required := func(c *validator.Config) { c.Issuers[0].Binding = validator.BindingRequired }
+	for how, by := range map[string]struct {
+		v    *validator.Validator
+		make func(issuertest.Claims) string
+	}{
+		"JWT": {newJWT(t, iss, required), iss.Token}, "opaque": {newOpaque(t, iss, required), iss.Opaque},
+	} {
+		for name, tc := range map[string]struct {
+			cnf  map[string]any
+			want string
+		}{
+			"a bearer token": {nil, "cnf"}, "a bound one": {map[string]any{"cnf": map[string]any{"x5t#S256": thumbprintOf(mine)}}, "ok"},
+		} {
+			t.Run(how+", "+name, func(t *testing.T) {
+				a, err := by.v.VerifyRequest(t.Context(), &validator.Request{Token: by.make(issuertest.Claims{Extra: tc.cnf}), Certificate: mine}, nil)
+				wantOutcome(t, tc.want)(a.Token, err)
+				if err != nil && !strings.Contains(err.Error(), "Issuer.Binding") {
+					t.Errorf("the error does not name the field: %v", err)
+				}
+			})
+		}
+	}
+	_, err := validator.New(validator.Config{Issuers: []validator.Issuer{{URL: "https://id.example.com", Audience: []string{"a"}, Binding: 7}}})
+	if err == nil || !strings.Contains(err.Error(), "Binding is 7, wanted BindingByToken or BindingRequired") {
+		t.Errorf("got %v, wanted a fault of Binding", err)
+	}
+}
+
+// TestAnswersAboutBoundJWTs: an answer must name the sender that the JWT names.
+func TestAnswersAboutBoundJWTs(t *testing.T) {
+	mine, other := []byte("0 the DER of a certificate"), []byte("0 that of another")
+	cnf := func(der []byte) map[string]any { return map[string]any{"x5t#S256": thumbprintOf(der)} }
+	iss := issuertest.New(t)
+	fresh := newJWT(t, iss, func(c *validator.Config) { c.Issuers[0].Introspection = introspectionAt(iss) })
+	asked := newOpaque(t, iss)
+	for name, tc := range map[string]struct {
+		jwt, answer, kind any
+		shown             []byte
+		fresh, asked      string
+	}{
+		"the same in both":           {cnf(mine), cnf(mine), nil, mine, "ok", "ok"},
+		"the same, another shown":    {cnf(mine), cnf(mine), nil, other, "cnf", "cnf"},
+		"in the JWT alone":           {cnf(mine), nil, nil, mine, "ok", "ok"},
+		"in the JWT alone, no cert":  {cnf(mine), nil, nil, nil, "cnf", "cnf"},
+		"in the answer alone":        {nil, cnf(mine), nil, mine, "cnf", "ok"},
+		"two that differ, the JWT's": {cnf(mine), cnf(other), nil, mine, "cnf", "cnf"},
+		"two that differ, the other": {cnf(mine), cnf(other), nil, other, "cnf", "cnf"},
+		"one more in the answer":     {cnf(mine), map[string]any{"x5t#S256": thumbprintOf(mine), "jkt": thumbprintOf(other)}, nil, mine, "cnf", "cnf"},
+		"the answer's is DPoP":       {cnf(mine), nil, "DPoP", mine, "cnf", "cnf"},
+		"the JWT's is unknown":       {map[string]any{"jku": "x"}, cnf(mine), nil, mine, "cnf", "cnf"},
+		"the JWT's is null":          {json.RawMessage("null"), cnf(mine), nil, mine, "cnf", "cnf"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			claims := issuertest.Claims{Extra: map[string]any{}}
+			if tc.jwt != nil {
+				claims.Extra["cnf"] = tc.jwt
+			}
+			raw := iss.Token(claims)
+			answer := `"active":true,"aud":"` + issuertest.Audience + `"`
+			if tc.answer != nil {
+				answer += `,"cnf":` + jsonText(t, tc.answer)
+			}
+			if tc.kind != nil {
+				answer += `,"token_type":` + jsonText(t, tc.kind)
+			}
+			iss.SetFault(issuertest.Introspection, issuertest.Respond(200, nil, `{`+answer+`}`))
+			defer iss.SetFault(issuertest.Introspection, nil)
+			shown := &validator.Request{Token: raw, Certificate: tc.shown}
+			a, err := fresh.VerifyRequest(t.Context(), shown, &validator.Demand{MaxAge: new(time.Duration)})
+			wantOutcome(t, tc.fresh)(a.Token, err)
+			a, err = asked.VerifyRequest(t.Context(), shown, nil)
+			wantOutcome(t, tc.asked)(a.Token, err)
+		})
+	}
+}
+
+// TestCertificateThatCannotBeRead: why it cannot is for logs, and only a token that
+// needs it is refused for that.
+func TestCertificateThatCannotBeRead(t *testing.T) {
+	iss := issuertest.New(t)
+	v := newJWT(t, iss)
+	bound := iss.Token(issuertest.Claims{Extra: map[string]any{"cnf": map[string]any{"x5t#S256": thumbprintOf([]byte("0"))}}})
+	broken := errors.New("two Client-Cert fields")
+	for name, tc := range map[string]struct {
+		token string
+		cause error
+		want  error
+	}{
+		"a bearer token":  {iss.Token(issuertest.Claims{}), broken, nil},
+		"a bound one":     {bound, broken, validator.ErrInvalidToken},
+		"nobody can tell": {bound, fmt.Errorf("no peer: %w", validator.ErrUnavailable), validator.ErrUnavailable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := v.VerifyRequest(t.Context(), &validator.Request{Token: tc.token, CertificateErr: tc.cause}, nil)
+			if !errors.Is(err, tc.want) {
+				t.Fatalf("got %v, wanted %v", err, tc.want)
+			}
+			if err != nil && !strings.Contains(err.Error(), strings.SplitN(tc.cause.Error(), ":", 2)[0]) {
+				t.Errorf("the cause is lost: %v", err)
+			}
+		})
+	}
+}
+
+func jsonText(t testing.TB, v any) string {
+	t.Helper()
+	text, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
