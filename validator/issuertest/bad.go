@@ -2,6 +2,7 @@ package issuertest
 
 import (
 	"cmp"
+	"crypto"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
@@ -31,7 +32,7 @@ const (
 	UnknownKey                   // signed with a key that is not the issuer's, under a kid made up for this token
 	AlgNone                      // alg none and an empty signature (RFC 8725 §2.1)
 	AlgHS256                     // HMAC with the issuer's RSA public key, in PEM, as the secret (RFC 8725 §2.1)
-	SenderBound                  // bound to a client certificate by cnf (RFC 8705 §3.1)
+	SenderBound                  // bound by cnf to a client certificate that nobody has (RFC 8705 §3.1)
 	Malformed                    // the claims are broken JSON, rightly signed
 	Revoked                      // revoked at the issuer
 	Unknown                      // never issued
@@ -154,13 +155,18 @@ func (iss *Issuer) tampered(c Claims) string {
 // that lets the header choose the algorithm accepts it.
 func (iss *Issuer) confused(c Claims) string {
 	key := iss.signingKey("RS256")
-	der, err := x509.MarshalPKIXPublicKey(key.priv.Public())
+	key.alg = "HS256"
+	input := segment(c.header(key)) + "." + segment(encode(iss.claims(c)))
+	return input + "." + hmacOf(input, key.priv.Public())
+}
+
+// hmacOf signs with HMAC, with a public key in PEM as the secret.
+func hmacOf(input string, pub crypto.PublicKey) string {
+	der, err := x509.MarshalPKIXPublicKey(pub)
 	if err != nil {
 		panic("issuertest: " + err.Error())
 	}
-	key.alg = "HS256"
-	input := segment(c.header(key)) + "." + segment(encode(iss.claims(c)))
 	mac := hmac.New(sha256.New, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
 	mac.Write([]byte(input))
-	return input + "." + segment(mac.Sum(nil))
+	return segment(mac.Sum(nil))
 }

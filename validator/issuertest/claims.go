@@ -25,6 +25,12 @@ type Claims struct {
 	Expiry    time.Time     // exp; zero means IssuedAt plus ExpiresIn
 	ExpiresIn time.Duration // 0 means one hour; negative is past
 
+	// JWKThumbprint is cnf.jkt: what [Thumbprint] returns for the key whose DPoP
+	// proofs the token needs (RFC 9449 §6.1). CertificateThumbprint is
+	// cnf.x5t#S256: what the function [CertificateThumbprint] returns for the client
+	// certificate that the token needs (RFC 8705 §3.1). "" leaves the member out.
+	JWKThumbprint, CertificateThumbprint string
+
 	// Extra holds further claims, and wins over the fields above. A nil value
 	// removes the claim.
 	Extra map[string]any
@@ -90,13 +96,10 @@ func (iss *Issuer) claims(c Claims) map[string]any {
 	if c.Scope != "" {
 		claims["scope"] = c.Scope
 	}
-	for name, value := range c.Extra {
-		if value == nil {
-			delete(claims, name)
-		} else {
-			claims[name] = value
-		}
+	if cnf := c.confirmation(); cnf != nil {
+		claims["cnf"] = cnf
 	}
+	change(claims, c.Extra)
 	return claims
 }
 

@@ -38,6 +38,17 @@ type ClientRegistration struct {
 	// Algorithm signs the JWTs; "" means RS256.
 	Algorithm string
 
+	// DPoPBound refuses requests without a DPoP proof: dpop_bound_access_tokens
+	// (RFC 9449 §5.2). A request with a proof gets a bound token in any case.
+	DPoPBound bool
+
+	// CertificateBound binds the tokens to the certificate of the connection, and
+	// refuses requests without one: tls_client_certificate_bound_access_tokens
+	// (RFC 8705 §3.4). The issuer must be one of [NewTLS] or [StartTLS]; its client
+	// shows a certificate if it comes from [Issuer.ClientWith]. The secret stays how
+	// the client authenticates.
+	CertificateBound bool
+
 	// AccessTokenTTL is the lifetime of the tokens; 0 means one hour.
 	AccessTokenTTL time.Duration
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"io"
 	"net/http"
 	"strings"
 	"time"
@@ -27,8 +28,19 @@ func (iss *Issuer) serveIntrospection(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	claims["active"] = true
-	claims["token_type"] = "Bearer"
+	if _, said := claims["token_type"]; !said {
+		claims["token_type"] = tokenType(claims)
+	}
 	writeJSON(w, http.StatusOK, claims)
+}
+
+// tokenType is how a token is shown (RFC 7662 §2.2): one that is bound to a key, by
+// the scheme DPoP (RFC 9449 §6.2).
+func tokenType(claims map[string]any) string {
+	if cnf, ok := claims["cnf"].(map[string]any); ok && cnf["jkt"] != nil {
+		return "DPoP"
+	}
+	return "Bearer"
 }
 
 // serveRevocation is the revocation endpoint. A token that is not known is
@@ -121,7 +133,7 @@ func date(value any) (time.Time, bool) {
 
 // decodeSegment parses one part of a compact serialization.
 func decodeSegment(part string, dst any) bool {
-	data, err := base64.RawURLEncoding.DecodeString(part)
+	data, err := base64.RawURLEncoding.Strict().DecodeString(part)
 	return err == nil && decode(data, dst)
 }
 
@@ -130,5 +142,9 @@ func decodeSegment(part string, dst any) bool {
 func decode(data []byte, dst any) bool {
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.UseNumber()
-	return decoder.Decode(dst) == nil
+	if decoder.Decode(dst) != nil {
+		return false
+	}
+	_, err := decoder.Token()
+	return err == io.EOF
 }

@@ -2,6 +2,7 @@ package issuertest
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"net"
 	"net/http"
@@ -19,6 +20,7 @@ import (
 type Issuer struct {
 	url    string
 	client *http.Client
+	tls    bool
 	stop   func() // ends what serves the requests
 
 	ctx    context.Context // of the issuer's life: its end cuts slow answers short
@@ -33,6 +35,8 @@ type Issuer struct {
 	clients map[string]ClientRegistration
 	opaque  map[string][]byte // token to claims, a JSON object
 	revoked map[string]bool
+	nonce   string          // that DPoP proofs need, if not ""
+	proofs  map[string]bool // that were used, by key and jti
 	faults  [endpoints]Fault
 }
 
@@ -74,7 +78,27 @@ func Start() (*Issuer, error) { return StartAt("127.0.0.1:0") }
 // demonstration whose URLs are known beforehand. The caller closes it. It fails
 // if it cannot listen there, or if the address is not a loopback one: with
 // these keys, an issuer is nobody else's business.
-func StartAt(addr string) (*Issuer, error) {
+func StartAt(addr string) (*Issuer, error) { return start(addr, false) }
+
+// NewTLS starts an issuer on a free loopback port with TLS, as certificate-bound
+// tokens need it (RFC 8705). Its certificate is that of [httptest.NewTLSServer],
+// which [Issuer.Client] trusts. It asks for a client certificate and takes any, as
+// for self-signed ones (§2.2). It is closed when the test ends.
+func NewTLS(t testing.TB) *Issuer {
+	t.Helper()
+	iss, err := StartTLS()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(iss.Close)
+	return iss
+}
+
+// StartTLS starts an issuer as [NewTLS] does, for programs. The caller closes it.
+func StartTLS() (*Issuer, error) { return start("127.0.0.1:0", true) }
+
+// start listens on an address and serves there, with TLS or without.
+func start(addr string, secure bool) (*Issuer, error) {
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("issuertest: %w", err)
@@ -83,9 +107,19 @@ func StartAt(addr string) (*Issuer, error) {
 		_ = listener.Close()
 		return nil, fmt.Errorf("issuertest: %q is not a loopback address", addr)
 	}
-	iss := newIssuer("http://" + listener.Addr().String())
+	scheme := "http://"
+	if secure {
+		scheme = "https://"
+	}
+	iss := newIssuer(scheme + listener.Addr().String())
+	iss.tls = secure
 	server := &httptest.Server{Listener: listener, Config: &http.Server{Handler: iss.routes()}}
-	server.Start()
+	if secure {
+		server.TLS = &tls.Config{ClientAuth: tls.RequestClientCert}
+		server.StartTLS()
+	} else {
+		server.Start()
+	}
 	iss.client = server.Client()
 	iss.stop = server.Close
 	return iss, nil
@@ -99,6 +133,7 @@ func newIssuer(url string) *Issuer {
 		clients: make(map[string]ClientRegistration),
 		opaque:  make(map[string][]byte),
 		revoked: make(map[string]bool),
+		proofs:  make(map[string]bool),
 	}
 	iss.ctx, iss.cancel = context.WithCancel(context.Background())
 	iss.Register(ClientRegistration{ID: ClientID, Secret: ClientSecret})
@@ -132,6 +167,20 @@ func (iss *Issuer) RevocationURL() string { return iss.url + revocationPath }
 // Client returns an HTTP client that reaches the issuer, on a socket or in
 // memory. It belongs to the issuer and ends with it.
 func (iss *Issuer) Client() *http.Client { return iss.client }
+
+// ClientWith returns an HTTP client that shows a certificate where a server asks
+// for one, such as this issuer. Like [Issuer.Client] it trusts the issuer and every
+// server of [httptest.NewTLSServer], so it also brings the token to an API under
+// test. It keeps no connection open. It panics if the issuer does not serve TLS.
+func (iss *Issuer) ClientWith(cert tls.Certificate) *http.Client {
+	if !iss.tls {
+		panic("issuertest: an issuer without TLS sees no client certificate")
+	}
+	transport := iss.client.Transport.(*http.Transport).Clone()
+	transport.TLSClientConfig.Certificates = []tls.Certificate{cert}
+	transport.DisableKeepAlives = true
+	return &http.Client{Transport: transport}
+}
 
 // SetClock sets the time by which tokens are issued and judged; nil means
 // [time.Now], the default.

@@ -216,6 +216,8 @@ func TestDiscovery(t *testing.T) {
 			"token_endpoint_auth_methods_supported": methods,
 			"introspection_endpoint_auth_methods_supported": methods,
 			"revocation_endpoint_auth_methods_supported":    methods,
+			"dpop_signing_alg_values_supported":             []any{"ES256", "ES384", "ES512", "Ed25519", "EdDSA", "PS256", "PS384", "PS512", "RS256", "RS384", "RS512"},
+			"tls_client_certificate_bound_access_tokens":    false,
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Error(diff)

@@ -10,7 +10,6 @@ import (
 	"crypto/rsa"
 	"encoding/json"
 	"fmt"
-	"math/big"
 	"slices"
 	"sync"
 
@@ -169,29 +168,15 @@ func (ring keyRing) keySet() []byte {
 	return data
 }
 
-// publicJWK writes the public half of a key (RFC 7518 §6, RFC 8037 §2).
+// publicJWK writes the public half of a key.
 func publicJWK(key signingKey) map[string]string {
-	jwk := map[string]string{"kid": key.kid, "use": "sig"}
-	switch pub := key.priv.Public().(type) {
-	case *rsa.PublicKey:
-		jwk["kty"] = "RSA"
-		jwk["n"] = segment(pub.N.Bytes())
-		jwk["e"] = segment(big.NewInt(int64(pub.E)).Bytes())
-	case *ecdsa.PublicKey:
-		point, err := pub.Bytes() // 0x04, x and y, at full length
-		if err != nil {
-			panic("issuertest: " + err.Error())
-		}
-		half := len(point) / 2
-		jwk["kty"] = "EC"
-		jwk["crv"] = pub.Params().Name
-		jwk["alg"] = map[int]string{256: "ES256", 384: "ES384", 521: "ES512"}[pub.Params().BitSize]
-		jwk["x"] = segment(point[1 : 1+half])
-		jwk["y"] = segment(point[1+half:])
-	case ed25519.PublicKey:
-		jwk["kty"] = "OKP"
-		jwk["crv"] = "Ed25519"
-		jwk["x"] = segment(pub)
+	jwk, err := jwkMembers(key.priv.Public())
+	if err != nil {
+		panic("issuertest: " + err.Error())
+	}
+	jwk["kid"], jwk["use"] = key.kid, "sig"
+	if jwk["kty"] == "EC" {
+		jwk["alg"] = map[string]string{"P-256": "ES256", "P-384": "ES384", "P-521": "ES512"}[jwk["crv"]]
 	}
 	return jwk
 }

@@ -130,6 +130,8 @@ func (iss *Issuer) serveMetadata(w http.ResponseWriter, _ *http.Request) {
 		"token_endpoint_auth_methods_supported": methods,
 		"introspection_endpoint_auth_methods_supported": methods,
 		"revocation_endpoint_auth_methods_supported":    methods,
+		"dpop_signing_alg_values_supported":             proofAlgorithms(), // RFC 9449 §5.1
+		"tls_client_certificate_bound_access_tokens":    iss.tls,           // RFC 8705 §3.3
 	})
 }
 

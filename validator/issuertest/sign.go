@@ -33,14 +33,17 @@ func (k signingKey) sign(header, payload []byte) string {
 }
 
 // verify reports whether the signature of a compact serialization is by k.
-func (k signingKey) verify(token string) bool {
+func (k signingKey) verify(token string) bool { return signedWith(k.alg, k.priv.Public(), token) }
+
+// signedWith reports whether the signature of a compact serialization is by a key.
+func signedWith(alg string, key crypto.PublicKey, token string) bool {
 	dot := strings.LastIndexByte(token, '.')
-	signature, err := base64.RawURLEncoding.DecodeString(token[dot+1:])
+	signature, err := base64.RawURLEncoding.Strict().DecodeString(token[dot+1:])
 	if err != nil || dot < 0 {
 		return false
 	}
-	verifier, err := jws.NewVerifier(primitive(k.alg))
-	return err == nil && verifier.Verify([]byte(token[:dot]), signature, k.priv.Public()) == nil
+	verifier, err := jws.NewVerifier(primitive(alg))
+	return err == nil && verifier.Verify([]byte(token[:dot]), signature, key) == nil
 }
 
 // primitive names an algorithm as jwx knows it: it has no Ed25519 (RFC 9864),

@@ -12,6 +12,9 @@ import (
 
 // serveToken is the token endpoint, for client credentials alone (RFC 6749 §4.4).
 func (iss *Issuer) serveToken(w http.ResponseWriter, r *http.Request) {
+	if nonce := iss.proofNonce(); nonce != "" {
+		w.Header().Set("DPoP-Nonce", nonce) // on success, too (RFC 9449 §8.2)
+	}
 	answer, fault := iss.grant(r)
 	if fault != nil {
 		writeError(w, fault)
@@ -50,13 +53,20 @@ func (iss *Issuer) grant(r *http.Request) (map[string]any, *oauthError) {
 		return nil, fault
 	}
 
+	jkt, x5t, fault := iss.binding(client, r)
+	if fault != nil {
+		return nil, fault
+	}
+
 	lifetime := cmp.Or(client.AccessTokenTTL, time.Hour)
 	claims := Claims{
-		ClientID:  client.ID,
-		Audience:  audience,
-		Scope:     scope,
-		ExpiresIn: lifetime,
-		Algorithm: client.Algorithm,
+		ClientID:              client.ID,
+		Audience:              audience,
+		Scope:                 scope,
+		ExpiresIn:             lifetime,
+		Algorithm:             client.Algorithm,
+		JWKThumbprint:         jkt,
+		CertificateThumbprint: x5t,
 	}
 	token := ""
 	if client.Opaque {
@@ -66,13 +76,33 @@ func (iss *Issuer) grant(r *http.Request) (map[string]any, *oauthError) {
 	}
 	answer := map[string]any{
 		"access_token": token,
-		"token_type":   "Bearer",
+		"token_type":   "Bearer", // of a certificate-bound one, too (RFC 8705 §3)
 		"expires_in":   int64(lifetime / time.Second),
+	}
+	if jkt != "" {
+		answer["token_type"] = "DPoP"
 	}
 	if scope != "" {
 		answer["scope"] = scope
 	}
 	return answer, nil
+}
+
+// binding decides what the token of a request is bound to: the key of its DPoP
+// proof (RFC 9449 §5), the certificate of its connection, both or neither. A client
+// that asked for bound tokens gets no others.
+func (iss *Issuer) binding(client ClientRegistration, r *http.Request) (jkt, x5t string, fault *oauthError) {
+	if client.CertificateBound {
+		if r.TLS == nil || len(r.TLS.PeerCertificates) == 0 {
+			return "", "", invalidRequest("the client's tokens are bound to a certificate, and the connection has none")
+		}
+		x5t = CertificateThumbprint(r.TLS.PeerCertificates[0])
+	}
+	jkt, fault = iss.proven(r)
+	if fault == nil && jkt == "" && client.DPoPBound {
+		fault = invalidRequest("the client's tokens are bound by DPoP, and the request has no proof")
+	}
+	return jkt, x5t, fault
 }
 
 // grantScope decides which scopes a request gets (RFC 6749 §3.3).
