@@ -251,6 +251,7 @@ func TestUnknownKeysPanic(t *testing.T) {
 		"thumbprint": func() { issuertest.Thumbprint(struct{}{}) },
 		"proof":      func() { issuertest.Proof(testdata.PrivateKey("rsa-1024"), issuertest.ProofClaims{}) },
 		"algorithm":  func() { issuertest.Proof(testdata.PrivateKey("p256-a"), issuertest.ProofClaims{Algorithm: "RS256"}) },
+		"client":     func() { issuertest.NewDPoPClient(testdata.PrivateKey("rsa-1024"), nil) },
 		"flaw":       func() { issuertest.BadProof(0, testdata.PrivateKey("p256-a"), issuertest.ProofClaims{}) },
 		"flaw of ath": func() {
 			issuertest.BadProof(issuertest.ProofNoToken, ed25519.NewKeyFromSeed(make([]byte, 32)), issuertest.ProofClaims{})
