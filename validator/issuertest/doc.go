@@ -19,6 +19,31 @@
 // a [testing/synctest] bubble, in the bubble's time. [Start] and [StartAt] are
 // for programs.
 //
+// # Bound tokens
+//
+// A token that is bound to its sender is made by naming what it is bound to, the
+// key of DPoP proofs (RFC 9449) or a client certificate (RFC 8705). A request shows
+// both, and each proof goes with one request:
+//
+//	token := iss.Token(issuertest.Claims{JWKThumbprint: issuertest.Thumbprint(key.Public())})
+//	proof := issuertest.ProofClaims{Method: "GET", URL: "https://api.example.test/orders", Token: token}
+//	r.Header.Set("Authorization", "DPoP "+token)
+//	r.Header.Set("DPoP", issuertest.Proof(key, proof))             // good once
+//	r.Header["Dpop"] = issuertest.BadProof(issuertest.ProofExpired, key, proof) // wrong in one way
+//
+//	cert := issuertest.ClientCertificate("orders")
+//	token = iss.Token(issuertest.Claims{CertificateThumbprint: issuertest.CertificateThumbprint(cert.Leaf)})
+//	r.TLS = &tls.ConnectionState{PeerCertificates: []*x509.Certificate{cert.Leaf}}
+//
+// Over the wire, [NewDPoPClient] proves each request, at the token endpoint and at
+// the API, and [Issuer.ClientWith] shows a certificate to an issuer of [NewTLS] and
+// to servers of [net/http/httptest.NewTLSServer] that ask for one. The token
+// endpoint checks proofs as RFC 9449 §5 says: none counts twice, and with
+// [Issuer.SetNonce] each needs a nonce. A stolen token is one with the proof of
+// [ProofOtherKey] or [ProofBadSignature], the scheme Bearer, or another certificate.
+//
+// # Changes and waiting
+//
 // [Issuer.Rotate], [Issuer.Retire] and [Issuer.Revoke] change what is trusted,
 // [Issuer.SetFault] makes an endpoint fail, and [Issuer.Requests] counts what
 // was asked of it.
