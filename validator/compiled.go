@@ -4,13 +4,13 @@ import (
 	"context"
 	"sync/atomic"
 
+	"github.com/m2mguard/m2mguard/internal/memo"
+	"github.com/m2mguard/m2mguard/internal/slots"
 	"github.com/m2mguard/m2mguard/internal/strictjson"
 	"github.com/m2mguard/m2mguard/validator/internal/cache"
 	"github.com/m2mguard/m2mguard/validator/internal/fingerprint"
 	"github.com/m2mguard/m2mguard/validator/internal/flights"
-	"github.com/m2mguard/m2mguard/validator/internal/memo"
 	"github.com/m2mguard/m2mguard/validator/internal/registry"
-	"github.com/m2mguard/m2mguard/validator/internal/slots"
 )
 
 // Validator verifies access tokens. It is safe for concurrent use, and made

@@ -8,11 +8,11 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/m2mguard/m2mguard/internal/slots"
 	"github.com/m2mguard/m2mguard/introspection"
 	"github.com/m2mguard/m2mguard/jwks"
 	"github.com/m2mguard/m2mguard/observe"
 	"github.com/m2mguard/m2mguard/validator/internal/registry"
-	"github.com/m2mguard/m2mguard/validator/internal/slots"
 )
 
 // issuer is a compiled Issuer.

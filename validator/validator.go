@@ -7,12 +7,12 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/m2mguard/m2mguard/internal/memo"
 	"github.com/m2mguard/m2mguard/internal/quote"
+	"github.com/m2mguard/m2mguard/internal/slots"
 	"github.com/m2mguard/m2mguard/validator/internal/cache"
 	"github.com/m2mguard/m2mguard/validator/internal/fingerprint"
 	"github.com/m2mguard/m2mguard/validator/internal/flights"
-	"github.com/m2mguard/m2mguard/validator/internal/memo"
-	"github.com/m2mguard/m2mguard/validator/internal/slots"
 )
 
 // New compiles cfg. It reports every fault of cfg at once, makes no request and

@@ -63,7 +63,7 @@ var rooms = map[string][]string{
 // what is above.
 var lower = []string{
 	"validator/internal/cache", "validator/internal/fingerprint", "validator/internal/flights",
-	"validator/internal/memo", "validator/internal/registry", "validator/internal/slots",
+	"validator/internal/registry",
 }
 
 // public lists the packages that a user may import.

@@ -15,7 +15,7 @@ var keyMutants = []mutant{
 	{"keys", "RSA keys that FIPS 140 does not allow are skipped where nothing else is", []edit{never("jwks/material.go", "!jws.ApprovedRSA(modulus.BitLen(), int(exponent.Int64()))")}, ofKeys},
 	{"keys", "a coordinate is no longer than the curve's", []edit{{"jwks/material.go", "	if len(octets) > size {\n		return nil, false\n", "	if len(octets) > size {\n		return octets[:size], true\n"}}, ofKeys},
 	{"keys", "an Ed25519 key has its length", []edit{never("jwks/material.go", "len(m.x) != size")}, ofKeys},
-	{"keys", "nor is it of small order", []edit{never("jwks/material.go", "smallOrder(m.x)")}, ofKeys},
+	{"keys", "nor is it of small order", []edit{never("jwks/material.go", "jws.SmallOrder(m.x)")}, ofKeys},
 	{"keys", "base64 is of one alphabet", []edit{{"jwks/material.go", `if url := strings.IndexAny(body, "-_"); url < 0 {`, "if true {"}}, ofKeys},
 	{"keys", "padding is whole or not there", []edit{never("jwks/material.go", "padding > 0 && (padding > 2 || len(text)%4 != 0)")}, ofKeys},
 	{"keys", "a certificate beside a key is for the same", []edit{never("jwks/material.go", "cert != nil && !public.(interface{ Equal(crypto.PublicKey) bool }).Equal(cert.PublicKey)")}, ofKeys},

@@ -20,9 +20,9 @@ var (
 	ofScopes        = []suite{{folder: "scopes"}}
 	ofValidator     = []suite{{folder: "validator"}}
 	ofCache         = []suite{{folder: "validator/internal/cache"}}
-	ofMemo          = []suite{{folder: "validator/internal/memo"}}
+	ofMemo          = []suite{{folder: "internal/memo"}}
 	ofRegistry      = []suite{{folder: "validator/internal/registry"}}
-	ofSlots         = []suite{{folder: "validator/internal/slots"}}
+	ofSlots         = []suite{{folder: "internal/slots"}}
 	ofJWS           = []suite{{folder: "internal/jws"}, {folder: "validator"}}
 	ofJSON          = []suite{{folder: "internal/strictjson"}, {folder: "validator"}}
 	ofKeys          = []suite{{folder: "jwks"}, {folder: "validator"}}
