@@ -46,7 +46,8 @@ var rooms = map[string][]string{
 	"jwks":                 {jwkset, xsync, xtime},
 	"jwks/keyfunc":         {"jwks", jwkset, keyfunc, golang},
 	"introspection":        {xsync, xtime, otter},
-	"validator":            append([]string{"scopes", "jwks", "introspection", xsync, xtime}, lower...),
+	"dpop":                 {},
+	"validator":            append([]string{"scopes", "jwks", "introspection", "dpop", xsync, xtime}, lower...),
 	"validator/internal":   {"validator/internal/cache"}, // and of the root's internal/ turns alone, see below
 	"validator/issuertest": {"testdata", jwx},
 	"validator/providers":  {"validator", "jwks", "introspection"},
@@ -69,7 +70,7 @@ var lower = []string{
 // public lists the packages that a user may import.
 func public() []string {
 	return []string{
-		"scopes", "observe", "jwks", "jwks/keyfunc", "introspection", "validator", "validator/issuertest", "validator/providers",
+		"scopes", "observe", "jwks", "jwks/keyfunc", "introspection", "dpop", "validator", "validator/issuertest", "validator/providers",
 		"adapters/httpauth", "adapters/httpauth/forwarded", "adapters/echoauth", "adapters/ginauth", "adapters/guardtest", "testdata",
 	}
 }

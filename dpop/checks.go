@@ -1,0 +1,244 @@
+package dpop
+
+import (
+	"context"
+	"crypto/subtle"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/m2mguard/m2mguard/internal/jws"
+)
+
+// This page is the whole list of what a proof must pass, in order (RFC 9449 §4.3,
+// §7.1, §11.1). What costs next to nothing comes first. Up to and including the nonce
+// nothing is verified or written: garbage costs a twentieth of a signature at most, and
+// whoever spends a proof holds its key.
+//
+//	 1  field       oneProof        exactly one DPoP field line; a comma anywhere is two that were joined
+//	 2  size        oneProof        at most Config.MaxProofBytes, before anything is parsed
+//	 3  parts       jws.Split       three, the compact form
+//	 4  encoding    decode          strict base64url, one spelling for each value; header, claims and
+//	                                signature when their turn comes
+//	 5  json        read            strict, header and claims; what holds too many pieces fails 2
+//	 6  typ         readHeader      dpop+jwt, exactly
+//	 7  alg         algorithm       on Config.Algorithms, which are asymmetric
+//	 8  crit        readHeader      no crit and no b64
+//	 9  reference   readHeader      no x5u, x5c, x5t or jku, nor in the jwk
+//	10  jwk         jwk.public      public, without private members, a right key, and one for alg
+//	11  claims      claims.check    jti of 1 to 128 bytes, htm, htu and iat, of their types
+//	12  htm         checkRequest    the request's method, in its case
+//	13  htu         sameURL         the request's URL, normalised, without query and fragment
+//	14  iat         checkTime       at most MaxAge old and MaxAhead ahead
+//	15  ath         checkToken      the hash of the token
+//	16  jkt         checkToken      the jwk's thumbprint is the token's, in constant time
+//	17  nonce       checkNonce      one of ours, where Config.Nonces is set
+//	18  signature   verify          by the jwk, under alg, once a turn has come
+//	19  replay      remember        not seen before; last, so that only a good proof is spent
+//
+// A header that is byte for byte that of a proof whose signature was good passes 4 to 10
+// by memory, for what it says is the same.
+
+// check makes the checks. nonce is what the answer should hand out.
+func (v *Verifier) check(ctx context.Context, r *Request) (nonce string, failed *Error) {
+	raw, failed := v.oneProof(r.Proofs)
+	if failed != nil {
+		return "", failed
+	}
+	parts, ok := jws.Split(raw)
+	if !ok {
+		return "", refuse(CheckParts, "the proof is not three parts with two dots between them")
+	}
+	text := borrow()
+	defer text.giveBack()
+	h, known, failed := v.header(text, parts.Header)
+	if failed != nil {
+		return "", failed
+	}
+	var c claims
+	if failed := readClaims(text, parts.Payload, &c); failed != nil {
+		return "", failed
+	}
+	signature, failed := decode(text.signature[:0], parts.Signature)
+	if failed != nil {
+		return "", failed
+	}
+	now := v.now()
+	if failed := checkRequest(&c, r); failed != nil {
+		return "", failed
+	}
+	if failed := v.checkTime(&c, now); failed != nil {
+		return "", failed
+	}
+	if failed := checkToken(&c, &h, r); failed != nil {
+		return "", failed
+	}
+	nonce, failed = v.checkNonce(ctx, &c)
+	if failed != nil {
+		return nonce, failed
+	}
+	if failed := v.verify(ctx, &h, parts.SigningInput, signature, r.Source); failed != nil {
+		return nonce, failed
+	}
+	if !known {
+		v.headers.Put(parts.Header, h)
+	}
+	return nonce, v.remember(ctx, &c, &h, now)
+}
+
+// oneProof covers the header field and the size of what it holds.
+func (v *Verifier) oneProof(lines []string) (raw string, failed *Error) {
+	if len(lines) != 1 {
+		return "", refuse(CheckField, fmt.Sprintf("there are %d DPoP field lines", len(lines)))
+	}
+	raw = lines[0]
+	if len(raw) > v.maxProof {
+		return "", refuse(CheckSize, fmt.Sprintf("the proof has %d bytes, wanted at most %d", len(raw), v.maxProof))
+	}
+	if strings.IndexByte(raw, ',') >= 0 {
+		return "", refuse(CheckField, "the DPoP field holds a comma")
+	}
+	return raw, nil
+}
+
+// header covers the first part, or remembers it.
+func (v *Verifier) header(text *text, part string) (h header, known bool, failed *Error) {
+	if h, known = v.headers.Get(part); known {
+		return h, true, nil
+	}
+	decoded, failed := decode(text.part[:0], part)
+	if failed != nil {
+		return header{}, false, failed
+	}
+	h, failed = v.readHeader(decoded)
+	return h, false, failed
+}
+
+func (v *Verifier) readHeader(text []byte) (header, *Error) {
+	var jose joseHeader
+	if err := jose.read(text); err != nil {
+		return header{}, jsonError("the header", err)
+	}
+	if jose.typ == nil || jose.typ[0] != '"' || !jose.typ.Is(proofType) {
+		return header{}, &Error{check: CheckType, got: found(jose.typ), want: []string{proofType}}
+	}
+	alg, failed := v.algorithm(jose.alg)
+	switch {
+	case failed != nil:
+		return header{}, failed
+	case jose.critical:
+		return header{}, refuse(CheckCritical, "the header holds crit or b64, and no extension is understood here")
+	case jose.foreign:
+		return header{}, refuse(CheckReference, "the header holds x5u, x5c, x5t or jku")
+	}
+	var key jwk
+	if failed := key.read(jose.jwk); failed != nil {
+		return header{}, failed
+	}
+	return key.public(alg)
+}
+
+func readClaims(text *text, part string, c *claims) *Error {
+	decoded, failed := decode(text.part[:0], part)
+	if failed != nil {
+		return failed
+	}
+	if err := c.read(decoded); err != nil {
+		return jsonError("the second part", err)
+	}
+	return c.check()
+}
+
+// checkRequest covers htm and htu.
+func checkRequest(c *claims, r *Request) *Error {
+	if c.htm != r.Method {
+		return &Error{check: CheckMethod, got: []string{strings.Clone(c.htm)}, want: []string{r.Method}}
+	}
+	same, problem := sameURL(c.htu, r.URL)
+	switch {
+	case problem != "":
+		return refuse(CheckURL, problem)
+	case !same:
+		return &Error{check: CheckURL, got: []string{strings.Clone(withoutQuery(c.htu))}, want: []string{withoutQuery(r.URL)}}
+	}
+	return nil
+}
+
+func (v *Verifier) checkTime(c *claims, now time.Time) *Error {
+	switch age := now.Sub(c.iat); {
+	case age > v.maxAge:
+		return refuse(CheckIssuedAt, fmt.Sprintf("iat is %v old, wanted at most %v", age.Truncate(time.Millisecond), v.maxAge))
+	case -age > v.maxAhead:
+		return refuse(CheckIssuedAt, fmt.Sprintf("iat is %v ahead of our clock, wanted at most %v", (-age).Truncate(time.Millisecond), v.maxAhead))
+	}
+	return nil
+}
+
+// checkToken covers ath and the thumbprint. An empty one of the token's is nobody's.
+func checkToken(c *claims, h *header, r *Request) *Error {
+	switch {
+	case !c.hasATH:
+		return refuse(CheckTokenHash, "the proof has no ath, as one for a token endpoint has none")
+	case c.ath == "" || c.ath != r.TokenHash:
+		return refuse(CheckTokenHash, "ath is not the hash of the token")
+	case subtle.ConstantTimeCompare([]byte(h.thumbprint), []byte(r.Thumbprint)) != 1:
+		return refuse(CheckThumbprint, "the thumbprint of the proof's key is not the token's cnf.jkt")
+	}
+	return nil
+}
+
+// checkNonce judges the nonce, and returns the next one where it is to be handed out.
+func (v *Verifier) checkNonce(ctx context.Context, c *claims) (next string, failed *Error) {
+	if v.nonces == nil {
+		return "", nil
+	}
+	judgement := NonceBad
+	var err error
+	if c.nonce != "" {
+		judgement, err = v.nonces.Judge(ctx, c.nonce)
+	}
+	if err != nil {
+		return "", unavailable("the nonce cannot be judged", err)
+	}
+	if judgement == NonceGood {
+		return "", nil
+	}
+	next, err = v.nonces.Nonce(ctx)
+	switch {
+	case judgement == NonceEnding: // without a next one it is still good
+		return next, nil
+	case err != nil:
+		return "", unavailable("there is no nonce to hand out", err)
+	case c.nonce == "":
+		return next, refuse(CheckNonce, "the proof has no nonce")
+	}
+	return next, refuse(CheckNonce, "the nonce of the proof is unknown, or no longer good")
+}
+
+// verify verifies the signature, once a turn has come.
+func (v *Verifier) verify(ctx context.Context, h *header, input string, signature []byte, source string) *Error {
+	pool := v.slots.Of(h.key)
+	turn, err := pool.Acquire(ctx, source)
+	if err != nil {
+		return noTurn(ctx, err)
+	}
+	defer pool.Release(turn)
+	if err := jws.Verify(h.alg, h.key, input, signature); err != nil {
+		return refuse(CheckSignature, "the signature "+err.Error())
+	}
+	return nil
+}
+
+// remember spends the proof. It is kept for as long as its iat may be accepted, and as
+// much longer as our clock may be set back without a proof being good twice.
+func (v *Verifier) remember(ctx context.Context, c *claims, h *header, now time.Time) *Error {
+	keep := c.iat.Add(v.maxAge+v.maxAhead).Sub(now) + time.Second
+	first, err := v.replays.Remember(ctx, seen(h.thumbprint, c.jti), keep)
+	switch {
+	case err != nil:
+		return unavailable("the store of seen proofs", err)
+	case !first:
+		return refuse(CheckReplay, "the proof was seen before")
+	}
+	return nil
+}

@@ -1,0 +1,45 @@
+package dpop
+
+import (
+	"context"
+	"sync"
+)
+
+// Verify checks the proof of one request, whose token must have been proven, and
+// spends it. The error is an *Error, and matches one of the sentinels; ctx bounds the
+// wait for a turn and the calls of the store.
+func (v *Verifier) Verify(ctx context.Context, r *Request) (Result, error) {
+	if v == nil || v.headers == nil {
+		return Result{}, errNotMade
+	}
+	nonce, failed := v.check(ctx, r)
+	if failed != nil {
+		return Result{Nonce: nonce}, failed
+	}
+	return Result{Nonce: nonce}, nil
+}
+
+// text is room for the parts of one proof, used again, so that a flood costs no
+// memory, and wiped, so that a dump of it shows no proof.
+type text struct {
+	part      []byte // header, then claims
+	signature []byte
+}
+
+// Rooms for what almost all proofs hold; larger ones are made for the occasion.
+const (
+	partRoom      = 4 << 10
+	signatureRoom = 512
+)
+
+var texts = sync.Pool{New: func() any {
+	return &text{make([]byte, 0, partRoom), make([]byte, 0, signatureRoom)}
+}}
+
+func borrow() *text { return texts.Get().(*text) }
+
+func (t *text) giveBack() {
+	clear(t.part[:cap(t.part)])
+	clear(t.signature[:cap(t.signature)])
+	texts.Put(t)
+}
