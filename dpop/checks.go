@@ -165,11 +165,11 @@ func checkRequest(c *claims, r *Request) *Error {
 }
 
 func (v *Verifier) checkTime(c *claims, now time.Time) *Error {
-	switch age := now.Sub(c.iat); {
-	case age > v.maxAge:
+	switch age := now.Sub(c.iat); { // which ends at 292 years
+	case c.iat.Before(now.Add(-v.maxAge)):
 		return refuse(CheckIssuedAt, fmt.Sprintf("iat is %v old, wanted at most %v", age.Truncate(time.Millisecond), v.maxAge))
-	case -age > v.maxAhead:
-		return refuse(CheckIssuedAt, fmt.Sprintf("iat is %v ahead of our clock, wanted at most %v", (-age).Truncate(time.Millisecond), v.maxAhead))
+	case c.iat.After(now.Add(v.maxAhead)):
+		return refuse(CheckIssuedAt, fmt.Sprintf("iat is %v ahead of our clock, wanted at most %v", age.Abs().Truncate(time.Millisecond), v.maxAhead))
 	}
 	return nil
 }
