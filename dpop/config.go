@@ -128,6 +128,8 @@ func New(cfg Config) (*Verifier, error) {
 			fault("Replays is a nil *Memory; without a type, nil is the default")
 		} else if replays.fault != nil {
 			fault("Replays: %w", replays.fault)
+		} else if replays.most == 0 {
+			fault("Replays is a *Memory that NewMemory did not make")
 		}
 	}
 	if sealed, ok := cfg.Nonces.(*Sealed); ok && (sealed == nil || sealed.secrets == nil) {
