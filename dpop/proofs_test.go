@@ -34,7 +34,7 @@ func (fixedNonces) Judge(_ context.Context, nonce string) (dpop.Judgement, error
 // verifierFor is configured as a case wants it.
 func verifierFor(t testing.TB, tc proofs.Case) *dpop.Verifier {
 	t.Helper()
-	cfg := dpop.Config{Now: func() time.Time { return tc.Now }}
+	cfg := dpop.Config{Now: func() time.Time { return tc.Now }, Replays: dpop.NewMemory(2000)}
 	switch tc.Config {
 	case proofs.OnlyES256:
 		cfg.Algorithms = []string{"ES256"}
