@@ -288,6 +288,47 @@ func TestFloodOfBadSignatures(t *testing.T) {
 	}
 }
 
+// TestTurnsAreFairBySource: one source asks for more turns than may wait at all, and is
+// refused for it; another finds its turn.
+func TestTurnsAreFairBySource(t *testing.T) {
+	v := newVerifier(t)
+	s, honest := newSigner(t), newSigner(t)
+	good := s.sign(s.claims("j"))
+	var requests []*dpop.Request
+	for n := range 20 {
+		r := honest.request(honest.sign(honest.claims(fmt.Sprint(n))))
+		r.Source = "somebody else"
+		requests = append(requests, r)
+	}
+	stop, full := make(chan struct{}), make(chan struct{})
+	var flood sync.WaitGroup
+	var once sync.Once
+	for range 9_000 { // 8,192 may wait
+		flood.Go(func() {
+			bad := s.request(good[:len(good)-8] + "AAAAAAAA")
+			bad.Source = "the thief"
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				if _, err := v.Verify(context.Background(), bad); errors.Is(err, dpop.ErrThrottled) {
+					once.Do(func() { close(full) })
+				}
+			}
+		})
+	}
+	<-full
+	for n, r := range requests {
+		if _, err := v.Verify(t.Context(), r); err != nil {
+			t.Errorf("request %d: %v", n, err)
+		}
+	}
+	close(stop)
+	flood.Wait()
+}
+
 // TestNoSecretIsTold by an error, a log line or a dump of a request, whatever a proof
 // holds and wherever it fails.
 func TestNoSecretIsTold(t *testing.T) {

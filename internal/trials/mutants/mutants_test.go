@@ -48,20 +48,25 @@ func TestEditsMatch(t *testing.T) {
 	}
 }
 
-// TestOrderedListIsCovered compares the mutants with the list in
-// validator/checks.go: each of its lines has one at least.
-func TestOrderedListIsCovered(t *testing.T) {
-	lines := regexp.MustCompile(`(?m)^//\t *(\d+)  (\S.*?)  `).FindAllStringSubmatch(read(t, "validator/checks.go"), -1)
-	if len(lines) < 17 {
-		t.Fatalf("%d lines found in the ordered list, wanted 17", len(lines))
-	}
-	for _, line := range lines {
-		covered := false
-		for _, m := range mutants() {
-			covered = covered || m.check == line[2]
+// TestOrderedListsAreCovered compares the mutants with the lists in
+// validator/checks.go and dpop/checks.go: each of their lines has one at least.
+func TestOrderedListsAreCovered(t *testing.T) {
+	for file, list := range map[string]struct {
+		lines  int
+		prefix string
+	}{"validator/checks.go": {17, ""}, "dpop/checks.go": {19, "DPoP, "}} {
+		lines := regexp.MustCompile(`(?m)^//\t *(\d+)  (\S.*?)  `).FindAllStringSubmatch(read(t, file), -1)
+		if len(lines) < list.lines {
+			t.Fatalf("%s: %d lines found in the ordered list, wanted %d", file, len(lines), list.lines)
 		}
-		if !covered {
-			t.Errorf("no mutant for line %s, %s", line[1], line[2])
+		for _, line := range lines {
+			covered := false
+			for _, m := range mutants() {
+				covered = covered || m.check == list.prefix+line[2]
+			}
+			if !covered {
+				t.Errorf("%s: no mutant for line %s, %s", file, line[1], line[2])
+			}
 		}
 	}
 }
