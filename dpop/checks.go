@@ -83,6 +83,9 @@ func (v *Verifier) check(ctx context.Context, r *Request) (nonce string, failed 
 	if !known {
 		v.headers.Put(parts.Header, h)
 	}
+	if r.Again {
+		return nonce, nil
+	}
 	return nonce, v.remember(ctx, &c, &h, now)
 }
 

@@ -81,8 +81,8 @@ func (b *binding) and(other *binding) *binding {
 	both := *b
 	for _, part := range []struct{ to, from *string }{{&both.key, &other.key}, {&both.certificate, &other.certificate}, {&both.unknown, &other.unknown}} {
 		switch {
-		case *part.from == "" || *part.to == *part.from:
-		case *part.to == "" || part.to == &both.unknown:
+		case *part.from == "" || *part.to == *part.from || *part.to != "" && part.to == &both.unknown:
+		case *part.to == "":
 			*part.to = *part.from
 		default:
 			both.unknown = "the JWT and the introspection answer about it name different senders in cnf"

@@ -2,13 +2,13 @@ package validator
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"reflect"
 	"runtime"
 	"slices"
 	"time"
 
+	"github.com/m2mguard/m2mguard/dpop"
 	"github.com/m2mguard/m2mguard/introspection"
 	"github.com/m2mguard/m2mguard/jwks"
 	"github.com/m2mguard/m2mguard/observe"
@@ -64,6 +64,12 @@ type Config struct {
 	// it must not keep or log; an empty answer refuses the token. It is asked at every
 	// request, so it should answer from memory.
 	OpaqueIssuer func(ctx context.Context, token string) string
+
+	// DPoP has tokens accepted that are bound to a key (RFC 9449), with a proof for
+	// each request. The adapters need the API's public URL then, such as
+	// httpauth.Config.PublicURL. Its Now is Config.Now unless it has one. Default none,
+	// which refuses such tokens.
+	DPoP *dpop.Config
 
 	// ClockSkew is how far this clock and an issuer's may differ: a token is
 	// accepted that long after exp and that long before nbf. Default 30 s, at
@@ -254,7 +260,8 @@ type settings struct {
 	verifyWait  time.Duration
 	now         func() time.Time
 	observer    observe.Observer
-	log         *eventLog // the default observer, which ends with the Validator; or nil
+	proofs      *dpop.Verifier // nil for none
+	log         *eventLog      // the default observer, which ends with the Validator; or nil
 }
 
 // settle fills in defaults and reports every fault outside Issuers.
@@ -302,6 +309,16 @@ func (c *Config) settle() (settings, []error) {
 	if s.now == nil {
 		s.now = time.Now
 	}
+	if c.DPoP != nil {
+		proofs := *c.DPoP
+		if proofs.Now == nil {
+			proofs.Now = s.now
+		}
+		var err error
+		if s.proofs, err = dpop.New(proofs); err != nil {
+			fault("DPoP: %w", err)
+		}
+	}
 	if s.observer.Event == nil {
 		s.log = new(eventLog)
 		s.observer.Event = s.log.event
@@ -323,25 +340,3 @@ func isNil(x any) bool {
 	v := reflect.ValueOf(x)
 	return (v.Kind() == reflect.Pointer || v.Kind() == reflect.Func) && v.IsNil()
 }
-
-// Resolver finds issuers that are known only at run time, such as the
-// authorization servers of an API's own customers.
-type Resolver interface {
-	// ResolveIssuer returns the issuer whose URL is url, or an error that
-	// wraps ErrUnknownIssuer if there is none. Any other error means that this
-	// cannot be told now, and is answered with ErrUnavailable.
-	//
-	// url is what an unverified token claims: look it up among issuers that
-	// were registered before, never fetch from it or derive trust from its form.
-	// ctx ends after 5 s, not with the request, or after half a second if others
-	// need its turn more; calls for one url are shared, and so is a panic. A call
-	// that does not return by then is left behind.
-	//
-	// The answer is kept for as long as the issuer's tokens come in: when a
-	// customer is removed, or its issuer configured anew, call
-	// Validator.ForgetIssuer.
-	ResolveIssuer(ctx context.Context, url string) (Issuer, error)
-}
-
-// ErrUnknownIssuer is what a Resolver returns for a URL that it does not know.
-var ErrUnknownIssuer = errors.New("unknown issuer")

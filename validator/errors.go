@@ -1,6 +1,7 @@
 package validator
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -54,7 +55,10 @@ const (
 	CheckExpiry      Check = "exp"         // present, a NumericDate, and not past
 	CheckNotBefore   Check = "nbf"         // a NumericDate, and not in the future
 	CheckAudience    Check = "aud"         // one of ours
-	CheckBinding     Check = "cnf"         // not bound to a sender
+	CheckBinding     Check = "cnf"         // by whom it is bound to, if to anybody
+	CheckProof       Check = "proof"       // of possession, for this request and once (RFC 9449 §4.3)
+	CheckNonce       Check = "nonce"       // in it, where this API hands them out (RFC 9449 §9)
+	CheckHost        Check = "host"        // the request is for a public URL of this API
 	CheckKey         Check = "key"         // a key of the issuer
 	CheckSignature   Check = "signature"   // by that key
 	CheckActive      Check = "active"      // introspection says so (RFC 7662 §2.2)
@@ -94,6 +98,9 @@ var checks = map[Check]facts{
 	CheckAudience:    {ErrInvalidToken, "The access token is meant for another API.", "Issuer.Audience, or the audience that the client asks for"},
 	CheckClaims:      {ErrInvalidToken, "The access token lacks a claim that this API needs.", "Issuer.Profile"},
 	CheckBinding:     {ErrInvalidToken, "The access token is bound to a sender and cannot be used as a bearer token.", "let the authorization server issue bearer tokens for this API (no DPoP, no mTLS binding)"},
+	CheckProof:       {ErrInvalidToken, "The DPoP proof is not valid.", "Config.DPoP"},
+	CheckNonce:       {ErrInvalidToken, "The DPoP proof must hold the nonce of this API.", "the client should take it from DPoP-Nonce and try again"},
+	CheckHost:        {ErrInvalidRequest, "This host serves no API of the name that was asked for.", "httpauth.Config.PublicURL"},
 	CheckClient:      {ErrInvalidToken, "The access token was issued to a client that this API does not accept.", "Issuer.Clients"},
 	CheckApp:         {ErrInvalidToken, "The access token was issued to a user, and this API accepts clients only.", "Issuer.AppOnly and Profile.App"},
 	CheckKey:         {ErrInvalidToken, "The access token is signed with a key that its issuer does not publish.", "the issuer's key set, Issuer.Keys"},
@@ -117,6 +124,9 @@ type Error struct {
 	cause      error
 	gaveUp     bool      // the caller's context ended: it says nothing about the token or the issuer
 	hint       string    // where to mend it, if that is not what the check always says
+	sentence   string    // for clients, if that is not what the check always says; constant, too
+	scheme     string    // the one that the token needs, if it was shown by another, or that failed
+	nonce      string    // for DPoP-Nonce; in no text
 	token      *contents // the good token that lacks a scope
 	said       *sighting // what another token said, for the observer
 }
@@ -125,9 +135,16 @@ type Error struct {
 func (e *Error) Check() Check { return e.check }
 
 // Code is the error code of RFC 6750 §3.1: invalid_request, invalid_token,
-// insufficient_scope, or empty where the RFC has none (no token was sent, the
+// insufficient_scope; of RFC 9449 §7.1: invalid_dpop_proof and use_dpop_nonce, which are
+// ErrInvalidToken, too; or empty where the RFC has none (no token was sent, the
 // API's policy says no, or the answer is a 429 or a 503).
 func (e *Error) Code() string {
+	switch e.check {
+	case CheckProof:
+		return "invalid_dpop_proof"
+	case CheckNonce:
+		return "use_dpop_nonce"
+	}
 	switch kind := checks[e.check].kind; kind {
 	case ErrInvalidRequest, ErrInvalidToken, ErrInsufficientScope:
 		return kind.Error()
@@ -135,10 +152,18 @@ func (e *Error) Code() string {
 	return ""
 }
 
+// Scheme is DPoP where a proof of possession failed, or is what the token needs; else
+// empty. It is for the challenge (RFC 9449 §7.1).
+func (e *Error) Scheme() string { return e.scheme }
+
+// Nonce is for the DPoP-Nonce field of the answer (RFC 9449 §8.2), which must not be
+// cached then; empty for none. No text holds it.
+func (e *Error) Nonce() string { return e.nonce }
+
 // Description is one constant sentence for each check, or for each way to fail
 // it where what is absent, malformed or wrong is mended in different places. It
 // is fit for a client and for the error_description of a challenge.
-func (e *Error) Description() string { return e.facts().sentence }
+func (e *Error) Description() string { return cmp.Or(e.sentence, e.facts().sentence) }
 
 // Scope is what the route needs, in the form of a challenge's scope attribute;
 // empty unless the error is ErrInsufficientScope.

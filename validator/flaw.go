@@ -11,7 +11,7 @@ const (
 	different      // it is there, with another value
 	encrypted      // CheckShape: the token is encrypted (RFC 7516)
 	another        // CheckActive: the answer is about another token; CheckBinding: it is another sender
-	unwanted       // CheckClaims: the API's own check says no
+	unwanted       // CheckClaims: the API's own check says no; CheckBinding: there is nothing to prove
 	broken         // CheckClaims: a function of the configuration panicked
 	excessive      // it is more than is accepted
 )
@@ -44,6 +44,7 @@ var finer = map[flawOf]facts{
 	{CheckClaims, unwanted}:     {ErrInvalidToken, "The access token does not meet a condition of this API.", "Profile.Accept"},
 	{CheckClaims, broken}:       {ErrInvalidToken, "This API cannot judge the claims of the access token.", "Profile.Accept, Profile.App and Profile.Grants"},
 	{CheckBinding, absent}:      {ErrInvalidToken, "This request needs an access token that is bound to its sender.", "the route accepts bound tokens alone"},
+	{CheckBinding, unwanted}:    {ErrInvalidToken, "The access token is not bound to a key, and must be sent as a bearer token.", "the client's use of the DPoP scheme"},
 	{CheckBinding, another}:     {ErrInvalidToken, "The access token is bound to another sender than the one that shows it.", "the client must use the certificate with which it fetched the token; a renewed one needs a new token (RFC 8705 §6.3)"},
 	{CheckClient, absent}:       {ErrInvalidToken, "The access token does not name the client that it was issued to.", "let the authorization server set client_id (RFC 9068 §2.2); Issuer.Clients"},
 	{CheckActive, another}:      {ErrInvalidToken, "The authorization server did not confirm this access token.", "introspection answered about another token than it was asked about; Issuer.DangerouslyAcceptAnswerID"},

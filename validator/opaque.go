@@ -89,7 +89,7 @@ func (v *Validator) proveByAsking(ctx context.Context, raw string, k *kept, a as
 	if p.until = result.ValidUntil(); !p.until.IsZero() {
 		p.until = p.until.Add(-p.issuer.refreshAhead) // the last uses go to introspection, which renews
 	}
-	v.remember(k, &c)
+	v.remember(k, &c, raw)
 	if v.cache != nil && v.revocations.Load() != revocations {
 		v.cache.Drop(&k.ID, p) // a newer answer may have called the token inactive meanwhile
 	}

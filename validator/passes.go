@@ -17,8 +17,9 @@ import (
 //	 2  key           proof.holds    still in its issuer's set; the issuer not closed
 //	 3  revocation    –              nothing revokes tokens here yet
 //	 4  audience      passAudience   one of the route's own, where it narrows them
-//	 5  binding       passBinding    a bound token with its sender's proof; bound tokens alone,
-//	                                 where the route asks for them
+//	 5  binding       passBinding    a bound token by its scheme and with its sender's certificate;
+//	                                 bound tokens alone, where the route asks for them
+//	    proof         passProof      and with its sender's proof of possession, which is spent by that
 //	 6  rule          Token.Check    the route's scopes, in the adapters
 //	 7  policy        –              the API's own decision, in the adapters
 //
@@ -81,12 +82,26 @@ func passAudience(named, own []string) error {
 // passBinding covers who shows the token.
 func passBinding(b *binding, r *Request, wanted bool) error {
 	switch {
+	case b == nil && wanted:
+		return errNotBound
+	case b != nil && b.key != "" && !r.isDPoP():
+		return errNotProven
+	case (b == nil || b.key == "") && r.isDPoP():
+		return errNothingToProve
 	case b != nil:
 		return passCertificate(b, r)
-	case wanted:
-		return errNotBound
 	}
 	return nil
+}
+
+var errNotProven = &Error{
+	check: CheckBinding, scheme: schemeDPoP, text: "the token is bound to a key, and is shown as a bearer token",
+	hint: "the client must send it as Authorization: DPoP, with a proof for each request (RFC 9449 §7.1)",
+}
+
+var errNothingToProve = &Error{
+	check: CheckBinding, flaw: unwanted, text: "the token is bound to no key, and is shown as Authorization: DPoP",
+	hint: "the client must send it as Authorization: Bearer, or fetch it with a proof (RFC 9449 §5)",
 }
 
 var errNotBound = &Error{

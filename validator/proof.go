@@ -27,6 +27,8 @@ type proof struct {
 	chosen bool
 	// claimed is the cnf of a JWT that is asked about.
 	claimed *binding
+	// tokenHash is ath of a proof for a token that is bound to a key.
+	tokenHash string
 	// until is when introspection's own result ends, by the process's clock, and
 	// answer that result itself: whoever asks again and gets it need not read it.
 	until  time.Time
@@ -48,7 +50,7 @@ func (p *proof) sighting() *sighting {
 // size is about how many bytes what the token says takes, and no less.
 func (p *proof) size() int {
 	t := &p.said
-	n := cap(t.claims) + t.beside + t.bound.size() + stringHeader*(cap(t.audience)+cap(t.roles)+t.scopes.Len()) + t.delegation.size()
+	n := cap(t.claims) + t.beside + t.bound.size() + len(p.tokenHash) + stringHeader*(cap(t.audience)+cap(t.roles)+t.scopes.Len()) + t.delegation.size()
 	if bytes.IndexByte(t.claims, '\\') >= 0 {
 		n += len(t.claims) / 2 // strings with escapes are copies, at most half as long
 	}

@@ -87,7 +87,7 @@ func (v *Validator) proveJWT(ctx context.Context, t *jwt, a asked) (*proof, erro
 		if err := i.checkProven(&c); err != nil {
 			return nil, t.said.on(err)
 		}
-		return v.remember(&kept{ID: t.id, Value: proof{issuer: i, key: key}}, &c), nil
+		return v.remember(&kept{ID: t.id, Value: proof{issuer: i, key: key}}, &c, t.raw), nil
 	})
 	if err == flights.ErrEnded {
 		return nil, gaveUp(ctx)
@@ -99,9 +99,12 @@ func (v *Validator) proveJWT(ctx context.Context, t *jwt, a asked) (*proof, erro
 }
 
 // remember completes a proof with what the claims say and puts it into the cache.
-func (v *Validator) remember(k *kept, c *claims) *proof {
+func (v *Validator) remember(k *kept, c *claims, raw string) *proof {
 	p := &k.Value
 	p.state(c.token)
+	if b := c.token.bound; b != nil && b.key != "" {
+		p.tokenHash = tokenHash(raw)
+	}
 	if c.hasExpiry {
 		p.notAfter = c.token.expiry.Add(v.skew)
 	}

@@ -1,6 +1,7 @@
 package validator
 
 import (
+	"context"
 	"time"
 
 	"github.com/m2mguard/m2mguard/observe"
@@ -12,8 +13,9 @@ import (
 type Request struct {
 	_ [0]func()
 
-	// Scheme is the authentication scheme as it was sent. Any other than Bearer, in
-	// any case, is as if nothing had been sent; empty is for protocols without one.
+	// Scheme is the authentication scheme as it was sent. Any other than Bearer, and
+	// DPoP where Config.DPoP is set, in any case, is as if nothing had been sent; empty
+	// is for protocols without one, and is no DPoP.
 	Scheme string
 	// Token is the access token, without its scheme; empty if none was sent.
 	Token string `json:"-"`
@@ -25,8 +27,13 @@ type Request struct {
 	// matters to a token that is bound to one, is for logs, and is ErrUnavailable to
 	// clients if it matches that.
 	CertificateErr error `json:"-"`
-	// Method and URL are the public request's, as its client sent it. They decide
-	// nothing for a bearer token.
+	// Proofs are the lines of the DPoP field, as they were sent, uncombined (RFC 9449
+	// §4.1).
+	Proofs []string `json:"-"`
+	// Method and URL are the public request's, as its client sent it: scheme and host
+	// by this API's configuration, and the path of the request line, escaped as sent.
+	// They are held against a proof, and decide nothing for a bearer token. A URL that
+	// is empty is nobody's.
 	Method, URL string
 	// Route is the pattern or the full name of what was called. It is for events.
 	Route string
@@ -66,11 +73,42 @@ type Demand struct {
 type Accepted struct {
 	// Token is what the request's token says.
 	Token *Token
+	// Nonce is for the DPoP-Nonce field of the answer (RFC 9449 §8.2), which must not
+	// be cached then; empty for none.
+	Nonce string
 	// Way is how it was proven.
 	Way observe.Way
+
+	spent *spent // the proof that it was let in with; nil for none
 }
 
-const bearer = "Bearer" // RFC 6750 §2.1
+// spent is the proof that a request was let in with, kept in its context: the next
+// gate on the way of the same request finds it spent.
+type spent struct {
+	by           any // the Validator
+	token, proof string
+}
+
+type spentKey struct{}
+
+// NewContext returns a copy of ctx that carries a's token, as [NewContext] does, and
+// the proof that a was let in with: where two gates stand in the way of one request,
+// such as a group's and a route's, the second would else take the proof for a replay.
+// The adapters call it; the context must be that request's alone.
+func (a Accepted) NewContext(ctx context.Context) context.Context {
+	if a.spent != nil {
+		ctx = context.WithValue(ctx, spentKey{}, a.spent)
+	}
+	return NewContext(ctx, a.Token)
+}
+
+// The schemes of credentials.
+const (
+	schemeBearer = "Bearer" // RFC 6750 §2.1
+	schemeDPoP   = "DPoP"   // RFC 9449 §7.1
+)
+
+func (r *Request) isDPoP() bool { return asciiEqualFold(r.Scheme, schemeDPoP) }
 
 // asked is what a proof is made for.
 type asked struct {

@@ -22,7 +22,7 @@ func (v *Validator) VerifyRequest(ctx context.Context, r *Request, d *Demand) (A
 	if d == nil {
 		d = &Demand{}
 	}
-	if r.Scheme != "" && r.Scheme != bearer && !asciiEqualFold(r.Scheme, bearer) {
+	if r.Scheme != "" && r.Scheme != schemeBearer && !asciiEqualFold(r.Scheme, schemeBearer) && !(v.made() && v.proofs != nil && r.isDPoP()) {
 		return Accepted{}, v.refused(ctx, r, refuse(CheckMissing, "another scheme than Bearer"), nil)
 	}
 	var seen sighting // no part of the error, which would be garbage for each refusal
@@ -30,11 +30,18 @@ func (v *Validator) VerifyRequest(ctx context.Context, r *Request, d *Demand) (A
 	if err == nil {
 		err = pass(p, r, d)
 	}
+	var nonce string
+	if err == nil {
+		nonce, err = v.passProof(ctx, p, r)
+	}
 	if err != nil {
 		return Accepted{}, v.refused(ctx, r, err, &seen)
 	}
 	p.issuer.used()
-	a := Accepted{Token: &p.token, Way: way}
+	a := Accepted{Token: &p.token, Nonce: nonce, Way: way}
+	if b := p.said.bound; b != nil && b.key != "" {
+		a.spent = &spent{v, r.Token, r.Proofs[0]}
+	}
 	if v.observer.Accepted && !d.More {
 		v.accepted(ctx, r, a)
 	}

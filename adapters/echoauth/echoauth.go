@@ -115,7 +115,7 @@ func (m *Middleware) Deny(c echo.Context, reason error) error {
 func (m *Middleware) protect(route *httpauth.Route) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
-			admitted, failure := route.Admit(c.Request(), c.Path())
+			admitted, failure := route.Admit(c.Response().Header(), c.Request(), c.Path())
 			if failure != nil {
 				return m.answer(c, failure)
 			}

@@ -114,7 +114,7 @@ func (m *Middleware) protect(route *httpauth.Route) gin.HandlerFunc {
 			c.Abort()
 			neverEmpty(c, answered)
 		}()
-		admitted, failure := route.Admit(c.Request, c.FullPath())
+		admitted, failure := route.Admit(c.Writer.Header(), c.Request, c.FullPath())
 		if failure != nil {
 			m.answer(c, failure)
 			answered = true

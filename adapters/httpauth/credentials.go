@@ -11,7 +11,7 @@ import (
 // token finds the one token that a request shows, and its scheme.
 func (m *Middleware) token(r *http.Request) (scheme, token string, refusal *validator.Error) {
 	if m.credentials == nil {
-		return bearer(r.Header)
+		return m.authorization(r.Header)
 	}
 	scheme, token, err := m.credentials(r)
 	if err != nil {
@@ -21,16 +21,16 @@ func (m *Middleware) token(r *http.Request) (scheme, token string, refusal *vali
 	if !m.elsewhere {
 		fields = r.Header["Authorization"]
 	}
-	if refusal := elsewhere(fields, scheme, token); refusal != nil {
+	if refusal := m.judgeFound(fields, scheme, token); refusal != nil {
 		return "", "", refusal
 	}
 	return scheme, token, nil
 }
 
-// elsewhere judges what Config.Credentials found as bearer judges a header. An
+// judgeFound judges what Config.Credentials found as authorization judges a header. An
 // Authorization field that holds something else is refused, because a proxy may
 // have looked at that.
-func elsewhere(fields []string, scheme, token string) *validator.Error {
+func (m *Middleware) judgeFound(fields []string, scheme, token string) *validator.Error {
 	switch {
 	case len(fields) > 1:
 		return errBeside
@@ -42,7 +42,7 @@ func elsewhere(fields []string, scheme, token string) *validator.Error {
 		return errBeside
 	case scheme == "":
 		return errNoScheme
-	case !strings.EqualFold(scheme, "Bearer"):
+	case !strings.EqualFold(scheme, "Bearer") && !(m.proofs() && strings.EqualFold(scheme, "DPoP")):
 		return errScheme
 	case token == "":
 		return errNoToken

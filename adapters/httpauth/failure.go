@@ -22,7 +22,7 @@ type Failure struct {
 	// Err says which check failed, for logs and for errors.Is with validator's
 	// sentinels. Clients get only what the other fields hold.
 	Err *validator.Error
-	// Status is the HTTP status: 400, 401, 403, 429 or 503.
+	// Status is the HTTP status: 400, 401, 403, 421, 429 or 503.
 	Status int
 	// Token is the good token that a 403 is about, to log or to limit its client,
 	// or a policy's 503; else nil, because what a bad token says is nobody's word.
@@ -34,6 +34,8 @@ type Failure struct {
 	// RetryAfter is when to try again: whole seconds, at least one, with 429 and
 	// 503, else zero.
 	RetryAfter time.Duration
+	// Nonce is the value of DPoP-Nonce (RFC 9449 §8.2); empty for none.
+	Nonce string
 	// Body is what the default rendering writes, as JSON.
 	Body Body
 
@@ -60,7 +62,7 @@ type Body struct {
 }
 
 // SetHeader sets the header fields of the answer that are not the body's:
-// WWW-Authenticate, Retry-After and Cache-Control.
+// WWW-Authenticate, DPoP-Nonce, Retry-After and Cache-Control.
 func (f *Failure) SetHeader(h http.Header) {
 	for name, value := range f.fields() {
 		h.Set(name, value)
@@ -73,6 +75,7 @@ func (f *Failure) fields() iter.Seq2[string, string] {
 	return func(yield func(string, string) bool) {
 		_ = yield("Cache-Control", "no-store") &&
 			(f.Challenge == "" || yield("Www-Authenticate", f.Challenge)) &&
+			(f.Nonce == "" || yield("Dpop-Nonce", f.Nonce)) &&
 			(f.RetryAfter <= 0 || yield("Retry-After", strconv.FormatInt(int64(wholeSeconds(f.RetryAfter)/time.Second), 10)))
 	}
 }
@@ -149,6 +152,8 @@ func newAnswer(realm string, e *validator.Error, needs string) *answer {
 	switch {
 	case errors.Is(e, validator.ErrMissingToken):
 		a.status, a.body.Error = http.StatusUnauthorized, "unauthorized"
+	case e.Check() == validator.CheckHost:
+		a.status, a.body.Error = http.StatusMisdirectedRequest, "misdirected_request"
 	case errors.Is(e, validator.ErrInvalidRequest):
 		a.status = http.StatusBadRequest
 	case errors.Is(e, validator.ErrInvalidToken):
@@ -162,11 +167,20 @@ func newAnswer(realm string, e *validator.Error, needs string) *answer {
 	default:
 		a.status, a.body.Error = http.StatusServiceUnavailable, "temporarily_unavailable"
 	}
-	if !a.retryable() && a.body.Error != "access_denied" {
+	if a.challenges() {
 		a.challenge = challenge(realm, e, needs)
 	}
 	a.json = a.body.encode()
 	return a
+}
+
+// challenges reports whether other credentials would help.
+func (a *answer) challenges() bool {
+	switch a.status {
+	case http.StatusBadRequest, http.StatusUnauthorized:
+		return true
+	}
+	return a.status == http.StatusForbidden && a.body.Error != "access_denied"
 }
 
 // retryable reports whether the same token may be accepted later.
@@ -201,11 +215,17 @@ func quotable(s string) bool {
 }
 
 // failure completes the constant answer with what is this request's own.
-func (rt *Route) failure(e *validator.Error, token *validator.Token) *Failure {
-	if e.Check() == validator.CheckScope {
-		return complete(rt.missingScope, e, token)
+func (rt *Route) failure(r *http.Request, shown *validator.Request, e *validator.Error, accepted validator.Accepted) *Failure {
+	a := rt.missingScope
+	if e.Check() != validator.CheckScope {
+		a = rt.middleware.answer(e)
 	}
-	return complete(rt.middleware.answer(e), e, token)
+	f := complete(a, e, accepted.Token)
+	f.Nonce = cmp.Or(e.Nonce(), accepted.Nonce)
+	if c := rt.middleware.challenger(); !c.plain() && a.challenges() {
+		f.Challenge = c.write(r, shown, a, e, rt.gate.Rule.Needs())
+	}
+	return f
 }
 
 func complete(a *answer, e *validator.Error, token *validator.Token) *Failure {

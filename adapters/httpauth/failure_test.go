@@ -74,7 +74,7 @@ func TestDescriptions(t *testing.T) {
 func TestDefaults(t *testing.T) {
 	v := newValidator(t, issuertest.New(t))
 	for _, cfg := range []*httpauth.Config{nil, {}} {
-		_, failure := httpauth.New(v, cfg).Compile(httpauth.Gate{Rule: scopes.AnyToken()}).Admit(httptest.NewRequest(http.MethodGet, "/", nil), "")
+		_, failure := httpauth.New(v, cfg).Compile(httpauth.Gate{Rule: scopes.AnyToken()}).Admit(http.Header{}, httptest.NewRequest(http.MethodGet, "/", nil), "")
 		if want := `Bearer realm="` + httpauth.DefaultRealm + `"`; failure.Challenge != want {
 			t.Errorf("challenge %q, wanted %q", failure.Challenge, want)
 		}
@@ -88,7 +88,7 @@ func TestRetryAfter(t *testing.T) {
 	route := httpauth.New(newValidator(t, iss), nil).Compile(httpauth.Gate{Rule: scopes.AnyToken()})
 	r := httptest.NewRequest(http.MethodGet, "/", nil)
 	r.Header.Set("Authorization", "Bearer "+iss.Token(issuertest.Claims{}))
-	_, failure := route.Admit(r, "")
+	_, failure := route.Admit(http.Header{}, r, "")
 	if failure == nil {
 		t.Fatal("no failure")
 	}
@@ -108,7 +108,7 @@ func TestAdmitWritesNothing(t *testing.T) {
 	route := httpauth.New(newValidator(t, iss), nil).Compile(httpauth.Gate{Rule: scopes.AnyToken()})
 	r := httptest.NewRequest(http.MethodGet, "/", nil)
 	r.Header.Set("Authorization", "Bearer "+iss.Token(issuertest.Claims{}))
-	got, failure := route.Admit(r, "")
+	got, failure := route.Admit(http.Header{}, r, "")
 	if failure != nil || got == nil {
 		t.Fatalf("refused: %v", failure.Err)
 	}

@@ -97,35 +97,39 @@ type Route struct {
 	demand       validator.Demand
 }
 
-func (rt *Route) check(ctx context.Context, shown *validator.Request, refusal *validator.Error) (*validator.Token, *Failure) {
-	token, failure := rt.judge(ctx, shown, refusal)
+func (rt *Route) check(r *http.Request, shown *validator.Request, refusal *validator.Error) (validator.Accepted, *Failure) {
+	accepted, failure := rt.judge(r, shown, refusal)
 	if !rt.gate.DangerouslyReportOnly {
-		return token, failure
+		return accepted, failure
 	}
 	rt.middleware.open.passed(failure != nil)
-	if failure != nil {
-		token = failure.Token // nil unless it is a good one
+	if failure != nil { // accepted has a good token that lacks a scope, or none
+		accepted.Nonce = failure.Nonce
 	}
-	return token, nil
+	return accepted, nil
 }
 
-// Admit decides whether r may pass, and writes nothing, for an adapter. Where the
+// Admit decides whether r may pass, and writes no answer, for an adapter: in h, the
+// answer's header, it sets what has to be said whatever the handler does. Where the
 // failure is not nil, the handler must not run, and the answer is made with
 // Middleware.Fail. Else the request that it returns is the one to go on with, and
 // carries the token that this gate let in, or none through Optional or
 // DangerouslyReportOnly, whatever gates before it let in. The pattern is the route's
 // where the framework knows it, for the observer, which is told the method, too:
 // net/http's own is r.Pattern.
-func (rt *Route) Admit(r *http.Request, pattern string) (*http.Request, *Failure) {
+func (rt *Route) Admit(h http.Header, r *http.Request, pattern string) (*http.Request, *Failure) {
 	m := rt.middleware
 	shown, refusal := m.request(r, pattern)
-	token, failure := rt.check(r.Context(), shown, refusal)
+	accepted, failure := rt.check(r, shown, refusal)
 	if failure != nil {
 		return nil, failure
 	}
+	if accepted.Nonce != "" {
+		h["Dpop-Nonce"], h["Cache-Control"] = []string{accepted.Nonce}, []string{"no-store"}
+	}
 	ctx := m.withCertificate(r.Context(), shown)
-	if token != nil || validator.FromContext(ctx) != nil {
-		ctx = validator.NewContext(ctx, token)
+	if accepted.Token != nil || validator.FromContext(ctx) != nil {
+		ctx = accepted.NewContext(ctx)
 	}
 	if ctx == r.Context() {
 		return r, nil
@@ -134,34 +138,34 @@ func (rt *Route) Admit(r *http.Request, pattern string) (*http.Request, *Failure
 }
 
 // judge makes the decision of a gate that is not report-only.
-func (rt *Route) judge(ctx context.Context, shown *validator.Request, refusal *validator.Error) (*validator.Token, *Failure) {
-	m := rt.middleware
+func (rt *Route) judge(r *http.Request, shown *validator.Request, refusal *validator.Error) (validator.Accepted, *Failure) {
+	m, ctx := rt.middleware, r.Context()
 	if rt.gate.Optional && (refusal == errNothing || refusal == errNotFound) {
-		return nil, nil
+		return validator.Accepted{}, nil
 	}
 	shown.ReportOnly = rt.gate.DangerouslyReportOnly
-	refuse := func(token *validator.Token, e *validator.Error) *Failure {
-		m.validator.ReportRefusal(ctx, shown, token, e)
-		return rt.failure(e, token)
-	}
 	if refusal != nil {
-		return nil, refuse(nil, refusal)
+		m.validator.ReportRefusal(ctx, shown, nil, refusal)
+		return validator.Accepted{}, rt.failure(r, shown, refusal, validator.Accepted{})
 	}
 	accepted, err := m.validator.VerifyRequest(ctx, shown, &rt.demand)
 	if err != nil {
-		return nil, rt.failure(err.(*validator.Error), nil) // as VerifyRequest promises, which has reported it
+		return accepted, rt.failure(r, shown, err.(*validator.Error), accepted) // as VerifyRequest promises, which has reported it
 	}
-	token := accepted.Token
-	if err := token.Check(rt.gate.Rule); err != nil {
-		return nil, refuse(token, err.(*validator.Error)) // as Token.Check promises
+	refuse := func(e *validator.Error) (validator.Accepted, *Failure) {
+		m.validator.ReportRefusal(ctx, shown, accepted.Token, e)
+		return accepted, rt.failure(r, shown, e, accepted)
+	}
+	if err := accepted.Token.Check(rt.gate.Rule); err != nil {
+		return refuse(err.(*validator.Error)) // as Token.Check promises
 	}
 	if rt.gate.Policy != nil {
-		if err := rt.gate.Policy(ctx, token); err != nil {
-			return nil, refuse(token, own(ctx, errPolicy, err))
+		if err := rt.gate.Policy(ctx, accepted.Token); err != nil {
+			return refuse(own(ctx, errPolicy, err))
 		}
 	}
 	m.validator.ReportAccepted(ctx, shown, accepted)
-	return token, nil
+	return accepted, nil
 }
 
 // request is what r shows to the validator, and why it holds no token to verify.
@@ -169,6 +173,10 @@ func (m *Middleware) request(r *http.Request, pattern string) (*validator.Reques
 	scheme, token, refusal := m.token(r)
 	shown := &validator.Request{Scheme: scheme, Token: token, Method: r.Method, Route: routeOf(r.Method, pattern), Source: m.source(r)}
 	shown.Certificate, shown.CertificateErr = m.certificate(r)
+	if refusal == nil && m.accepts.ProofAlgorithms != nil && strings.EqualFold(scheme, "DPoP") {
+		shown.Proofs = r.Header["Dpop"] // net/http's own spelling
+		shown.URL, refusal = m.urls.of(r)
+	}
 	return shown, refusal
 }
 
@@ -191,7 +199,7 @@ var methods = []string{
 // Protect is the way through in net/http.
 func (rt *Route) Protect(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		admitted, failure := rt.Admit(r, r.Pattern)
+		admitted, failure := rt.Admit(w.Header(), r, r.Pattern)
 		if failure != nil {
 			rt.middleware.Fail(w, r, failure)
 			return

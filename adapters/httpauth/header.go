@@ -13,8 +13,12 @@ var (
 	errRequest = validator.NewError(validator.CheckRequest)
 )
 
-// bearer takes what should be a token out of the Authorization header: "Bearer"
-// in any case, at least one space, the rest (RFC 6750 §2.1, RFC 9110 §11.4).
+// proofs reports whether proofs of possession are checked.
+func (m *Middleware) proofs() bool { return m.accepts.ProofAlgorithms != nil }
+
+// authorization takes what should be a token out of the Authorization header: "Bearer"
+// in any case, or "DPoP" where proofs are checked, at least one space, the rest (RFC
+// 6750 §2.1, RFC 9449 §7.1, RFC 9110 §11.4).
 // Without Config.Credentials it is the only place that is looked at; a token in a
 // form body or in the query (RFC 6750 §2.2 and §2.3) ends up in logs and caches.
 //
@@ -22,7 +26,7 @@ var (
 // whatever its scheme, because a proxy may have looked at the other one. That
 // the rest is exactly one token, and not several joined by commas, is for Verify
 // to see: a token that it knows need not be read again.
-func bearer(h http.Header) (scheme, token string, refusal *validator.Error) {
+func (m *Middleware) authorization(h http.Header) (scheme, token string, refusal *validator.Error) {
 	values := h["Authorization"] // net/http's own spelling; Values would compute it each time
 	if len(values) == 0 {
 		return "", "", errNothing
@@ -30,7 +34,10 @@ func bearer(h http.Header) (scheme, token string, refusal *validator.Error) {
 	if len(values) > 1 {
 		return "", "", errRequest
 	}
-	rest, ok := cutScheme(values[0])
+	rest, ok := cutScheme(values[0], "bearer")
+	if !ok && m.proofs() {
+		rest, ok = cutScheme(values[0], "dpop")
+	}
 	if !ok {
 		return "", "", errScheme
 	}
@@ -44,11 +51,10 @@ func bearer(h http.Header) (scheme, token string, refusal *validator.Error) {
 	return values[0][:len(values[0])-len(rest)], token, nil
 }
 
-// cutScheme returns what follows the scheme if that is Bearer. A scheme is a
-// token (RFC 9110 §11.1): it ends before the first character that cannot be in
-// one.
-func cutScheme(value string) (rest string, ok bool) {
-	const scheme = "bearer"
+// cutScheme returns what follows the scheme if that is this one, whose name is in
+// small letters. A scheme is a token (RFC 9110 §11.1): it ends before the first
+// character that cannot be in one.
+func cutScheme(value, scheme string) (rest string, ok bool) {
 	if len(value) < len(scheme) {
 		return "", false
 	}

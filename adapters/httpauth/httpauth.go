@@ -86,6 +86,23 @@ type Config struct {
 	// (tls.Config.ClientAuth; tls.RequestClientCert is enough).
 	ClientCertificate func(r *http.Request) (der []byte, err error)
 
+	// PublicURL is what clients call this API by: scheme and host, such as
+	// "https://api.example.com", or several. It, and never what a request says, is what
+	// a proof of possession must be for (RFC 9449 §4.3), so validator.Config.DPoP needs
+	// it; a request's own URL is it and the path of the request line, escaped as sent.
+	// Of several, the request's Host chooses, and one that names none is 421. With it,
+	// challenges name the route's scopes and the address of the API's metadata (RFC
+	// 9728 §5.1), which [Middleware.MountMetadata] serves. It is https, or http on a
+	// loopback host. Default none.
+	PublicURL []string
+
+	// PublicPathPrefix is the path that a proxy cuts off before requests come here,
+	// such as "/orders". Default none.
+	PublicPathPrefix string
+
+	// Metadata is what else the metadata of this API says.
+	Metadata Metadata
+
 	// Audience narrows Issuer.Audience for the routes of this middleware: their
 	// tokens must name one of these as well, and a token without aud never passes.
 	// So several APIs share one validator and one cache of keys. Gate.Audience does
@@ -116,6 +133,9 @@ type Middleware struct {
 	elsewhere         bool                                                  // and that field counts for nothing
 	clientCertificate func(*http.Request) ([]byte, error)                   // nil for the connection's own
 	audience          []string
+	accepts           validator.Accepts
+	urls              publicURLs
+	metadata          Metadata
 	reportOnly        bool
 	errorHandler      func(http.ResponseWriter, *http.Request, *Failure) // nil for the default
 	answers           sync.Map                                           // answerKey to *answer, for what is the same on each route
@@ -134,13 +154,15 @@ func New(v *validator.Validator, cfg *Config) *Middleware {
 	if err := v.CanVerifyFresh(); errors.Is(err, validator.ErrUnavailable) {
 		panic(fmt.Sprintf("httpauth: New: %v", err))
 	}
-	m := &Middleware{validator: v, realm: DefaultRealm, source: peer}
+	m := &Middleware{validator: v, realm: DefaultRealm, source: peer, accepts: v.Accepts()}
 	if cfg != nil {
 		if cfg.Source != nil {
 			m.source = cfg.Source
 		}
 		m.credentials, m.elsewhere, m.errorHandler = cfg.Credentials, cfg.DangerouslyIgnoreAuthorization, cfg.ErrorHandler
 		m.clientCertificate = cfg.ClientCertificate
+		m.urls, m.metadata = newPublicURLs(cfg.PublicURL, cfg.PublicPathPrefix), cfg.Metadata
+		m.metadata.Scopes = slices.Clone(cfg.Metadata.Scopes)
 		m.audience, m.reportOnly = slices.Clone(cfg.Audience), cfg.DangerouslyReportOnly
 		if cfg.Realm != "" {
 			m.realm = cfg.Realm
@@ -148,6 +170,14 @@ func New(v *validator.Validator, cfg *Config) *Middleware {
 	}
 	if !quotable(m.realm) {
 		panic(fmt.Sprintf("httpauth: New: Config.Realm is %q, wanted printable ASCII without %q and %q", m.realm, '"', '\\'))
+	}
+	if m.accepts.ProofAlgorithms != nil && len(m.urls.bases) == 0 {
+		panic("httpauth: New: Config.PublicURL is empty, and the validator's Config.DPoP is set: wanted what clients call this API by, which a proof is held against")
+	}
+	for _, scope := range m.metadata.Scopes {
+		if !scopes.Valid(scope) {
+			panic(fmt.Sprintf("httpauth: New: Config.Metadata.Scopes holds %q, which is no scope (RFC 6749 §3.3)", scope))
+		}
 	}
 	if m.audience != nil {
 		checkAudience("New: Config", m.audience)

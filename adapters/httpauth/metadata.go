@@ -1,0 +1,101 @@
+package httpauth
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+)
+
+// Metadata is what the API says of itself beside what its configuration tells (RFC
+// 9728 §2).
+type Metadata struct {
+	_ [0]func()
+
+	// Scopes is scopes_supported. ScopesOfRoutes adds what the rules of [Middleware.Routes]
+	// name, which tells everybody.
+	Scopes         []string
+	ScopesOfRoutes bool
+
+	// CertificateBound says that clients can use certificate-bound tokens (RFC 8705)
+	// on connections to this API's own server, which asks for their certificates. With
+	// Config.ClientCertificate it is said in any case.
+	CertificateBound bool
+}
+
+// wellKnown is where a resource's metadata is, before its own path (RFC 9728 §3.1).
+const wellKnown = "/.well-known/oauth-protected-resource"
+
+// metadataOf is the address of the metadata for whoever sent r; where its Host names
+// none of several, that of the first.
+func (p *publicURLs) metadataOf(r *http.Request) string {
+	b := p.choose(r)
+	if b == nil {
+		b = &p.bases[0]
+	}
+	return b.text + wellKnown + p.prefix
+}
+
+// document is the metadata of one resource.
+type document struct {
+	Resource             string   `json:"resource"`
+	AuthorizationServers []string `json:"authorization_servers,omitempty"`
+	Scopes               []string `json:"scopes_supported,omitempty"`
+	Methods              []string `json:"bearer_methods_supported"`
+	ProofAlgorithms      []string `json:"dpop_signing_alg_values_supported,omitempty"`
+	ProofRequired        bool     `json:"dpop_bound_access_tokens_required,omitempty"`
+	CertificateBound     bool     `json:"tls_client_certificate_bound_access_tokens,omitempty"`
+}
+
+// MetadataPath is the path of the metadata, with PublicPathPrefix: a proxy must lead it
+// here. It is for routers of other frameworks; see [Middleware.MountMetadata].
+func (m *Middleware) MetadataPath() string { return wellKnown + m.urls.prefix }
+
+// MountMetadata has mux serve the metadata of this API (RFC 9728), one document for
+// each Config.PublicURL: whoever gets a challenge finds there which authorization
+// servers to ask. It is for everybody. It panics without a PublicURL.
+func (m *Middleware) MountMetadata(mux Mux) {
+	mux.Handle(m.MetadataPath(), m.MetadataHandler())
+}
+
+// MetadataHandler serves what MountMetadata mounts.
+func (m *Middleware) MetadataHandler() http.Handler {
+	if len(m.urls.bases) == 0 {
+		panic("httpauth: MountMetadata: Config.PublicURL is empty, wanted what clients call this API by")
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Access-Control-Allow-Origin", "*") // it is for everybody, and says nothing about who asks
+		b := m.urls.choose(r)
+		switch {
+		case r.Method != http.MethodGet && r.Method != http.MethodHead:
+			h.Set("Allow", "GET, HEAD")
+			http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
+		case b == nil:
+			http.Error(w, "no such resource", http.StatusNotFound)
+		default:
+			h.Set("Content-Type", "application/json")
+			h.Set("Cache-Control", "public, max-age=3600")
+			_ = json.NewEncoder(w).Encode(m.document(b)) // the client may have gone
+		}
+	})
+}
+
+func (m *Middleware) document(b *base) document {
+	d := document{
+		Resource:             b.text + m.urls.prefix,
+		AuthorizationServers: m.accepts.Issuers,
+		Scopes:               slices.Clone(m.metadata.Scopes),
+		Methods:              []string{"header"},
+		ProofAlgorithms:      m.accepts.ProofAlgorithms,
+		ProofRequired:        m.accepts.ProofAlgorithms != nil && m.accepts.BoundOnly && m.clientCertificate == nil && !m.metadata.CertificateBound,
+		CertificateBound:     m.clientCertificate != nil || m.metadata.CertificateBound,
+	}
+	if m.metadata.ScopesOfRoutes {
+		for _, route := range m.Routes() {
+			d.Scopes = append(d.Scopes, route.Rule.Names()...)
+		}
+	}
+	slices.Sort(d.Scopes)
+	d.Scopes = slices.Compact(d.Scopes)
+	return d
+}

@@ -1,0 +1,130 @@
+package httpauth
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/m2mguard/m2mguard/validator"
+)
+
+// publicURLs are what this API is called by, as its configuration says, and never as a
+// request does.
+type publicURLs struct {
+	bases  []base
+	prefix string // what a proxy cuts off; begins with a slash, or is empty
+}
+
+// base is one of them.
+type base struct {
+	text string // without a slash at its end
+	host string // as a Host field may name it, in small letters and without a default port
+}
+
+// newPublicURLs reads Config.PublicURL and PublicPathPrefix. It panics where New does.
+func newPublicURLs(urls []string, prefix string) publicURLs {
+	fault := func(format string, args ...any) {
+		panic("httpauth: New: Config." + fmt.Sprintf(format, args...))
+	}
+	p := publicURLs{prefix: strings.TrimSuffix(prefix, "/")}
+	if p.prefix != "" && (p.prefix[0] != '/' || strings.ContainsAny(p.prefix, "?#%\"\\ ") || strings.Contains(p.prefix, "//") || strings.Contains(p.prefix+"/", "/./") || strings.Contains(p.prefix+"/", "/../")) {
+		fault("PublicPathPrefix is %q, wanted a path such as /orders", prefix)
+	}
+	if p.prefix != "" && len(urls) == 0 {
+		fault("PublicPathPrefix is set without PublicURL")
+	}
+	for _, text := range urls {
+		u, err := url.Parse(text)
+		switch {
+		case err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || strings.ContainsAny(text, "?#\"\\ "):
+			fault("PublicURL is %q, wanted scheme and host, such as https://api.example.com", text)
+		case strings.TrimSuffix(u.Path, "/") != "":
+			fault("PublicURL is %q, wanted scheme and host alone: paths come from the request, and what a proxy cuts off is PublicPathPrefix", text)
+		case u.Scheme != "https" && !(u.Scheme == "http" && loopback(u.Hostname())):
+			fault("PublicURL is %q, wanted https; http is for loopback hosts", text)
+		}
+		b := base{strings.TrimSuffix(text, "/"), plainHost(u.Host, u.Scheme)}
+		for _, other := range p.bases {
+			if other.host == b.host {
+				fault("PublicURL holds %q and %q, which a request's Host cannot tell apart", other.text, b.text)
+			}
+		}
+		p.bases = append(p.bases, b)
+	}
+	return p
+}
+
+func loopback(host string) bool {
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") || strings.HasPrefix(host, "127.") || host == "::1"
+}
+
+// plainHost is a host in one spelling, to choose by.
+func plainHost(host, scheme string) string {
+	host = strings.ToLower(host)
+	switch scheme {
+	case "https":
+		return strings.TrimSuffix(host, ":443")
+	case "http":
+		return strings.TrimSuffix(host, ":80")
+	}
+	return host
+}
+
+// choose returns the base that r was sent to: the only one, or the one with the host
+// that its Host names, which is a client's word and chooses among these alone.
+func (p *publicURLs) choose(r *http.Request) *base {
+	if len(p.bases) == 1 {
+		return &p.bases[0]
+	}
+	for n := range p.bases {
+		scheme, _, _ := strings.Cut(p.bases[n].text, ":")
+		if plainHost(r.Host, scheme) == p.bases[n].host {
+			return &p.bases[n]
+		}
+	}
+	return nil
+}
+
+// of is r's own URL as its client wrote it: a base, what a proxy cut off, and the path
+// of the request line, escaped as it was sent, whatever a router made of it since.
+func (p *publicURLs) of(r *http.Request) (string, *validator.Error) {
+	b := p.choose(r)
+	if b == nil {
+		return "", errHost.Because(fmt.Errorf("the request's Host is that of no Config.PublicURL: %q", r.Host))
+	}
+	path, ok := pathOf(r)
+	if !ok {
+		return "", errTarget
+	}
+	return b.text + p.prefix + path, nil
+}
+
+// pathOf is the path of the request line (RFC 9112 §3.2). An authority in it is the
+// client's word. A request that did not come through a server has none.
+func pathOf(r *http.Request) (string, bool) {
+	target := cmp.Or(r.RequestURI, r.URL.EscapedPath())
+	if r.Method == http.MethodConnect || target == "" || target == "*" {
+		return "", false
+	}
+	if target[0] != '/' {
+		_, rest, absolute := strings.Cut(target, "://")
+		if !absolute {
+			return "", false
+		}
+		start := strings.IndexAny(rest, "/?")
+		if start < 0 || rest[start] == '?' {
+			return "/", true
+		}
+		target = rest[start:]
+	}
+	path, _, _ := strings.Cut(target, "?")
+	return path, true
+}
+
+var (
+	errHost   = validator.NewError(validator.CheckHost)
+	errTarget = errRequest.Because(errors.New("a proof of possession is for a URL, and this request has none: its target is *, or its method CONNECT"))
+)
