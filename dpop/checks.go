@@ -20,12 +20,15 @@ import (
 //	 3  parts       jws.Split       three, the compact form
 //	 4  encoding    decode          strict base64url, one spelling for each value; header, claims and
 //	                                signature when their turn comes
-//	 5  json        read            strict, header and claims; what holds too many pieces fails 2
-//	 6  typ         readHeader      dpop+jwt, exactly
+//	 5  json        read            strict, header and claims; what holds too many pieces, a long header,
+//	                                and what is dear to read fail 2
+//	 6  typ         header          dpop+jwt, exactly
 //	 7  alg         algorithm       on Config.Algorithms, which are asymmetric
-//	 8  crit        readHeader      no crit and no b64
-//	 9  reference   readHeader      no x5u, x5c, x5t or jku, nor in the jwk
-//	10  jwk         jwk.public      public, without private members, a right key, and one for alg
+//	 8  crit        header          no crit and no b64
+//	 9  reference   header          no x5u, x5c, x5t or jku, nor in the jwk
+//	10  jwk         jwk.check       public, without private members, in its one spelling, and one for alg;
+//	                jwk.public      that it is a point or a modulus for alg is looked at after 17, for no
+//	                                token is bound to what is none
 //	11  claims      claims.check    jti of 1 to 128 bytes, htm, htu and iat, of their types
 //	12  htm         checkRequest    the request's method, in its case
 //	13  htu         sameURL         the request's URL, normalised, without query and fragment
@@ -51,12 +54,15 @@ func (v *Verifier) check(ctx context.Context, r *Request) (nonce string, failed 
 	}
 	text := borrow()
 	defer text.giveBack()
-	h, known, failed := v.header(text, parts.Header)
-	if failed != nil {
-		return "", failed
+	h, known := v.headers.Get(parts.Header)
+	var key jwk
+	if !known {
+		if h, failed = v.header(text, &key, parts.Header); failed != nil {
+			return "", failed
+		}
 	}
 	var c claims
-	if failed := readClaims(text, parts.Payload, &c); failed != nil {
+	if failed := readClaims(text, parts.Payload, r, &c); failed != nil {
 		return "", failed
 	}
 	signature, failed := decode(text.signature[:0], parts.Signature)
@@ -76,6 +82,11 @@ func (v *Verifier) check(ctx context.Context, r *Request) (nonce string, failed 
 	nonce, failed = v.checkNonce(ctx, &c)
 	if failed != nil {
 		return nonce, failed
+	}
+	if !known {
+		if h.key, failed = key.public(h.alg); failed != nil {
+			return nonce, failed
+		}
 	}
 	if failed := v.verify(ctx, &h, parts.SigningInput, signature, r.Source); failed != nil {
 		return nonce, failed
@@ -104,22 +115,17 @@ func (v *Verifier) oneProof(lines []string) (raw string, failed *Error) {
 	return raw, nil
 }
 
-// header covers the first part, or remembers it.
-func (v *Verifier) header(text *text, part string) (h header, known bool, failed *Error) {
-	if h, known = v.headers.Get(part); known {
-		return h, true, nil
+// header covers the first part, but for what its key comes to.
+func (v *Verifier) header(text *text, key *jwk, part string) (h header, failed *Error) {
+	if len(part) > maxHeaderChars {
+		return header{}, refuse(CheckSize, fmt.Sprintf("the header has %d characters, wanted at most %d", len(part), maxHeaderChars))
 	}
-	decoded, failed := decode(text.part[:0], part)
+	decoded, failed := decodeJSON(text.header[:0], part)
 	if failed != nil {
-		return header{}, false, failed
+		return header{}, failed
 	}
-	h, failed = v.readHeader(decoded)
-	return h, false, failed
-}
-
-func (v *Verifier) readHeader(text []byte) (header, *Error) {
 	var jose joseHeader
-	if err := jose.read(text); err != nil {
+	if err := jose.read(decoded); err != nil {
 		return header{}, jsonError("the header", err)
 	}
 	if jose.typ == nil || jose.typ[0] != '"' || !jose.typ.Is(proofType) {
@@ -134,15 +140,20 @@ func (v *Verifier) readHeader(text []byte) (header, *Error) {
 	case jose.foreign:
 		return header{}, refuse(CheckReference, "the header holds x5u, x5c, x5t or jku")
 	}
-	var key jwk
 	if failed := key.read(jose.jwk); failed != nil {
 		return header{}, failed
 	}
-	return key.public(alg)
+	if failed := key.check(alg, &text.key); failed != nil {
+		return header{}, failed
+	}
+	return header{alg: alg, thumbprint: key.thumbprint()}, nil
 }
 
-func readClaims(text *text, part string, c *claims) *Error {
-	decoded, failed := decode(text.part[:0], part)
+func readClaims(text *text, part string, r *Request, c *claims) *Error {
+	if most := maxClaimsChars + 2*len(r.URL); len(part) > most {
+		return refuse(CheckSize, fmt.Sprintf("the claims have %d characters, wanted at most %d and two for each of the URL", len(part), maxClaimsChars))
+	}
+	decoded, failed := decodeJSON(text.part[:0], part)
 	if failed != nil {
 		return failed
 	}
@@ -177,15 +188,22 @@ func (v *Verifier) checkTime(c *claims, now time.Time) *Error {
 	return nil
 }
 
+// What a flood of proofs by another key meets, made once.
+var (
+	errNoATH    = refuse(CheckTokenHash, "the proof has no ath, as one for a token endpoint has none")
+	errATH      = refuse(CheckTokenHash, "ath is not the hash of the token")
+	errOtherKey = refuse(CheckThumbprint, "the thumbprint of the proof's key is not the token's cnf.jkt")
+)
+
 // checkToken covers ath and the thumbprint. An empty one of the token's is nobody's.
 func checkToken(c *claims, h *header, r *Request) *Error {
 	switch {
 	case !c.hasATH:
-		return refuse(CheckTokenHash, "the proof has no ath, as one for a token endpoint has none")
+		return errNoATH
 	case c.ath == "" || c.ath != r.TokenHash:
-		return refuse(CheckTokenHash, "ath is not the hash of the token")
-	case subtle.ConstantTimeCompare([]byte(h.thumbprint), []byte(r.Thumbprint)) != 1:
-		return refuse(CheckThumbprint, "the thumbprint of the proof's key is not the token's cnf.jkt")
+		return errATH
+	case subtle.ConstantTimeCompare(h.thumbprint[:], []byte(r.Thumbprint)) != 1:
+		return errOtherKey
 	}
 	return nil
 }
@@ -236,7 +254,7 @@ func (v *Verifier) verify(ctx context.Context, h *header, input string, signatur
 // much longer as our clock may be set back without a proof being good twice.
 func (v *Verifier) remember(ctx context.Context, c *claims, h *header, now time.Time) *Error {
 	keep := c.iat.Add(v.maxAge+v.maxAhead).Sub(now) + time.Second
-	first, err := v.replays.Remember(ctx, seen(h.thumbprint, c.jti), keep)
+	first, err := v.replays.Remember(ctx, seen(&h.thumbprint, c.jti), keep)
 	switch {
 	case err != nil:
 		return unavailable("the store of seen proofs", err)

@@ -12,14 +12,11 @@ import (
 type header struct {
 	alg        string // canonical
 	key        crypto.PublicKey
-	thumbprint string // RFC 7638
+	thumbprint [thumbprintChars]byte // RFC 7638, in base64url
 }
 
 // clone is what may be remembered: a header holds on to nothing of its proof.
-func (h header) clone() header {
-	h.thumbprint = strings.Clone(h.thumbprint)
-	return h
-}
+func (h header) clone() header { return h }
 
 // limits are far above what a header, its key or the claims of a proof need, and keep
 // what reading them costs far below what verifying the signature does.
@@ -98,6 +95,15 @@ func decode(dst []byte, part string) ([]byte, *Error) {
 		return dst, refuse(CheckEncoding, "a part "+err.Error())
 	}
 	return out, nil
+}
+
+// decodeJSON decodes one that is to be JSON.
+func decodeJSON(dst []byte, part string) ([]byte, *Error) {
+	out, failed := decode(dst, part)
+	if failed == nil && isDear(out) {
+		failed = refuse(CheckSize, "a part holds more escapes, white space and bytes beyond ASCII than any proof needs")
+	}
+	return out, failed
 }
 
 // jsonError is why a part of a proof is none.

@@ -1,6 +1,7 @@
 package dpop
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -22,32 +23,31 @@ type jwk struct {
 	alg, use             string
 	keyOps               strictjson.Value
 	problem              *Error
+
+	octets   []byte // the point, in SEC 1's form for EC, or the modulus
+	exponent int
 }
 
 // Why a key is refused. They hold nothing of it.
 var (
-	errNoJWK     = refuse(CheckJWK, "the proof has no jwk that is an object; a kid alone names no key here")
-	errPrivate   = refuse(CheckJWK, "the jwk holds a private or symmetric key, which must be taken for stolen")
-	errForeign   = refuse(CheckReference, "the jwk holds x5u, x5c, x5t or jku")
-	errMember    = refuse(CheckJWK, "a member of the jwk is no string")
-	errKeyType   = refuse(CheckJWK, "the jwk is neither of kty EC with P-256, P-384 or P-521, nor OKP with Ed25519, nor RSA")
-	errUse       = refuse(CheckJWK, "the jwk is for something else than signatures, by its use or key_ops")
-	errOtherAlg  = refuse(CheckJWK, "the jwk is for another algorithm, by its alg")
-	errLength    = refuse(CheckJWK, "a coordinate of the jwk is missing or not as long as its curve asks for, in strict base64url (RFC 7518 §6.2.1.2, RFC 8037 §2)")
-	errPoint     = refuse(CheckJWK, "the jwk is no point of its curve")
-	errSmall     = refuse(CheckJWK, "the jwk is of small order: anybody can sign for it (RFC 8032 §5.1)")
-	errModulus   = refuse(CheckJWK, "the modulus of the jwk is missing, even, not of 2048 to 4096 bits, or not in strict base64url without leading zeros (RFC 7518 §3.3, §6.3.1)")
-	errExponent  = refuse(CheckJWK, "the exponent of the jwk is missing, even, below 3 or above 2³¹−1, or not in strict base64url without leading zeros")
-	errApproved  = refuse(CheckJWK, "the RSA key of the jwk is none that GODEBUG=fips140=only allows (FIPS 186-5 A.1.1)")
-	errUnfit     = refuse(CheckJWK, "the jwk does not fit the alg of the proof")
-	errTooManyIn = refuse(CheckSize, "the jwk holds more members than any key needs")
+	errNoJWK    = refuse(CheckJWK, "the proof has no jwk that is an object; a kid alone names no key here")
+	errPrivate  = refuse(CheckJWK, "the jwk holds a private or symmetric key, which must be taken for stolen")
+	errForeign  = refuse(CheckReference, "the jwk holds x5u, x5c, x5t or jku")
+	errMember   = refuse(CheckJWK, "a member of the jwk is no string")
+	errKeyType  = refuse(CheckJWK, "the jwk is neither of kty EC with P-256, P-384 or P-521, nor OKP with Ed25519, nor RSA")
+	errUse      = refuse(CheckJWK, "the jwk is for something else than signatures, by its use or key_ops")
+	errOtherAlg = refuse(CheckJWK, "the jwk is for another algorithm, by its alg")
+	errLength   = refuse(CheckJWK, "a coordinate of the jwk is missing or not as long as its curve asks for, in strict base64url (RFC 7518 §6.2.1.2, RFC 8037 §2)")
+	errPoint    = refuse(CheckJWK, "the jwk is no point of its curve")
+	errSmall    = refuse(CheckJWK, "the jwk is of small order: anybody can sign for it (RFC 8032 §5.1)")
+	errModulus  = refuse(CheckJWK, "the modulus of the jwk is missing, even, not of 2048 to 4096 bits, or not in strict base64url without leading zeros (RFC 7518 §3.3, §6.3.1)")
+	errExponent = refuse(CheckJWK, "the exponent of the jwk is missing, even, below 3 or above 2³¹−1, or not in strict base64url without leading zeros")
+	errApproved = refuse(CheckJWK, "the RSA key of the jwk is none that GODEBUG=fips140=only allows (FIPS 186-5 A.1.1)")
+	errUnfit    = refuse(CheckJWK, "the jwk does not fit the alg of the proof")
 )
 
 // read takes the members of a key that is part of a text that was walked over.
 func (k *jwk) read(text strictjson.Value) *Error {
-	if len(text) == 0 || text[0] != '{' {
-		return errNoJWK
-	}
 	err := limits.Walk(text, func(name string, value strictjson.Value) error {
 		var to *string
 		switch name {
@@ -88,8 +88,8 @@ func (k *jwk) read(text strictjson.Value) *Error {
 	switch {
 	case k.problem != nil:
 		return k.problem
-	case err == strictjson.ErrMany:
-		return errTooManyIn
+	case err == strictjson.ErrNotObject:
+		return errNoJWK
 	case err != nil:
 		return errMember
 	}
@@ -116,30 +116,28 @@ func (k *jwk) fits(alg string) *Error {
 	return nil
 }
 
-// public decodes the key for alg, and computes its thumbprint.
-func (k *jwk) public(alg string) (h header, problem *Error) {
+// check covers all of a key but its arithmetic, and decodes its values into room.
+func (k *jwk) check(alg string, room *[keyRoom]byte) *Error {
 	if problem := k.fits(alg); problem != nil {
-		return header{}, problem
+		return problem
 	}
-	var key crypto.PublicKey
 	switch {
 	case k.kty == "EC":
-		key, problem = k.point()
+		return k.checkPoint(room)
 	case k.kty == "OKP" && k.crv == "Ed25519":
-		key, problem = k.edwards()
+		var ok bool
+		if k.octets, ok = octets(room[:0], k.x, ed25519.PublicKeySize); !ok {
+			return errLength
+		}
+		return nil
 	case k.kty == "RSA":
-		key, problem = k.rsa()
-	default:
-		problem = errKeyType
+		return k.checkRSA(room)
 	}
-	if problem != nil {
-		return header{}, problem
-	}
-	if !jws.Fits(alg, key) {
-		return header{}, errUnfit
-	}
-	return header{alg: alg, key: key, thumbprint: k.thumbprint()}, nil
+	return errKeyType
 }
+
+// keyRoom is for the longest modulus.
+const keyRoom = jws.MaxRSABits / 8
 
 // octets decodes a value of a known length.
 func octets(dst []byte, text string, size int) ([]byte, bool) {
@@ -150,54 +148,42 @@ func octets(dst []byte, text string, size int) ([]byte, bool) {
 	return out, err == nil
 }
 
-func (k *jwk) point() (crypto.PublicKey, *Error) {
-	var curve elliptic.Curve
-	var size int
+func (k *jwk) curve() (curve elliptic.Curve, size int) {
 	switch k.crv {
 	case "P-256":
-		curve, size = elliptic.P256(), 32
+		return elliptic.P256(), 32
 	case "P-384":
-		curve, size = elliptic.P384(), 48
+		return elliptic.P384(), 48
 	case "P-521":
-		curve, size = elliptic.P521(), 66
-	default:
-		return nil, errKeyType
+		return elliptic.P521(), 66
 	}
-	var room [1 + 2*66]byte
+	return nil, 0
+}
+
+func (k *jwk) checkPoint(room *[keyRoom]byte) *Error {
+	_, size := k.curve()
+	if size == 0 {
+		return errKeyType
+	}
 	room[0] = 4 // uncompressed (SEC 1 §2.3.3)
 	point, ok := octets(room[:1], k.x, size)
 	if ok {
 		point, ok = octets(point, k.y, size)
 	}
 	if !ok {
-		return nil, errLength
+		return errLength
 	}
-	key, err := ecdsa.ParseUncompressedPublicKey(curve, point)
-	if err != nil {
-		return nil, errPoint
-	}
-	return key, nil
+	k.octets = point
+	return nil
 }
 
-func (k *jwk) edwards() (crypto.PublicKey, *Error) {
-	x, ok := octets(nil, k.x, ed25519.PublicKeySize)
-	if !ok {
-		return nil, errLength
-	}
-	if jws.SmallOrder(x) {
-		return nil, errSmall
-	}
-	return ed25519.PublicKey(x), nil
-}
-
-func (k *jwk) rsa() (crypto.PublicKey, *Error) {
-	var room [jws.MaxRSABits / 8]byte
+func (k *jwk) checkRSA(room *[keyRoom]byte) *Error {
 	modulus, err := room[:0], error(nil)
 	if size := jws.DecodedLen(k.n); size >= jws.MinRSABits/8 && size <= len(room) {
 		modulus, err = jws.AppendDecode(modulus, k.n)
 	}
 	if err != nil || len(modulus) == 0 || modulus[0] == 0 || modulus[len(modulus)-1]&1 == 0 {
-		return nil, errModulus
+		return errModulus
 	}
 	var four [4]byte
 	exponent := four[:0]
@@ -205,21 +191,46 @@ func (k *jwk) rsa() (crypto.PublicKey, *Error) {
 		exponent, err = jws.AppendDecode(exponent, k.e)
 	}
 	if err != nil || len(exponent) == 0 || exponent[0] == 0 {
-		return nil, errExponent
+		return errExponent
 	}
 	e := 0
 	for _, octet := range exponent {
 		e = e<<8 | int(octet)
 	}
 	if e < 3 || e > 1<<31-1 || e&1 == 0 {
-		return nil, errExponent
+		return errExponent
 	}
-	key := &rsa.PublicKey{N: new(big.Int).SetBytes(modulus), E: e}
-	if bits := key.N.BitLen(); bits < jws.MinRSABits || bits > jws.MaxRSABits {
-		return nil, errModulus
+	k.octets, k.exponent = modulus, e
+	return nil
+}
+
+// public is the key, once check has passed, if it is one that fits alg.
+func (k *jwk) public(alg string) (key crypto.PublicKey, problem *Error) {
+	switch k.kty {
+	case "EC":
+		curve, _ := k.curve()
+		point, err := ecdsa.ParseUncompressedPublicKey(curve, k.octets)
+		if err != nil {
+			return nil, errPoint
+		}
+		key = point
+	case "OKP":
+		if jws.SmallOrder(k.octets) {
+			return nil, errSmall
+		}
+		key = ed25519.PublicKey(bytes.Clone(k.octets))
+	default:
+		modulus := new(big.Int).SetBytes(k.octets)
+		if bits := modulus.BitLen(); bits < jws.MinRSABits || bits > jws.MaxRSABits {
+			return nil, errModulus
+		}
+		if !jws.ApprovedRSA(modulus.BitLen(), k.exponent) {
+			return nil, errApproved
+		}
+		key = &rsa.PublicKey{N: modulus, E: k.exponent}
 	}
-	if !jws.ApprovedRSA(key.N.BitLen(), e) {
-		return nil, errApproved
+	if !jws.Fits(alg, key) {
+		return nil, errUnfit
 	}
 	return key, nil
 }
@@ -227,8 +238,9 @@ func (k *jwk) rsa() (crypto.PublicKey, *Error) {
 // thumbprintChars is how long a thumbprint by SHA-256 is.
 const thumbprintChars = 43
 
-// thumbprint is of RFC 7638 §3, for a key whose values are in their one spelling.
-func (k *jwk) thumbprint() string {
+// thumbprint is of RFC 7638 §3, for a key that check has passed: its values are in their
+// one spelling.
+func (k *jwk) thumbprint() (thumbprint [thumbprintChars]byte) {
 	var room [1 << 10]byte
 	text := room[:0]
 	member := func(before, value string) { text = append(append(text, before...), value...) }
@@ -245,5 +257,6 @@ func (k *jwk) thumbprint() string {
 		member(`","kty":"RSA","n":"`, k.n)
 	}
 	sum := sha256.Sum256(append(text, `"}`...))
-	return base64.RawURLEncoding.EncodeToString(sum[:])
+	base64.RawURLEncoding.Encode(thumbprint[:], sum[:])
+	return thumbprint
 }

@@ -71,9 +71,8 @@ func NewMemory(proofs int) *Memory {
 
 // Why Remember fails.
 var (
-	errGreedy  = errors.New("the memory of seen proofs is nearly full, and this key has the most of them")
-	errFull    = errors.New("the memory of seen proofs is full")
-	errNoStart = errors.New("the Memory was not made by NewMemory with a right number")
+	errNearlyFull = errors.New("the memory of seen proofs is nearly full, and this key has more of it than is left (NewMemory)")
+	errNoStart    = errors.New("the Memory was not made by NewMemory with a right number")
 )
 
 // Len is how many proofs are remembered.
@@ -123,13 +122,9 @@ func (m *Memory) Remember(_ context.Context, p Seen, keep time.Duration) (first 
 // admit counts a proof of a holder, if there is room for it.
 func (m *Memory) admit(h holder) error {
 	left := m.most - m.total.Add(1)
-	switch {
-	case left < 0:
+	if m.counts.of(h) > 4*left { // also of nobody, where nothing is left
 		m.total.Add(-1)
-		return errFull
-	case m.counts.of(h) > 4*left:
-		m.total.Add(-1)
-		return errGreedy
+		return errNearlyFull
 	}
 	m.counts.add(h, 1)
 	return nil

@@ -36,15 +36,15 @@ const (
 )
 
 // seen is remembered of a proof.
-func seen(thumbprint, jti string) (s Seen) {
+func seen(thumbprint *[thumbprintChars]byte, jti string) (s Seen) {
 	var room [len(seenLabel) + thumbprintChars + maxJTI]byte
 	text := append(room[:0], seenLabel...)
-	text = append(text, thumbprint...)
+	text = append(text, thumbprint[:]...)
 	text = append(text, jti...)
 	id := sha256.Sum256(text)
 	copy(s.ID[:], id[:])
 	text = append(room[:0], holderLabel...)
-	text = append(text, thumbprint...)
+	text = append(text, thumbprint[:]...)
 	holder := sha256.Sum256(text)
 	copy(s.Holder[:], holder[:])
 	return s

@@ -22,23 +22,26 @@ func (v *Verifier) Verify(ctx context.Context, r *Request) (Result, error) {
 // text is room for the parts of one proof, used again, so that a flood costs no
 // memory, and wiped, so that a dump of it shows no proof.
 type text struct {
-	part      []byte // header, then claims
-	signature []byte
+	header, part []byte // of which the second holds claims
+	signature    []byte
+	key          [keyRoom]byte
 }
 
 // Rooms for what almost all proofs hold; larger ones are made for the occasion.
 const (
-	partRoom      = 4 << 10
+	headerRoom    = maxHeaderChars * 3 / 4
+	partRoom      = 1 << 10
 	signatureRoom = 512
 )
 
 var texts = sync.Pool{New: func() any {
-	return &text{make([]byte, 0, partRoom), make([]byte, 0, signatureRoom)}
+	return &text{header: make([]byte, 0, headerRoom), part: make([]byte, 0, partRoom), signature: make([]byte, 0, signatureRoom)}
 }}
 
 func borrow() *text { return texts.Get().(*text) }
 
 func (t *text) giveBack() {
+	clear(t.header[:cap(t.header)])
 	clear(t.part[:cap(t.part)])
 	clear(t.signature[:cap(t.signature)])
 	texts.Put(t)

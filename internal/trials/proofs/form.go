@@ -49,12 +49,21 @@ func (b *builder) sizes() {
 	b.refuse("a claim of 70 elements", "RFC 8725 §2.4", "size", b.good().claim("x", "["+strings.Repeat("0,", 70)+"0]"))
 	b.refuse("a header member of 70 elements", "RFC 8725 §2.4", "size", b.good().head("x", "["+strings.Repeat("0,", 70)+"0]"))
 	b.refuse("a claim of 40 members", "RFC 8725 §2.4", "size", b.good().claim("x", "{"+strings.TrimPrefix(many(40), ",")+"}"))
+	b.refuse("a header of 2 KiB", "RFC 8725 §2.4", "size", b.good().head("x", quote(strings.Repeat("a", 1200))))
+	for name, unit := range map[string]string{"escapes": `\n`, "many escapes": `\\`, "bytes beyond ASCII": "é"} {
+		b.refuse("600 "+name, "RFC 8725 §2.4", "size", b.good().claim("x", `"`+strings.Repeat(unit, map[string]int{"escapes": 600, "many escapes": 600, "bytes beyond ASCII": 300}[name])+`"`))
+	}
+	b.refuse("600 spaces", "RFC 8725 §2.4", "size", b.good().claim("x", strings.Repeat(" ", 600)+"0"))
+	b.accept("100 spaces", "RFC 8259 §2", b.good().claim("x", strings.Repeat(" ", 100)+"0"))
 	b.accept4096()
 }
 
 func (b *builder) accept4096() {
 	p := b.good()
-	b.add("4,096 bytes", "RFC 9449 §4.3", "", p, padded(p, 4096))
+	b.add("4,000 bytes, of claims that nobody needs", "RFC 8725 §2.4", "size", p, padded(p, 4000))
+	p = b.good()
+	p.url = URL + "/" + strings.Repeat("a", 1400)
+	b.add("4,096 bytes, for a long URL", "RFC 9449 §4.3", "", p, padded(p.claim("htu", quote(p.url)), 4096))
 }
 
 // padded is p with members more that make it so long.
