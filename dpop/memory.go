@@ -59,8 +59,9 @@ type slice struct {
 }
 
 // NewMemory remembers at most so many live proofs: 1,000 to 100,000,000; 0 for
-// 1,000,000. Proofs live for at most Config.MaxAge + 2 Config.MaxAhead, 80 s by
-// default, so that is 12,500 requests a second. [New] reports a wrong number.
+// 1,000,000. Each is kept for Config.MaxAge, twice Config.MaxAhead and ten seconds at
+// most, which are 90 s by default, so that is 11,000 requests a second. [New] reports a
+// wrong number.
 func NewMemory(proofs int) *Memory {
 	proofs = orDefault(proofs, defaultProofs)
 	if proofs < minProofs || proofs > maxProofs {

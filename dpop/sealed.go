@@ -32,11 +32,11 @@ type SealedConfig struct {
 	_ [0]func()
 
 	// Secrets are of at least 32 random bytes each, at most four, and the same on every
-	// instance. The first one seals nonces, and all of them open those that were sealed
-	// before, or by another instance. To rotate, let a new one be second everywhere
-	// first, then first, and keep the old one for as long as Lifetime. It is called for
-	// each nonce and must answer from memory. Default one random secret for this process, whose nonces no other instance
-	// takes.
+	// instance. The first one seals nonces, and all of them open what was sealed before,
+	// or by another instance. To rotate, let a new one be second everywhere, then first,
+	// and keep the old one for as long as Lifetime. It is called for each nonce, and must
+	// answer from memory. Default one random secret of this process, whose nonces no
+	// other instance takes.
 	Secrets func() [][]byte
 
 	// Lifetime is how long a nonce is good: 30 s to 1 h, default 5 min. Once the last
