@@ -371,14 +371,23 @@ func TestNoSecretIsTold(t *testing.T) {
 func TestRememberedHeaders(t *testing.T) {
 	v := newVerifier(t)
 	s := newSigner(t)
+	bad := s.sign(s.claims("0"))
+	_, err := v.Verify(t.Context(), s.request(bad[:len(bad)-8]+"AAAAAAAA"))
+	wantCheck(t, err, dpop.ErrProof, dpop.CheckSignature)
+	if v.Remembers(s.header) {
+		t.Error("a header is remembered that nothing has proven: a flood of such would push out others")
+	}
 	for n := range 3 {
 		if _, err := v.Verify(t.Context(), s.request(s.sign(s.claims(fmt.Sprint(n))))); err != nil {
 			t.Fatal(err)
 		}
 	}
+	if !v.Remembers(s.header) {
+		t.Error("a proven header is not remembered")
+	}
 	r := s.request(s.sign(s.claims("4")))
 	r.Thumbprint = newSigner(t).jkt
-	_, err := v.Verify(t.Context(), r)
+	_, err = v.Verify(t.Context(), r)
 	wantCheck(t, err, dpop.ErrKey, dpop.CheckThumbprint)
 	good := s.sign(s.claims("5"))
 	_, err = v.Verify(t.Context(), s.request(good[:len(good)-8]+"AAAAAAAA"))

@@ -72,6 +72,7 @@ var proofMutants = []mutant{
 	{"DPoP, replay", "the keys that have most are refused", []edit{{"dpop/memory.go", "m.counts.of(h) > 4*left {", "left < 0 {"}}, ofReplays},
 	{"DPoP, replay", "the memory is bounded", []edit{never("dpop/memory.go", "m.counts.of(h) > 4*left")}, []suite{{"dpop", "TestManyMadeUpKeys"}}},
 	{"DPoP, replay", "who is refused, is refused for what is live", []edit{{"dpop/memory.go", "if err != nil && m.swept.Swap", "if false && m.swept.Swap"}, {"dpop/memory.go", "	m.sweepAnother(now)\n", ""}}, ofReplays},
+	{"DPoP, headers", "only proven ones are remembered", []edit{{"dpop/checks.go", "	if failed := v.verify(ctx,", "	v.headers.Put(parts.Header, h)\n	if failed := v.verify(ctx,"}}, ofVerify},
 	{"DPoP, errors", "no query is told", []edit{{"dpop/checks.go", "got: []string{strings.Clone(withoutQuery(c.htu))}", "got: []string{strings.Clone(c.htu)}"}}, ofVerify},
 	{"DPoP, errors", "a request prints without its proofs", []edit{{"dpop/request.go", "func (r Request) Format(", "func (r Request) format("}, {"dpop/request.go", "	_ fmt.Formatter  = Request{}\n", ""}}, ofVerify},
 }
