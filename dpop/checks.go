@@ -238,6 +238,9 @@ func (v *Verifier) checkNonce(ctx context.Context, c *claims) (next string, fail
 
 // verify verifies the signature, once a turn has come.
 func (v *Verifier) verify(ctx context.Context, h *header, input string, signature []byte, source string) *Error {
+	if ctx.Err() != nil { // nobody waits for the answer
+		return noTurn(ctx, context.Cause(ctx))
+	}
 	pool := v.slots.Of(h.key)
 	turn, err := pool.Acquire(ctx, source)
 	if err != nil {
