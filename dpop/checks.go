@@ -62,7 +62,7 @@ func (v *Verifier) check(ctx context.Context, r *Request) (nonce string, failed 
 		}
 	}
 	var c claims
-	if failed := readClaims(text, parts.Payload, r, &c); failed != nil {
+	if failed := readClaims(text, &parts, r, &c); failed != nil {
 		return "", failed
 	}
 	signature, failed := decode(text.signature[:0], parts.Signature)
@@ -149,11 +149,12 @@ func (v *Verifier) header(text *text, key *jwk, part string) (h header, failed *
 	return header{alg: alg, thumbprint: key.thumbprint()}, nil
 }
 
-func readClaims(text *text, part string, r *Request, c *claims) *Error {
-	if most := maxClaimsChars + 2*len(r.URL); len(part) > most {
-		return refuse(CheckSize, fmt.Sprintf("the claims have %d characters, wanted at most %d and two for each of the URL", len(part), maxClaimsChars))
+func readClaims(text *text, parts *jws.Compact, r *Request, c *claims) *Error {
+	most := min(maxClaimsChars, maxBothChars-len(parts.Header))
+	if len(parts.Payload) > most+2*len(r.URL) {
+		return refuse(CheckSize, fmt.Sprintf("the claims have %d characters, wanted at most %d beside this header, and two for each of the URL", len(parts.Payload), most))
 	}
-	decoded, failed := decodeJSON(text.part[:0], part)
+	decoded, failed := decodeJSON(text.part[:0], parts.Payload)
 	if failed != nil {
 		return failed
 	}

@@ -8,10 +8,13 @@ import (
 // How long the parts of a proof may be, in characters as sent, and what they may hold
 // of what is dear to read. A header with an RSA key of 4096 bits has 1,006; of the
 // claims only htu is as long as the client's request is, whose URL is allowed for
-// twice. A jti of 128 escapes and a URL with escaped slashes stay below the last.
+// twice. Both together are held to less, as no proof has a long key, a long nonce and a
+// jti of escapes. A jti of 128 escapes and a URL with escaped slashes stay below the
+// last.
 const (
 	maxHeaderChars = 1152
 	maxClaimsChars = 1280
+	maxBothChars   = 1792
 	maxDear        = 144
 )
 

@@ -124,11 +124,23 @@ type Error struct {
 	cause      error
 	gaveUp     bool      // the caller's context ended: it says nothing about the token or the issuer
 	hint       string    // where to mend it, if that is not what the check always says
-	sentence   string    // for clients, if that is not what the check always says; constant, too
-	scheme     string    // the one that the token needs, if it was shown by another, or that failed
-	nonce      string    // for DPoP-Nonce; in no text
+	dpop       *dpopError
 	token      *contents // the good token that lacks a scope
 	said       *sighting // what another token said, for the observer
+}
+
+// dpopError is the part of an error that is about a proof of possession, or for want
+// of one.
+type dpopError struct {
+	sentence string // for clients, if that is not what the check always says; constant, too
+	nonce    string // for DPoP-Nonce; in no text
+}
+
+func (e *Error) ofDPoP() dpopError {
+	if e.dpop == nil {
+		return dpopError{}
+	}
+	return *e.dpop
 }
 
 // Check names the step that failed.
@@ -154,16 +166,21 @@ func (e *Error) Code() string {
 
 // Scheme is DPoP where a proof of possession failed, or is what the token needs; else
 // empty. It is for the challenge (RFC 9449 §7.1).
-func (e *Error) Scheme() string { return e.scheme }
+func (e *Error) Scheme() string {
+	if e.dpop == nil {
+		return ""
+	}
+	return schemeDPoP
+}
 
 // Nonce is for the DPoP-Nonce field of the answer (RFC 9449 §8.2), which must not be
 // cached then; empty for none. No text holds it.
-func (e *Error) Nonce() string { return e.nonce }
+func (e *Error) Nonce() string { return e.ofDPoP().nonce }
 
 // Description is one constant sentence for each check, or for each way to fail
 // it where what is absent, malformed or wrong is mended in different places. It
 // is fit for a client and for the error_description of a challenge.
-func (e *Error) Description() string { return cmp.Or(e.sentence, e.facts().sentence) }
+func (e *Error) Description() string { return cmp.Or(e.ofDPoP().sentence, e.facts().sentence) }
 
 // Scope is what the route needs, in the form of a challenge's scope attribute;
 // empty unless the error is ErrInsufficientScope.

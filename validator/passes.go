@@ -95,7 +95,7 @@ func passBinding(b *binding, r *Request, wanted bool) error {
 }
 
 var errNotProven = &Error{
-	check: CheckBinding, scheme: schemeDPoP, text: "the token is bound to a key, and is shown as a bearer token",
+	check: CheckBinding, dpop: new(dpopError), text: "the token is bound to a key, and is shown as a bearer token",
 	hint: "the client must send it as Authorization: DPoP, with a proof for each request (RFC 9449 §7.1)",
 }
 

@@ -22,7 +22,9 @@ func (v *Validator) passProof(ctx context.Context, p *proof, r *Request) (nonce 
 	})
 	if err != nil {
 		e := proofError(ctx, err)
-		e.nonce = result.Nonce
+		if e.dpop != nil {
+			e.dpop.nonce = result.Nonce
+		}
 		return "", e
 	}
 	return result.Nonce, nil
@@ -44,11 +46,10 @@ func proofError(ctx context.Context, err error) *Error {
 	case errors.Is(err, dpop.ErrNonce):
 		e.check = CheckNonce
 	}
+	e.hint, e.dpop = "Config.DPoP", new(dpopError)
 	if ok {
-		e.sentence, e.retryAfter = refused.Description(), max(e.retryAfter, refused.RetryAfter())
+		e.dpop.sentence, e.retryAfter = refused.Description(), max(e.retryAfter, refused.RetryAfter())
 	}
-	e.hint = "Config.DPoP"
-	e.scheme = schemeDPoP
 	return e
 }
 

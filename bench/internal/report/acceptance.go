@@ -22,6 +22,7 @@ func Acceptance(r *suite.Results) []Line {
 	lines = append(lines, firstTime(r)...)
 	lines = append(lines, wholeRequests(r)...)
 	lines = append(lines, rejections(r)...)
+	lines = append(lines, boundTokens(r)...)
 	lines = append(lines, manyTokens(r)...)
 	return append(lines, manyIssuers(r)...)
 }
@@ -139,6 +140,39 @@ func dearRefusals(r *suite.Results) []Line {
 			Measured: fmt.Sprintf("%.2f", beside),
 			OK:       beside <= dearBound,
 		})
+	}
+	return lines
+}
+
+// Bounds of bound tokens (RFC 9449, RFC 8705).
+const (
+	provenBound    = 1.15 // of the bare verification of its proof
+	provenAllocs   = 30
+	certifiedBound = 1000 // nanoseconds above a plain hit
+	besideBound    = 1.05 // of a hit without DPoP, which is to be as before
+	dearProof      = 5    // percent of the bare verification
+)
+
+func boundTokens(r *suite.Results) []Line {
+	var lines []Line
+	for _, b := range r.Bound {
+		g := b.One
+		bare, seen := g.Get(suite.Bare), g.Get(suite.Seen)
+		lines = append(lines,
+			atMost(b.Algorithm+" proof, token seen before, against the primitive", provenBound, g.Get(suite.Proven).Time/bare.Time),
+			allocations(b.Algorithm+" proof, token seen before, allocations", provenAllocs, g.Get(suite.Proven).Allocs))
+		if b.Algorithm != "ES256" {
+			continue
+		}
+		above := g.Get(suite.Certified).Time - seen.Time
+		lines = append(lines,
+			Line{"certificate-bound token seen before, above a plain hit", fmt.Sprintf("at most %d ns", certifiedBound), fmt.Sprintf("%.0f ns", above), above <= certifiedBound},
+			allocations("certificate-bound token seen before, allocations", 0, g.Get(suite.Certified).Allocs),
+			atMost("bearer token seen before, with DPoP configured against without", besideBound, g.Get(suite.BearerBeside).Time/seen.Time))
+		for _, kind := range b.Dear {
+			percent := 100 * g.Get(kind).Time / bare.Time
+			lines = append(lines, Line{"a bad proof, refused before its signature: " + kind, fmt.Sprintf("at most %d %% of an ES256 primitive", dearProof), fmt.Sprintf("%.2f %%", percent), percent <= dearProof})
+		}
 	}
 	return lines
 }

@@ -31,6 +31,7 @@ func Markdown(r *suite.Results, run Run) string {
 	jwts(&b, r)
 	rejected(&b, r)
 	dear(&b, r)
+	bound(&b, r)
 	opaque(&b, r)
 	requests(&b, r)
 	reused(&b, r)
@@ -132,6 +133,15 @@ func dear(b *strings.Builder, r *suite.Results) {
 		rows = append(rows, row)
 	}
 	table(b, header, rows)
+}
+
+func bound(b *strings.Builder, r *suite.Results) {
+	b.WriteString("## A token that is bound to its sender\n\n" +
+		"The token was seen before; its proof is another one each time, verified and remembered. The last rows are bad proofs, made to cost much, that are refused before their signature.\n\n")
+	for _, part := range r.Bound {
+		fmt.Fprintf(b, "### Proofs by %s\n\n", part.Algorithm)
+		table(b, []string{"", "one goroutine", "of the primitive", "allocations", "bytes", "all cores"}, pairRows(part.Pair, suite.Bare))
+	}
 }
 
 func opaque(b *strings.Builder, r *suite.Results) {

@@ -39,6 +39,16 @@ func results() *suite.Results {
 		Memory:     reuse.Memory{Entries: 10, Total: 1000, Bound: 1000},
 		LongMemory: reuse.Memory{Entries: 10, Total: 2000, Bound: 2000},
 	}
+	for _, algorithm := range []string{"ES256", "EdDSA"} {
+		r.Bound = append(r.Bound, suite.Bound{Algorithm: algorithm, Dear: []string{"dear"}, Pair: both(
+			measure.Result{Name: suite.Bare, Time: 30_000},
+			measure.Result{Name: suite.Seen, Time: 400},
+			measure.Result{Name: suite.BearerBeside, Time: 400},
+			measure.Result{Name: suite.Certified, Time: 1400},
+			measure.Result{Name: suite.Proven, Time: 34_400, Allocs: 30},
+			measure.Result{Name: "dear", Time: 1490},
+		)})
+	}
 	for algorithm, first := range map[string]float64{"RS256": 33_600, "PS256": 40_000, "ES256": 33_000, "EdDSA": 33_000} {
 		r.Verify = append(r.Verify, suite.Verify{Algorithm: algorithm, Pair: both(
 			measure.Result{Name: suite.Seen, Time: 400},
@@ -113,6 +123,14 @@ func TestAcceptanceMissesWhatIsTooMuch(t *testing.T) {
 		{"request allocates", func(r *suite.Results) { set(r.Requests.One, suite.Protected("Echo"), greedier) }, "Echo request, allocations"},
 		{"rejection", func(r *suite.Results) { set(r.Rejected[2].One, suite.Ours, slower) }, "rejected: unknown kid"},
 		{"a dear refusal", func(r *suite.Results) { set(r.Dear[1].One, "dear", slower) }, "the dearest refusal of ES256"},
+		{"a proof", func(r *suite.Results) { set(r.Bound[0].One, suite.Proven, func(m *measure.Result) { m.Time = 34_600 }) }, "ES256 proof, token seen before, against"},
+		{"a proof allocates", func(r *suite.Results) { set(r.Bound[1].One, suite.Proven, greedier) }, "EdDSA proof, token seen before, allocations"},
+		{"a certificate", func(r *suite.Results) { set(r.Bound[0].One, suite.Certified, slower) }, "certificate-bound token seen before, above"},
+		{"a certificate allocates", func(r *suite.Results) { set(r.Bound[0].One, suite.Certified, greedier) }, "certificate-bound token seen before, allocations"},
+		{"bearer beside DPoP", func(r *suite.Results) {
+			set(r.Bound[0].One, suite.BearerBeside, func(m *measure.Result) { m.Time = 421 })
+		}, "bearer token seen before, with DPoP"},
+		{"a bad proof", func(r *suite.Results) { set(r.Bound[0].One, "dear", slower) }, "a bad proof, refused before its signature: dear"},
 		{"memory", func(r *suite.Results) { r.Memory.Total++ }, "distinct tokens, memory"},
 		{"memory of long tokens", func(r *suite.Results) { r.LongMemory.Total++ }, "cache full of tokens of"},
 		{"miss", func(r *suite.Results) { r.Reuse[0].Miss *= 1.06 }, "a miss, against a first time"},

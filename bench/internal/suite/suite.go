@@ -37,6 +37,7 @@ type Results struct {
 	Verify   []Verify
 	Rejected []Rejected
 	Dear     []Dear
+	Bound    []Bound
 	Opaque   Pair
 	Requests Pair
 	Issuers  Pair
@@ -75,7 +76,7 @@ type Rejected struct {
 func Run(o Options) (*Results, error) {
 	begun := time.Now()
 	s := &suite{Options: o, results: new(Results)}
-	steps := []func() error{s.verify, s.rejected, s.dear, s.opaque, s.requests, s.issuers, s.reuse}
+	steps := []func() error{s.verify, s.rejected, s.dear, s.bound, s.opaque, s.requests, s.issuers, s.reuse}
 	for _, step := range steps {
 		if err := step(); err != nil {
 			return nil, err

@@ -50,6 +50,9 @@ func (b *builder) sizes() {
 	b.refuse("a header member of 70 elements", "RFC 8725 §2.4", "size", b.good().head("x", "["+strings.Repeat("0,", 70)+"0]"))
 	b.refuse("a claim of 40 members", "RFC 8725 §2.4", "size", b.good().claim("x", "{"+strings.TrimPrefix(many(40), ",")+"}"))
 	b.refuse("a header of 2 KiB", "RFC 8725 §2.4", "size", b.good().head("x", quote(strings.Repeat("a", 1200))))
+	b.refuse("a long header and long claims", "RFC 8725 §2.4", "size", b.good().head("x", quote(strings.Repeat("a", 560))).claim("x", quote(strings.Repeat("a", 560))))
+	b.accept("a long header", "RFC 9449 §4.2", b.good().head("x", quote(strings.Repeat("a", 560))))
+	b.accept("long claims", "RFC 9449 §4.2", b.good().claim("x", quote(strings.Repeat("a", 560))))
 	for name, unit := range map[string]string{"escapes": `\n`, "many escapes": `\\`, "bytes beyond ASCII": "é"} {
 		b.refuse("600 "+name, "RFC 8725 §2.4", "size", b.good().claim("x", `"`+strings.Repeat(unit, map[string]int{"escapes": 600, "many escapes": 600, "bytes beyond ASCII": 300}[name])+`"`))
 	}
