@@ -81,6 +81,20 @@ func HAProxy(field string, from ...Trust) func(r *http.Request) (der []byte, err
 	return read(field, from, decode)
 }
 
+// Caddy reads the DER in base64, as Caddy writes it with
+//
+//	header_up X-Client-Cert {tls_client_certificate_der_base64}
+//
+// and the placeholder itself, by its long name, without a certificate.
+func Caddy(field string, from ...Trust) func(r *http.Request) (der []byte, err error) {
+	return read(field, from, func(text string) ([]byte, error) {
+		if text == "{http.request.tls.client.certificate_der_base64}" {
+			return nil, nil
+		}
+		return decode(text)
+	})
+}
+
 // Apache reads PEM whose lines are joined by spaces, as Apache writes it with
 //
 //	RequestHeader set X-Client-Cert "%{SSL_CLIENT_CERT}s"

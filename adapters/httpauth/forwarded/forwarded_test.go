@@ -83,6 +83,7 @@ func TestForms(t *testing.T) {
 	hash, otherHash := hex.EncodeToString(sum[:]), hex.EncodeToString(otherSum[:])
 	const x = "X-Client-Cert"
 	rfc9440, nginx, haproxy, apache := forwarded.ClientCert(proxies), forwarded.NGINX(x, proxies), forwarded.HAProxy(x, proxies), forwarded.Apache(x, proxies)
+	caddy := forwarded.Caddy(x, proxies)
 	alb, traefik, envoy := forwarded.ALB("x-amzn-mtls-clientcert", proxies), forwarded.Traefik(proxies), forwarded.Envoy(proxies)
 	const traefikField, envoyField, albField = "X-Forwarded-Tls-Client-Cert", "X-Forwarded-Client-Cert", "X-Amzn-Mtls-Clientcert"
 	spaced := strings.ReplaceAll(pemText, "\n", " ")
@@ -151,6 +152,11 @@ func TestForms(t *testing.T) {
 		"HAProxy, with colons":           {haproxy, x, []string{":" + b64 + ":"}, "base64"},
 		"HAProxy, joined by a comma":     {haproxy, x, []string{b64 + "," + b64}, "base64"},
 		"HAProxy, hexadecimal":           {haproxy, x, []string{strings.ToUpper(hex.EncodeToString(der))}, "no "},
+		"Caddy":                          {caddy, x, []string{b64}, "certificate"},
+		"Caddy, its placeholder":         {caddy, x, []string{"{http.request.tls.client.certificate_der_base64}"}, "none"},
+		"Caddy, its PEM placeholder":     {caddy, x, []string{"{http.request.tls.client.certificate_pem}"}, "base64"},
+		"Caddy, the placeholder before":  {caddy, x, []string{"{http.request.tls.client.certificate_der_base64}" + b64}, "base64"},
+		"Caddy, its field and another":   {caddy, x, []string{b64, "{http.request.tls.client.certificate_der_base64}"}, "2 X-Client-Cert fields"},
 		"Apache":                         {apache, x, []string{spaced}, "certificate"},
 		"Apache, (null)":                 {apache, x, []string{"(null)"}, "none"},
 		"Apache, two certificates":       {apache, x, []string{spaced + strings.ReplaceAll(otherPEM, "\n", " ")}, "more than one"},

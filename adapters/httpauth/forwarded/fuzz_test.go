@@ -49,6 +49,10 @@ func FuzzForms(f *testing.F) {
 			got, _ := base64.StdEncoding.DecodeString(text)
 			return got
 		}},
+		"Caddy": {x, forwarded.Caddy(x, proxies), func(text string) []byte {
+			got, _ := base64.StdEncoding.DecodeString(text)
+			return got
+		}},
 		"nginx":   {x, forwarded.NGINX(x, proxies), unescape},
 		"ALB":     {x, forwarded.ALB(x, proxies), unescape},
 		"Apache":  {x, forwarded.Apache(x, proxies), nil},
