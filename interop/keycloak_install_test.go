@@ -12,6 +12,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+
+	"github.com/m2mguard/m2mguard/interop/internal/install"
 )
 
 const (
@@ -28,7 +30,7 @@ const (
 // The first run on a machine downloads them, checks them and has Keycloak build
 // itself for its options.
 func keycloakFolder() (string, error) {
-	return installed("keycloak-"+keycloakVersion+"-"+keycloakSHA256[:12], func(ctx context.Context, scratch string) (string, error) {
+	return install.Once("keycloak-"+keycloakVersion+"-"+keycloakSHA256[:12], func(ctx context.Context, scratch string) (string, error) {
 		err := maven(ctx, scratch, mavenDependency+":copy", "-DoutputDirectory="+scratch,
 			"-Dartifact=org.keycloak:keycloak-quarkus-dist:"+keycloakVersion+":zip")
 		if err != nil {
@@ -42,7 +44,8 @@ func keycloakFolder() (string, error) {
 			return "", err
 		}
 		unpacked := filepath.Join(scratch, "keycloak-"+keycloakVersion)
-		return unpacked, succeed(keycloakCommand(ctx, unpacked, "build", "--db=dev-file"))
+		_, err = install.Succeed(keycloakCommand(ctx, unpacked, "build", "--db=dev-file"))
+		return unpacked, err
 	})
 }
 

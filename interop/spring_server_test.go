@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+
+	"github.com/m2mguard/m2mguard/interop/internal/install"
 )
 
 // startedSpring is what the run has to end.
@@ -59,7 +61,7 @@ func springJar() (string, error) {
 		return "", err
 	}
 	name := "spring-" + hex.EncodeToString(hash.Sum(nil))[:12] + ".jar"
-	return installed(name, func(ctx context.Context, scratch string) (string, error) {
+	return install.Once(name, func(ctx context.Context, scratch string) (string, error) {
 		if err := os.CopyFS(scratch, source); err != nil {
 			return "", err
 		}
