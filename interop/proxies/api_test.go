@@ -56,6 +56,8 @@ var loopback = netip.MustParsePrefix("127.0.0.1/32")
 func newAPIs(t *testing.T, p *product, iss *issuertest.Issuer) []*api {
 	t.Helper()
 	bare := func(h http.Handler) http.Handler { return h }
+	//lint:ignore SA1019 what it does wrong is what is tried here
+	realIP := middleware.RealIP
 	peers := forwarded.Peers(loopback)
 	var apis []*api
 	for _, a := range []struct {
@@ -67,9 +69,9 @@ func newAPIs(t *testing.T, p *product, iss *issuertest.Issuer) []*api {
 		{"net/http", peers, bare, netHTTP},
 		{"Echo", peers, bare, echoFramework},
 		{"Gin", peers, bare, ginFramework},
-		{"chi's RealIP", peers, middleware.RealIP, netHTTP},
+		{"chi's RealIP", peers, realIP, netHTTP},
 		{"ProxyHeaders", peers, proxyHeaders, netHTTP},
-		{"a Unix socket", forwarded.UnixSocket(), middleware.RealIP, netHTTP},
+		{"a Unix socket", forwarded.UnixSocket(), realIP, netHTTP},
 		{"a secret", forwarded.Secret(secretField, secret), bare, netHTTP},
 		{"no ConnContext", peers, bare, netHTTP},
 	} {
@@ -78,19 +80,25 @@ func newAPIs(t *testing.T, p *product, iss *issuertest.Issuer) []*api {
 		if a.name == "a secret" {
 			made.Secret = secret
 		}
-		v, err := validator.New(validator.Config{
-			Issuers:  []validator.Issuer{{URL: iss.URL(), Audience: []string{issuertest.Audience}}},
-			Observer: observe.Observer{Event: made.event},
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(v.Close)
-		guarded := a.handler(v, &httpauth.Config{ClientCertificate: p.read(a.trust)})
+		guarded := a.handler(newValidator(t, iss, made), &httpauth.Config{ClientCertificate: p.read(a.trust)})
 		made.serve(t, made.count(a.before(made.look(guarded))))
 		apis = append(apis, made)
 	}
 	return apis
+}
+
+// newValidator makes one that tells an API of its refusals.
+func newValidator(t *testing.T, iss *issuertest.Issuer, a *api) *validator.Validator {
+	t.Helper()
+	v, err := validator.New(validator.Config{
+		Issuers:  []validator.Issuer{{URL: iss.URL(), Audience: []string{issuertest.Audience}}},
+		Observer: observe.Observer{Event: a.event},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(v.Close)
+	return v
 }
 
 // serve starts the API's own server, which the proxy connects to.
@@ -160,6 +168,11 @@ func (a *api) saw() (reached int, reason, remote string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.reached, a.reason, a.remote
+}
+
+// adapters make the API of a validator.
+var adapters = map[string]func(*validator.Validator, *httpauth.Config) http.Handler{
+	"net/http": netHTTP, "Echo": echoFramework, "Gin": ginFramework,
 }
 
 func netHTTP(v *validator.Validator, cfg *httpauth.Config) http.Handler {

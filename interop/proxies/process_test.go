@@ -11,7 +11,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
-	"fmt"
 	"math/big"
 	"net"
 	"os"
@@ -44,9 +43,7 @@ func (p *product) run(t *testing.T, fronts []*front, server tls.Certificate) {
 		t.Fatal(err)
 	}
 	folder := t.TempDir()
-	for _, f := range fronts {
-		f.Listen = freeAddress(t)
-	}
+	listenAnywhere(t, fronts)
 	p.configure(t, folder, prog, fronts, server)
 
 	ctx, kill := context.WithTimeout(context.Background(), life)
@@ -154,15 +151,18 @@ func await(t *testing.T, p *product, address string, ended <-chan struct{}) {
 	}
 }
 
-// freeAddress is one on the loopback interface that nobody listens on.
-func freeAddress(t *testing.T) string {
+// listenAnywhere gives each front an address of the loopback interface that nobody
+// listens on.
+func listenAnywhere(t *testing.T, fronts []*front) {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for _, f := range fronts {
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer listener.Close() // all at the end, or two might get the same
+		f.Listen = listener.Addr().String()
 	}
-	defer listener.Close()
-	return listener.Addr().String()
 }
 
 // serverCertificate makes the proxies' own, and what trusts it.
@@ -188,5 +188,3 @@ func serverCertificate(t *testing.T) (tls.Certificate, *x509.CertPool) {
 	roots.AddCert(leaf)
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}, roots
 }
-
-func (p *product) String() string { return fmt.Sprintf("%s (%s)", p.name, p.program) }

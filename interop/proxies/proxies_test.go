@@ -14,6 +14,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"strings"
 	"sync/atomic"
@@ -30,7 +31,7 @@ import (
 // stopped testing.
 var sent atomic.Int64
 
-const least = 1000
+const least = 4000
 
 func TestMain(m *testing.M) {
 	gin.SetMode(gin.ReleaseMode)
@@ -64,13 +65,19 @@ type world struct {
 	aliceShown, malShown string // their certificates, as a forger writes them
 }
 
-func newWorld(t *testing.T, p *product) *world {
-	t.Helper()
-	iss := issuertest.New(t)
+// newPeople are who is about, without the proxy and its APIs.
+func newPeople(iss *issuertest.Issuer, p *product) *world {
 	w := &world{product: p, alice: issuertest.ClientCertificate("alice"), mallory: issuertest.ClientCertificate("mallory")}
 	w.aliceToken = iss.Token(issuertest.Claims{Scope: "orders:read", CertificateThumbprint: issuertest.CertificateThumbprint(w.alice.Leaf)})
 	w.bearer = iss.Token(issuertest.Claims{Scope: "orders:read"})
 	w.aliceShown, w.malShown = p.write(w.alice.Certificate[0]), p.write(w.mallory.Certificate[0])
+	return w
+}
+
+func newWorld(t *testing.T, p *product) *world {
+	t.Helper()
+	iss := issuertest.New(t)
+	w := newPeople(iss, p)
 	w.apis = newAPIs(t, p, iss)
 	var fronts []*front
 	for _, a := range w.apis {
@@ -187,6 +194,29 @@ func behind(t *testing.T, name string) {
 			w.belongsToItsHolder(t, a)
 			w.cannotBeForged(t, a)
 			w.cannotBePassedBy(t, a)
+			w.isSharedByHTTP2(t, a)
+			w.isResumed(t, a)
+		})
+	}
+}
+
+// TestNoProxy: the same where TLS ends in the API itself, which reads no field.
+func TestNoProxy(t *testing.T) {
+	iss := issuertest.New(t)
+	w := newPeople(iss, &product{name: "none", field: field, write: inBase64})
+	for name, handler := range adapters {
+		t.Run(name, func(t *testing.T) {
+			a := new(api)
+			s := httptest.NewUnstartedServer(a.count(a.look(handler(newValidator(t, iss, a), nil))))
+			var server tls.Certificate
+			server, w.roots = serverCertificate(t)
+			s.TLS = &tls.Config{Certificates: []tls.Certificate{server}, ClientAuth: tls.RequestClientCert}
+			s.EnableHTTP2 = true
+			s.StartTLS()
+			t.Cleanup(s.Close)
+			a.Listen = s.Listener.Addr().String()
+			w.belongsToItsHolder(t, a)
+			w.cannotBeForged(t, a)
 			w.isSharedByHTTP2(t, a)
 			w.isResumed(t, a)
 		})
