@@ -122,8 +122,8 @@ type Error struct {
 	needs      string   // scopes, in challenge form
 	retryAfter time.Duration
 	cause      error
-	gaveUp     bool      // the caller's context ended: it says nothing about the token or the issuer
-	hint       string    // where to mend it, if that is not what the check always says
+	gaveUp     bool   // the caller's context ended: it says nothing about the token or the issuer
+	hint       string // where to mend it, if that is not what the check always says
 	dpop       *dpopError
 	token      *contents // the good token that lacks a scope
 	said       *sighting // what another token said, for the observer
