@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/m2mguard/m2mguard/adapters/httpauth/forwarded"
+	"github.com/m2mguard/m2mguard/internal/trials/certfields"
 )
 
 // FuzzForms reads fields in each form. What is accepted is one whole ASN.1 value,
@@ -19,8 +20,8 @@ func FuzzForms(f *testing.F) {
 	der := newCertificate(f)
 	b64 := base64.StdEncoding.EncodeToString(der)
 	for _, text := range []string{
-		":" + b64 + ":", b64, pemOf(der), escaped(pemOf(der)), albEscaped(pemOf(der) + pemOf(der)), strings.ReplaceAll(pemOf(der), "\n", " "),
-		`By=a;Hash=;Cert="` + escaped(pemOf(der)) + `";Subject="a\"b"`, "(null)", b64 + "," + b64,
+		":" + b64 + ":", b64, certfields.PEM(der), certfields.Escaped(certfields.PEM(der)), certfields.Escaped(certfields.PEM(der) + certfields.PEM(der)), strings.ReplaceAll(certfields.PEM(der), "\n", " "),
+		`By=a;Hash=;Cert="` + certfields.Escaped(certfields.PEM(der)) + `";Subject="a\"b"`, "(null)", b64 + "," + b64,
 	} {
 		f.Add(text)
 	}

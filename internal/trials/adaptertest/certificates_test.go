@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/m2mguard/m2mguard/adapters/httpauth"
 	"github.com/m2mguard/m2mguard/adapters/httpauth/forwarded"
+	"github.com/m2mguard/m2mguard/internal/trials/certfields"
 	"github.com/m2mguard/m2mguard/validator"
 	"github.com/m2mguard/m2mguard/validator/issuertest"
 )
@@ -204,3 +206,60 @@ func TestWithoutConnContext(t *testing.T) {
 		}
 	}
 }
+
+// TestCatalogueOfCertificateFields runs forwarded's catalogue through VerifyRequest, in
+// each adapter: a token that is bound to the certificate that is meant gets through where
+// the field holds it, and comes from the proxy, and nowhere else.
+func TestCatalogueOfCertificateFields(t *testing.T) {
+	iss := issuertest.New(t)
+	v := provingValidator(t, iss, func(c *validator.Config) { c.DPoP = nil })
+	mine, other := issuertest.ClientCertificate("orders-sync"), issuertest.ClientCertificate("billing")
+	proxies := forwarded.Peers(netip.MustParsePrefix("10.1.0.0/16"))
+	const x = certfields.Field
+	read := map[certfields.Form]func(*http.Request) ([]byte, error){
+		certfields.RFC9440: forwarded.ClientCert(proxies), certfields.NGINX: forwarded.NGINX(x, proxies), certfields.HAProxy: forwarded.HAProxy(x, proxies),
+		certfields.Apache: forwarded.Apache(x, proxies), certfields.Caddy: forwarded.Caddy(x, proxies), certfields.Traefik: forwarded.Traefik(proxies),
+		certfields.ALB: forwarded.ALB("X-Amzn-Mtls-Clientcert", proxies), certfields.Envoy: forwarded.Envoy(proxies),
+	}
+	tokens := make(map[string]string)
+	all := certfields.All(mine.Certificate[0], other.Certificate[0])
+	if len(all) < 60 {
+		t.Errorf("%d fields, wanted 60 at least", len(all))
+	}
+	for _, f := range frameworks {
+		apis := make(map[certfields.Form]http.Handler)
+		for form := range read {
+			apis[form] = f.api(v, &httpauth.Config{ClientCertificate: read[form]}, serve)
+		}
+		for _, tc := range all {
+			if tokens[tc.Thumbprint] == "" {
+				tokens[tc.Thumbprint] = iss.Token(issuertest.Claims{Scope: "orders:read", CertificateThumbprint: tc.Thumbprint})
+			}
+			for peer, believed := range map[string]bool{"10.1.2.3": true, "10.2.0.1": false} {
+				r := httptest.NewRequest("GET", "/require", nil)
+				r = r.WithContext(forwarded.ConnContext(r.Context(), connFrom{address: netip.AddrPortFrom(netip.MustParseAddr(peer), 4711)}))
+				r.Header.Set("Authorization", "Bearer "+tokens[tc.Thumbprint])
+				for _, line := range tc.Lines {
+					r.Header.Add(tc.Field, line)
+				}
+				w := httptest.NewRecorder()
+				apis[tc.Form].ServeHTTP(w, r)
+				want := http.StatusUnauthorized
+				if believed && tc.Want == certfields.Certificate {
+					want = http.StatusOK
+				}
+				if w.Code != want {
+					t.Errorf("%s, %s, from %s: %d %s, wanted %d (%s)", f.name, tc.Name, peer, w.Code, w.Body, want, tc.Cite)
+				}
+			}
+		}
+	}
+}
+
+// connFrom is a connection of which the other end is known alone.
+type connFrom struct {
+	net.Conn
+	address netip.AddrPort
+}
+
+func (c connFrom) RemoteAddr() net.Addr { return net.TCPAddrFromAddrPort(c.address) }
