@@ -1,6 +1,8 @@
 package validator_test
 
 import (
+	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
@@ -10,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/m2mguard/m2mguard/dpop"
+	"github.com/m2mguard/m2mguard/testdata"
 	"github.com/m2mguard/m2mguard/validator"
 	"github.com/m2mguard/m2mguard/validator/issuertest"
 )
@@ -218,4 +222,57 @@ func jsonText(t testing.TB, v any) string {
 		t.Fatal(err)
 	}
 	return string(text)
+}
+
+// TestSpentProofs: the context of a request that was let in finds its own proof spent,
+// for the same token and at the same validator, and no other.
+func TestSpentProofs(t *testing.T) {
+	const url = "https://api.example.com/orders"
+	iss := issuertest.New(t)
+	key := testdata.PrivateKey("p256-a")
+	withDPoP := func(c *validator.Config) { c.DPoP = &dpop.Config{} }
+	v, other := newJWT(t, iss, withDPoP), newJWT(t, iss, withDPoP)
+	newToken := func() string {
+		return iss.Token(issuertest.Claims{Extra: map[string]any{"jti": rand.Text()}, JWKThumbprint: issuertest.Thumbprint(key.Public())})
+	}
+	shown := func(token string) *validator.Request {
+		return &validator.Request{Scheme: "DPoP", Token: token, Method: "GET", URL: url, Proofs: []string{issuertest.Proof(key, issuertest.ProofClaims{URL: url, Token: token, ID: "one"})}}
+	}
+	token := newToken()
+	r := shown(token)
+	a, err := v.VerifyRequest(t.Context(), r, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	within := a.NewContext(t.Context())
+	if validator.FromContext(within) != a.Token {
+		t.Error("the context does not carry the token")
+	}
+	for name, tc := range map[string]struct {
+		ctx  context.Context
+		v    *validator.Validator
+		r    *validator.Request
+		want string
+	}{
+		"the same request":                   {within, v, r, "ok"},
+		"another one, with its proof":        {t.Context(), v, r, "proof"},
+		"another proof with its jti":         {within, v, shown(token), "proof"},
+		"another token, a proof of that jti": {within, v, shown(newToken()), "proof"},
+		"no proof":                           {within, v, &validator.Request{Scheme: "DPoP", Token: token, Method: "GET", URL: url}, "proof"},
+		"for another method":                 {within, v, &validator.Request{Scheme: "DPoP", Token: token, Method: "POST", URL: url, Proofs: r.Proofs}, "proof"},
+		"without the protocol's URL":         {within, v, &validator.Request{Scheme: "DPoP", Token: token, Method: "GET", Proofs: r.Proofs}, "proof"},
+		"without a scheme":                   {within, v, &validator.Request{Token: token, Method: "GET", URL: url, Proofs: r.Proofs}, "cnf"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a, err := tc.v.VerifyRequest(tc.ctx, tc.r, nil)
+			wantOutcome(t, tc.want)(a.Token, err)
+		})
+	}
+	t.Run("at another validator", func(t *testing.T) {
+		if _, err := other.VerifyRequest(within, r, nil); err != nil {
+			t.Fatal(err) // it has not seen the proof
+		}
+		a, err := other.VerifyRequest(within, r, nil)
+		wantOutcome(t, "proof")(a.Token, err)
+	})
 }

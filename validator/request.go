@@ -85,8 +85,8 @@ type Accepted struct {
 // spent is the proof that a request was let in with, kept in its context: the next
 // gate on the way of the same request finds it spent.
 type spent struct {
-	by           any // the Validator
-	token, proof string
+	by    any // the Validator
+	proof string
 }
 
 type spentKey struct{}

@@ -40,7 +40,7 @@ func (v *Validator) VerifyRequest(ctx context.Context, r *Request, d *Demand) (A
 	p.issuer.used()
 	a := Accepted{Token: &p.token, Nonce: nonce, Way: way}
 	if b := p.said.bound; b != nil && b.key != "" {
-		a.spent = &spent{v, r.Token, r.Proofs[0]}
+		a.spent = &spent{v, r.Proofs[0]}
 	}
 	if v.observer.Accepted && !d.More {
 		v.accepted(ctx, r, a)

@@ -14,6 +14,7 @@ package echoauth
 
 import (
 	"context"
+	"net/http"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -103,6 +104,12 @@ func (m *Middleware) HandleGate(router Router, method, path string, g httpauth.G
 // Routes lists what was registered through Handle and HandleGate, by method and
 // whole path.
 func (m *Middleware) Routes() []httpauth.RouteInfo { return m.inner.Routes() }
+
+// MountMetadata serves the metadata of this API (RFC 9728) on router, which should be
+// the outermost one; see httpauth.Middleware.MountMetadata.
+func (m *Middleware) MountMetadata(router Router) {
+	router.Add(http.MethodGet, m.inner.MetadataPath(), echo.WrapHandler(m.inner.MetadataHandler()))
+}
 
 // Deny refuses a request from within its handler, which returns what Deny
 // returns; see httpauth.Middleware.Deny.

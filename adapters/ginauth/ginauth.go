@@ -91,6 +91,12 @@ func (m *Middleware) HandleGate(router gin.IRouter, method, path string, g httpa
 // whole path.
 func (m *Middleware) Routes() []httpauth.RouteInfo { return m.inner.Routes() }
 
+// MountMetadata serves the metadata of this API (RFC 9728) on router, which should be
+// the engine itself; see httpauth.Middleware.MountMetadata.
+func (m *Middleware) MountMetadata(router gin.IRouter) {
+	router.GET(m.inner.MetadataPath(), gin.WrapH(m.inner.MetadataHandler()))
+}
+
 // Deny refuses a request from within its handler, which writes nothing before
 // and after; see httpauth.Middleware.Deny. It aborts, and adds the error to
 // c.Errors.

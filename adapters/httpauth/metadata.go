@@ -52,7 +52,8 @@ func (m *Middleware) MetadataPath() string { return wellKnown + m.urls.prefix }
 
 // MountMetadata has mux serve the metadata of this API (RFC 9728), one document for
 // each Config.PublicURL: whoever gets a challenge finds there which authorization
-// servers to ask. It is for everybody. It panics without a PublicURL.
+// servers to ask. It is for everybody, so tell guardtest that MetadataPath is public. It
+// panics without a PublicURL.
 func (m *Middleware) MountMetadata(mux Mux) {
 	mux.Handle(m.MetadataPath(), m.MetadataHandler())
 }

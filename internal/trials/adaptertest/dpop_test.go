@@ -3,13 +3,10 @@ package adaptertest_test
 import (
 	"context"
 	"crypto"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -17,12 +14,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/m2mguard/m2mguard/adapters/httpauth"
 	"github.com/m2mguard/m2mguard/dpop"
 	"github.com/m2mguard/m2mguard/jwks"
-	"github.com/m2mguard/m2mguard/observe"
 	"github.com/m2mguard/m2mguard/scopes"
 	"github.com/m2mguard/m2mguard/testdata"
 	"github.com/m2mguard/m2mguard/validator"
@@ -30,8 +24,6 @@ import (
 )
 
 const public = "https://api.example.com"
-
-var descriptions = regexp.MustCompile(`error_description="[^"]*"`)
 
 // provingAPI is a validator that checks proofs, and what it told its observer.
 func provingValidator(t testing.TB, iss *issuertest.Issuer, change ...func(*validator.Config)) *validator.Validator {
@@ -62,106 +54,6 @@ func show(scheme, token string, key crypto.Signer, method, target string) *http.
 		r.Header["Dpop"] = []string{issuertest.Proof(key, issuertest.ProofClaims{Method: method, URL: public + path, Token: token})}
 	}
 	return r
-}
-
-// TestSchemesOfBoundTokens: which token may be shown how, and what an adapter answers.
-func TestSchemesOfBoundTokens(t *testing.T) {
-	iss := issuertest.New(t)
-	key, other := testdata.PrivateKey("p256-a"), testdata.PrivateKey("p256-b")
-	bearer := iss.Token(issuertest.Claims{Scope: "orders:read"})
-	bound := iss.Token(issuertest.Claims{Scope: "orders:read", JWKThumbprint: issuertest.Thumbprint(key.Public())})
-	poor := iss.Token(issuertest.Claims{JWKThumbprint: issuertest.Thumbprint(key.Public())})
-	expired := iss.Bad(issuertest.Expired, issuertest.Claims{JWKThumbprint: issuertest.Thumbprint(key.Public())})
-	algs := `algs="` + strings.Join(dpopAlgorithms(t), " ") + `"`
-	about := func(scheme string) string {
-		text := scheme + ` realm="api", scope="orders:read", resource_metadata="` + public + `/.well-known/oauth-protected-resource"`
-		if scheme == "DPoP" {
-			text += ", " + algs
-		}
-		return text
-	}
-	with := func(scheme, code string) string {
-		return strings.Replace(about(scheme), `realm="api"`, `realm="api", error="`+code+`", error_description="…"`, 1)
-	}
-	for name, tc := range map[string]struct {
-		request      func() *http.Request
-		status       int
-		challenge    string // with BindingByToken
-		boundOnly    string // with BindingRequired
-		boundOnlyToo bool   // 200 there as well
-	}{
-		"nothing":                    {func() *http.Request { return show("", "", nil, "GET", "/require") }, 401, about("Bearer") + ", " + about("DPoP"), about("DPoP"), false},
-		"another scheme":             {func() *http.Request { return show("Basic", "dTpw", nil, "GET", "/require") }, 401, about("Bearer") + ", " + about("DPoP"), about("DPoP"), false},
-		"a bearer token":             {func() *http.Request { return show("Bearer", bearer, nil, "GET", "/require") }, 200, "", with("DPoP", "invalid_token"), false},
-		"a bearer token and a proof": {func() *http.Request { return show("Bearer", bearer, key, "GET", "/require") }, 200, "", with("DPoP", "invalid_token"), false},
-		"a bearer token as DPoP":     {func() *http.Request { return show("DPoP", bearer, key, "GET", "/require") }, 401, with("DPoP", "invalid_token") + ", " + about("Bearer"), with("DPoP", "invalid_token"), false},
-		"a bound token":              {func() *http.Request { return show("DPoP", bound, key, "GET", "/require") }, 200, "", "", true},
-		"in another case":            {func() *http.Request { return show("dpop", bound, key, "GET", "/require") }, 200, "", "", true},
-		"with a query":               {func() *http.Request { return show("DPoP", bound, key, "GET", "/require?a=b") }, 200, "", "", true},
-		"as a bearer token":          {func() *http.Request { return show("Bearer", bound, key, "GET", "/require") }, 401, with("DPoP", "invalid_token"), with("DPoP", "invalid_token"), false},
-		"without a proof":            {func() *http.Request { return show("DPoP", bound, nil, "GET", "/require") }, 401, with("DPoP", "invalid_dpop_proof"), with("DPoP", "invalid_dpop_proof"), false},
-		"with another's proof":       {func() *http.Request { return show("DPoP", bound, other, "GET", "/require") }, 401, with("DPoP", "invalid_token"), with("DPoP", "invalid_token"), false},
-		"an expired one":             {func() *http.Request { return show("DPoP", expired, key, "GET", "/require") }, 401, with("DPoP", "invalid_token") + ", " + about("Bearer"), with("DPoP", "invalid_token"), false},
-		"a bound token for too few":  {func() *http.Request { return show("DPoP", poor, key, "GET", "/require") }, 403, with("DPoP", "insufficient_scope"), with("DPoP", "insufficient_scope"), false},
-		"two words for a token":      {func() *http.Request { return show("DPoP", "a b", key, "GET", "/require") }, 400, with("DPoP", "invalid_request"), with("DPoP", "invalid_request"), false},
-		"a scheme without a token": {func() *http.Request {
-			r := show("", "", nil, "GET", "/require")
-			r.Header.Set("Authorization", "DPoP")
-			return r
-		}, 400, with("Bearer", "invalid_request"), with("DPoP", "invalid_request"), false},
-		"a scheme that begins so": {func() *http.Request { return show("DPoPX", bound, key, "GET", "/require") }, 401, about("Bearer") + ", " + about("DPoP"), about("DPoP"), false},
-		"for another method":      {func() *http.Request { r := show("DPoP", bound, key, "POST", "/require"); r.Method = "GET"; return r }, 401, with("DPoP", "invalid_dpop_proof"), with("DPoP", "invalid_dpop_proof"), false},
-		"for another path": {func() *http.Request {
-			r := show("DPoP", bound, key, "GET", "/require/orders")
-			r.RequestURI = "/require"
-			r.URL.Path = "/require"
-			return r
-		}, 401, with("DPoP", "invalid_dpop_proof"), with("DPoP", "invalid_dpop_proof"), false},
-		"to a forged Host": {func() *http.Request {
-			r := show("DPoP", bound, key, "GET", "/require")
-			r.Host = "evil.example"
-			r.Header.Set("X-Forwarded-Host", "evil.example")
-			return r
-		}, 200, "", "", true},
-		"by an absolute request line": {func() *http.Request {
-			r := show("DPoP", bound, key, "GET", "/require")
-			r.RequestURI = "http://evil.example/require"
-			return r
-		}, 200, "", "", true},
-	} {
-		for _, required := range []bool{false, true} {
-			status, want := tc.status, tc.challenge
-			if required {
-				if want = tc.boundOnly; status == 200 && !tc.boundOnlyToo {
-					status = 401
-				}
-			}
-			v := provingValidator(t, iss, func(c *validator.Config) {
-				if required {
-					c.Issuers[0].Binding = validator.BindingRequired
-				}
-			})
-			for _, f := range frameworks {
-				t.Run(fmt.Sprintf("%s, %s, bound only: %v", f.name, name, required), func(t *testing.T) {
-					w := httptest.NewRecorder()
-					f.api(v, &httpauth.Config{PublicURL: []string{public}}, serve).ServeHTTP(w, tc.request())
-					got := descriptions.ReplaceAllString(w.Header().Get("WWW-Authenticate"), `error_description="…"`)
-					if w.Code != status || got != want {
-						t.Errorf("%d %s\nwanted %d %s", w.Code, got, status, want)
-					}
-				})
-			}
-		}
-	}
-}
-
-func dpopAlgorithms(t testing.TB) []string {
-	t.Helper()
-	v, err := dpop.New(dpop.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return v.Algorithms()
 }
 
 // TestTwoGatesAndOneProof: a group's gate and a route's check one request, and its proof
@@ -223,186 +115,6 @@ func TestOneProofAtOnce(t *testing.T) {
 	if passed.Load() != 1 || replayed.Load() != 9_999 {
 		t.Errorf("%d passed and %d were replays, wanted 1 and 9,999", passed.Load(), replayed.Load())
 	}
-}
-
-// TestPublicURLs: which URL a proof must be for.
-func TestPublicURLs(t *testing.T) {
-	iss := issuertest.New(t)
-	key := testdata.PrivateKey("p256-a")
-	bound := iss.Token(issuertest.Claims{Scope: "orders:read", JWKThumbprint: issuertest.Thumbprint(key.Public())})
-	two := []string{"https://api.example.com", "https://API.example.org:8443/"}
-	for name, tc := range map[string]struct {
-		urls         []string
-		prefix       string
-		host, target string // of the request
-		htu          string
-		status       int
-	}{
-		"the path as sent":               {two[:1], "", "x", "/a%2Fb/~c/", "https://api.example.com/a%2Fb/~c/", 200},
-		"decoded where it makes no odds": {two[:1], "", "x", "/%7Ec", "https://api.example.com/~c", 200},
-		"decoded where it does":          {two[:1], "", "x", "/a%2Fb", "https://api.example.com/a/b", 401},
-		"a default port":                 {two[:1], "", "x", "/a", "https://api.example.com:443/a", 200},
-		"another port":                   {two[:1], "", "x", "/a", "https://api.example.com:8443/a", 401},
-		"the Host's, of one base":        {two[:1], "", "evil.example", "/a", "https://evil.example/a", 401},
-		"http in its place":              {two[:1], "", "x", "/a", "http://api.example.com/a", 401},
-		"a prefix that was cut off":      {two[:1], "/v1/", "x", "/a", "https://api.example.com/v1/a", 200},
-		"without it":                     {two[:1], "/v1", "x", "/a", "https://api.example.com/a", 401},
-		"no path":                        {two[:1], "", "x", "/", "https://api.example.com", 200},
-		"the first of two":               {two, "", "API.example.com", "/a", "https://api.example.com/a", 200},
-		"with its default port":          {two, "", "api.example.com:443", "/a", "https://api.example.com/a", 200},
-		"the second of two":              {two, "", "api.example.org:8443", "/a", "https://api.example.org:8443/a", 200},
-		"of two, the other's proof":      {two, "", "api.example.com", "/a", "https://api.example.org:8443/a", 401},
-		"of two, neither":                {two, "", "evil.example", "/a", "https://api.example.com/a", 421},
-		"of two, no Host":                {two, "", "", "/a", "https://api.example.com/a", 421},
-		"of two, another port":           {two, "", "api.example.org", "/a", "https://api.example.org:8443/a", 421},
-		"the whole server":               {two[:1], "", "x", "*", "https://api.example.com/", 400},
-		"no path at all":                 {two[:1], "", "x", "api.example.com:443", "https://api.example.com/", 400},
-	} {
-		t.Run(name, func(t *testing.T) {
-			var told []string
-			var mu sync.Mutex
-			v := provingValidator(t, iss, func(c *validator.Config) {
-				c.Observer = observe.Observer{Event: func(_ context.Context, e *observe.Event) {
-					mu.Lock()
-					defer mu.Unlock()
-					told = append(told, e.Check+": "+fmt.Sprint(e.Err))
-				}}
-			})
-			auth := httpauth.New(v, &httpauth.Config{PublicURL: tc.urls, PublicPathPrefix: tc.prefix})
-			handler := http.StripPrefix("/", auth.Require(scopes.All("orders:read"))(http.HandlerFunc(serve)))
-			r := httptest.NewRequest("GET", "/a", nil)
-			r.RequestURI, r.Host = tc.target, tc.host
-			r.Header = http.Header{
-				"Authorization": {"DPoP " + bound}, "X-Forwarded-Host": {"evil.example"}, "X-Forwarded-Proto": {"http"}, "X-Forwarded-Prefix": {"/evil"}, "Forwarded": {"host=evil.example"},
-				"Dpop": {issuertest.Proof(key, issuertest.ProofClaims{URL: tc.htu, Token: bound})},
-			}
-			w := httptest.NewRecorder()
-			handler.ServeHTTP(w, r)
-			if w.Code != tc.status {
-				t.Errorf("%d %s, wanted %d; %q", w.Code, w.Body, tc.status, told)
-			}
-			if w.Code == 421 && (len(told) != 1 || !strings.Contains(told[0], "Config.PublicURL") || w.Header().Get("WWW-Authenticate") != "") {
-				t.Errorf("told %q, challenge %q", told, w.Header().Get("WWW-Authenticate"))
-			}
-		})
-	}
-}
-
-// TestPublicURLFaults: what New panics at.
-func TestPublicURLFaults(t *testing.T) {
-	iss := issuertest.New(t)
-	v := provingValidator(t, iss)
-	for name, tc := range map[string]struct {
-		cfg  *httpauth.Config
-		says string
-	}{
-		"none":             {nil, "PublicURL is empty, and the validator's Config.DPoP is set"},
-		"empty":            {&httpauth.Config{PublicURL: []string{""}}, `PublicURL is ""`},
-		"a path":           {&httpauth.Config{PublicURL: []string{"https://a/b"}}, "PublicPathPrefix"},
-		"a query":          {&httpauth.Config{PublicURL: []string{"https://a/?x"}}, "scheme and host"},
-		"an empty query":   {&httpauth.Config{PublicURL: []string{"https://a?"}}, "scheme and host"},
-		"a fragment":       {&httpauth.Config{PublicURL: []string{"https://a#"}}, "scheme and host"},
-		"a user":           {&httpauth.Config{PublicURL: []string{"https://u@a"}}, "scheme and host"},
-		"no scheme":        {&httpauth.Config{PublicURL: []string{"api.example.com"}}, "scheme and host"},
-		"http":             {&httpauth.Config{PublicURL: []string{"http://api.example.com"}}, "https"},
-		"twice":            {&httpauth.Config{PublicURL: []string{"https://a", "https://A:443/"}}, "cannot tell apart"},
-		"a prefix alone":   {&httpauth.Config{PublicPathPrefix: "/a"}, "without PublicURL"},
-		"no slash":         {&httpauth.Config{PublicURL: []string{"https://a"}, PublicPathPrefix: "a"}, "PublicPathPrefix"},
-		"dots in a prefix": {&httpauth.Config{PublicURL: []string{"https://a"}, PublicPathPrefix: "/a/../b"}, "PublicPathPrefix"},
-		"no scope":         {&httpauth.Config{PublicURL: []string{"https://a"}, Metadata: httpauth.Metadata{Scopes: []string{"a b"}}}, "Metadata.Scopes"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			defer func() {
-				if said := fmt.Sprint(recover()); !strings.Contains(said, "httpauth: New: ") || !strings.Contains(said, tc.says) {
-					t.Errorf("panic %s, wanted %s", said, tc.says)
-				}
-			}()
-			httpauth.New(v, tc.cfg)
-		})
-	}
-	httpauth.New(v, &httpauth.Config{PublicURL: []string{"http://localhost:8080", "http://127.0.0.1:8080"}})
-}
-
-// TestMetadata: what an API says of itself (RFC 9728).
-func TestMetadata(t *testing.T) {
-	iss := issuertest.New(t)
-	for name, tc := range map[string]struct {
-		change func(*validator.Config)
-		cfg    httpauth.Config
-		host   string
-		target string
-		want   map[string]any // nil: 404
-	}{
-		"DPoP beside bearer tokens": {nil, httpauth.Config{PublicURL: []string{public}}, "x", "", map[string]any{
-			"resource": public, "authorization_servers": []any{iss.URL()}, "bearer_methods_supported": []any{"header"}, "dpop_signing_alg_values_supported": anys(dpopAlgorithms(t)),
-		}},
-		"DPoP alone": {func(c *validator.Config) {
-			c.Issuers[0].Binding = validator.BindingRequired
-			c.DPoP.Algorithms = []string{"ES256"}
-		}, httpauth.Config{PublicURL: []string{public}}, "x", "", map[string]any{
-			"resource": public, "authorization_servers": []any{iss.URL()}, "bearer_methods_supported": []any{"header"}, "dpop_signing_alg_values_supported": []any{"ES256"}, "dpop_bound_access_tokens_required": true,
-		}},
-		"no DPoP, certificates, scopes, a prefix": {func(c *validator.Config) { c.DPoP = nil }, httpauth.Config{
-			PublicURL: []string{public}, PublicPathPrefix: "/v1", ClientCertificate: func(*http.Request) ([]byte, error) { return nil, nil },
-			Metadata: httpauth.Metadata{Scopes: []string{"z", "a"}, ScopesOfRoutes: true},
-		}, "x", "/v1", map[string]any{
-			"resource": public + "/v1", "authorization_servers": []any{iss.URL()}, "bearer_methods_supported": []any{"header"},
-			"scopes_supported": []any{"a", "orders:read", "orders:write", "z"}, "tls_client_certificate_bound_access_tokens": true,
-		}},
-		"the second of two": {func(c *validator.Config) { c.DPoP = nil }, httpauth.Config{PublicURL: []string{public, "https://b.example.com"}, Metadata: httpauth.Metadata{CertificateBound: true}}, "b.example.com", "", map[string]any{
-			"resource": "https://b.example.com", "authorization_servers": []any{iss.URL()}, "bearer_methods_supported": []any{"header"}, "tls_client_certificate_bound_access_tokens": true,
-		}},
-		"neither of two": {nil, httpauth.Config{PublicURL: []string{public, "https://b.example.com"}}, "c.example.com", "", nil},
-	} {
-		t.Run(name, func(t *testing.T) {
-			var change []func(*validator.Config)
-			if tc.change != nil {
-				change = append(change, tc.change)
-			}
-			auth := httpauth.New(provingValidator(t, iss, change...), &tc.cfg)
-			mux := http.NewServeMux()
-			auth.Handle(mux, "GET /orders", scopes.All("orders:read"), http.HandlerFunc(serve))
-			auth.Handle(mux, "POST /orders", scopes.Any("orders:write", "orders:read"), http.HandlerFunc(serve))
-			auth.MountMetadata(mux)
-			r := httptest.NewRequest("GET", "/.well-known/oauth-protected-resource"+tc.target, nil)
-			r.Host = tc.host
-			w := httptest.NewRecorder()
-			mux.ServeHTTP(w, r)
-			if tc.want == nil {
-				if w.Code != 404 {
-					t.Errorf("%d %s, wanted 404", w.Code, w.Body)
-				}
-				return
-			}
-			var got map[string]any
-			if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil || w.Code != 200 || w.Header().Get("Content-Type") != "application/json" || w.Header().Get("Access-Control-Allow-Origin") != "*" {
-				t.Fatalf("%d %v %s: %v", w.Code, w.Header(), w.Body, err)
-			}
-			if diff := cmp.Diff(tc.want, got); diff != "" {
-				t.Error(diff)
-			}
-			challenge := httptest.NewRecorder()
-			ask := httptest.NewRequest("GET", "/orders", nil)
-			ask.Host = tc.host
-			mux.ServeHTTP(challenge, ask)
-			base := strings.TrimSuffix(fmt.Sprint(tc.want["resource"]), tc.cfg.PublicPathPrefix)
-			if said := challenge.Header().Get("WWW-Authenticate"); !strings.Contains(said, `resource_metadata="`+base+auth.MetadataPath()+`"`) {
-				t.Errorf("the challenge points elsewhere: %s", said)
-			}
-			post := httptest.NewRecorder()
-			mux.ServeHTTP(post, httptest.NewRequest("POST", "/.well-known/oauth-protected-resource"+tc.target, nil))
-			if post.Code != 405 || post.Header().Get("Allow") == "" {
-				t.Errorf("POST: %d", post.Code)
-			}
-		})
-	}
-}
-
-func anys(list []string) (all []any) {
-	for _, s := range list {
-		all = append(all, s)
-	}
-	return all
 }
 
 // TestClientOfBoundTokens gets a bound token by a proof at the token endpoint, and calls

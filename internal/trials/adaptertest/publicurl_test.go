@@ -1,0 +1,116 @@
+package adaptertest_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/m2mguard/m2mguard/adapters/httpauth"
+	"github.com/m2mguard/m2mguard/observe"
+	"github.com/m2mguard/m2mguard/scopes"
+	"github.com/m2mguard/m2mguard/testdata"
+	"github.com/m2mguard/m2mguard/validator"
+	"github.com/m2mguard/m2mguard/validator/issuertest"
+)
+
+// TestPublicURLs: which URL a proof must be for.
+func TestPublicURLs(t *testing.T) {
+	iss := issuertest.New(t)
+	key := testdata.PrivateKey("p256-a")
+	bound := iss.Token(issuertest.Claims{Scope: "orders:read", JWKThumbprint: issuertest.Thumbprint(key.Public())})
+	two := []string{"https://api.example.com", "https://API.example.org:8443/"}
+	for name, tc := range map[string]struct {
+		urls         []string
+		prefix       string
+		host, target string // of the request
+		htu          string
+		status       int
+	}{
+		"the path as sent":               {two[:1], "", "x", "/a%2Fb/~c/", "https://api.example.com/a%2Fb/~c/", 200},
+		"decoded where it makes no odds": {two[:1], "", "x", "/%7Ec", "https://api.example.com/~c", 200},
+		"decoded where it does":          {two[:1], "", "x", "/a%2Fb", "https://api.example.com/a/b", 401},
+		"a default port":                 {two[:1], "", "x", "/a", "https://api.example.com:443/a", 200},
+		"another port":                   {two[:1], "", "x", "/a", "https://api.example.com:8443/a", 401},
+		"the Host's, of one base":        {two[:1], "", "evil.example", "/a", "https://evil.example/a", 401},
+		"http in its place":              {two[:1], "", "x", "/a", "http://api.example.com/a", 401},
+		"a prefix that was cut off":      {two[:1], "/v1/", "x", "/a", "https://api.example.com/v1/a", 200},
+		"without it":                     {two[:1], "/v1", "x", "/a", "https://api.example.com/a", 401},
+		"no path":                        {two[:1], "", "x", "/", "https://api.example.com", 200},
+		"the first of two":               {two, "", "API.example.com", "/a", "https://api.example.com/a", 200},
+		"with its default port":          {two, "", "api.example.com:443", "/a", "https://api.example.com/a", 200},
+		"the second of two":              {two, "", "api.example.org:8443", "/a", "https://api.example.org:8443/a", 200},
+		"of two, the other's proof":      {two, "", "api.example.com", "/a", "https://api.example.org:8443/a", 401},
+		"of two, neither":                {two, "", "evil.example", "/a", "https://api.example.com/a", 421},
+		"of two, no Host":                {two, "", "", "/a", "https://api.example.com/a", 421},
+		"of two, another port":           {two, "", "api.example.org", "/a", "https://api.example.org:8443/a", 421},
+		"the whole server":               {two[:1], "", "x", "*", "https://api.example.com/", 400},
+		"no path at all":                 {two[:1], "", "x", "api.example.com:443", "https://api.example.com/", 400},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var told []string
+			var mu sync.Mutex
+			v := provingValidator(t, iss, func(c *validator.Config) {
+				c.Observer = observe.Observer{Event: func(_ context.Context, e *observe.Event) {
+					mu.Lock()
+					defer mu.Unlock()
+					told = append(told, e.Check+": "+fmt.Sprint(e.Err))
+				}}
+			})
+			auth := httpauth.New(v, &httpauth.Config{PublicURL: tc.urls, PublicPathPrefix: tc.prefix})
+			handler := http.StripPrefix("/", auth.Require(scopes.All("orders:read"))(http.HandlerFunc(serve)))
+			r := httptest.NewRequest("GET", "/a", nil)
+			r.RequestURI, r.Host = tc.target, tc.host
+			r.Header = http.Header{
+				"Authorization": {"DPoP " + bound}, "X-Forwarded-Host": {"evil.example"}, "X-Forwarded-Proto": {"http"}, "X-Forwarded-Prefix": {"/evil"}, "Forwarded": {"host=evil.example"},
+				"Dpop": {issuertest.Proof(key, issuertest.ProofClaims{URL: tc.htu, Token: bound})},
+			}
+			w := httptest.NewRecorder()
+			handler.ServeHTTP(w, r)
+			if w.Code != tc.status {
+				t.Errorf("%d %s, wanted %d; %q", w.Code, w.Body, tc.status, told)
+			}
+			if w.Code == 421 && (len(told) != 1 || !strings.Contains(told[0], "Config.PublicURL") || w.Header().Get("WWW-Authenticate") != "") {
+				t.Errorf("told %q, challenge %q", told, w.Header().Get("WWW-Authenticate"))
+			}
+		})
+	}
+}
+
+// TestPublicURLFaults: what New panics at.
+func TestPublicURLFaults(t *testing.T) {
+	iss := issuertest.New(t)
+	v := provingValidator(t, iss)
+	for name, tc := range map[string]struct {
+		cfg  *httpauth.Config
+		says string
+	}{
+		"none":             {nil, "PublicURL is empty, and the validator's Config.DPoP is set"},
+		"empty":            {&httpauth.Config{PublicURL: []string{""}}, `PublicURL is ""`},
+		"a path":           {&httpauth.Config{PublicURL: []string{"https://a/b"}}, "PublicPathPrefix"},
+		"a query":          {&httpauth.Config{PublicURL: []string{"https://a/?x"}}, "scheme and host"},
+		"an empty query":   {&httpauth.Config{PublicURL: []string{"https://a?"}}, "scheme and host"},
+		"a fragment":       {&httpauth.Config{PublicURL: []string{"https://a#"}}, "scheme and host"},
+		"a user":           {&httpauth.Config{PublicURL: []string{"https://u@a"}}, "scheme and host"},
+		"no scheme":        {&httpauth.Config{PublicURL: []string{"api.example.com"}}, "scheme and host"},
+		"http":             {&httpauth.Config{PublicURL: []string{"http://api.example.com"}}, "https"},
+		"twice":            {&httpauth.Config{PublicURL: []string{"https://a", "https://A:443/"}}, "cannot tell apart"},
+		"a prefix alone":   {&httpauth.Config{PublicPathPrefix: "/a"}, "without PublicURL"},
+		"no slash":         {&httpauth.Config{PublicURL: []string{"https://a"}, PublicPathPrefix: "a"}, "PublicPathPrefix"},
+		"dots in a prefix": {&httpauth.Config{PublicURL: []string{"https://a"}, PublicPathPrefix: "/a/../b"}, "PublicPathPrefix"},
+		"no scope":         {&httpauth.Config{PublicURL: []string{"https://a"}, Metadata: httpauth.Metadata{Scopes: []string{"a b"}}}, "Metadata.Scopes"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			defer func() {
+				if said := fmt.Sprint(recover()); !strings.Contains(said, "httpauth: New: ") || !strings.Contains(said, tc.says) {
+					t.Errorf("panic %s, wanted %s", said, tc.says)
+				}
+			}()
+			httpauth.New(v, tc.cfg)
+		})
+	}
+	httpauth.New(v, &httpauth.Config{PublicURL: []string{"http://localhost:8080", "http://127.0.0.1:8080"}})
+}
