@@ -122,7 +122,7 @@ func TestPrintingAnErrorIsItsText(t *testing.T) {
 
 // TestPrintingARequestShowsNoToken, however it is printed.
 func TestPrintingARequestShowsNoToken(t *testing.T) {
-	r := validator.Request{Token: private, Source: "192.0.2.1\n\u202e" + strings.Repeat("x", 9000)}
+	r := validator.Request{Token: private, Proofs: []string{private}, Certificate: []byte(private), CertificateErr: errors.New(private), Source: "192.0.2.1\n\u202e" + strings.Repeat("x", 9000)}
 	type holder struct{ Request *validator.Request }
 	for name, x := range map[string]any{"by reference": &r, "by value": r, "a list": []validator.Request{r}, "a struct": holder{&r}, "a map": map[string]*validator.Request{"r": &r}} {
 		for how, text := range printed(x) {

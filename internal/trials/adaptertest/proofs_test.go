@@ -1,12 +1,19 @@
 package adaptertest_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/base64"
+	"encoding/json"
 	"errors"
+	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -19,6 +26,7 @@ import (
 	"github.com/m2mguard/m2mguard/dpop"
 	"github.com/m2mguard/m2mguard/internal/trials/proofs"
 	"github.com/m2mguard/m2mguard/introspection"
+	"github.com/m2mguard/m2mguard/observe"
 	"github.com/m2mguard/m2mguard/scopes"
 	"github.com/m2mguard/m2mguard/validator"
 )
@@ -48,7 +56,7 @@ func (catalogueNonces) Judge(_ context.Context, nonce string) (dpop.Judgement, e
 	return dpop.NonceBad, nil
 }
 
-func validatorOfProofs(t *testing.T, tc proofs.Case, tokens boundTokens) *validator.Validator {
+func validatorOfProofs(t *testing.T, tc proofs.Case, tokens boundTokens, change ...func(*validator.Config)) *validator.Validator {
 	t.Helper()
 	cfg := dpop.Config{Now: func() time.Time { return tc.Now }, Replays: dpop.NewMemory(2000)}
 	switch tc.Config {
@@ -57,10 +65,14 @@ func validatorOfProofs(t *testing.T, tc proofs.Case, tokens boundTokens) *valida
 	case proofs.Nonces:
 		cfg.Nonces = catalogueNonces{}
 	}
-	v, err := validator.New(validator.Config{
+	all := validator.Config{
 		Issuers: []validator.Issuer{{URL: "https://id.example.com", Audience: []string{"orders"}, Introspection: &introspection.Config{Introspector: tokens}}},
 		DPoP:    &cfg,
-	})
+	}
+	for _, c := range change {
+		c(&all)
+	}
+	v, err := validator.New(all)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,12 +176,7 @@ func guardedByProof(t *testing.T, tc proofs.Case, tokens boundTokens) map[string
 func serveProof(t *testing.T, name string, handler http.Handler, tc proofs.Case) {
 	t.Helper()
 	send := func(lines []string) *httptest.ResponseRecorder {
-		target := tc.URL[strings.Index(tc.URL, "://")+len("://"):]
-		if start := strings.IndexAny(target, "/?"); start >= 0 {
-			target = target[start:]
-		} else {
-			target = "/"
-		}
+		target := targetOf(tc.URL)
 		r := httptest.NewRequest(http.MethodGet, "/", nil)
 		if parsed, err := url.ParseRequestURI(target); err == nil {
 			r.URL = parsed
@@ -198,4 +205,102 @@ func serveProof(t *testing.T, name string, handler http.Handler, tc proofs.Case)
 	if nonce := w.Header().Get("DPoP-Nonce"); (nonce == proofs.NextNonce) != hands || nonce != "" && w.Header().Get("Cache-Control") != "no-store" {
 		t.Errorf("%s: DPoP-Nonce %q with Cache-Control %q", name, nonce, w.Header().Get("Cache-Control"))
 	}
+}
+
+// TestNothingOfAProofIsTold: in no error, event, log line or answer is a token, a proof
+// or a part of one, its key or its jti; the nonce is in its field alone.
+func TestNothingOfAProofIsTold(t *testing.T) {
+	tokens := make(boundTokens)
+	for _, tc := range proofs.All(func(thumbprint string) string { return "an-opaque-token-of-" + thumbprint }) {
+		if !tc.Hostile() {
+			continue
+		}
+		tokens[tc.Token] = tc.Thumbprint
+		t.Run(strings.ReplaceAll(tc.Name, "/", "_"), func(t *testing.T) {
+			var told bytes.Buffer
+			var mu sync.Mutex
+			logs := validator.LogEvents(slog.New(slog.NewJSONHandler(&told, &slog.HandlerOptions{Level: slog.LevelDebug})))
+			observer := observe.Join(logs, observe.Observer{Event: func(_ context.Context, e *observe.Event) {
+				_, _ = fmt.Fprintf(&told, "%+v %v %#v", *e, e.Err, e)
+			}})
+			locked := observe.Observer{Event: func(ctx context.Context, e *observe.Event) {
+				mu.Lock()
+				defer mu.Unlock()
+				observer.Event(ctx, e)
+			}}
+			v := validatorOfProofs(t, tc, tokens, func(c *validator.Config) { c.Observer = locked })
+			handler := httpauth.New(v, &httpauth.Config{PublicURL: []string{"https://" + hostOf(t, tc.URL)}, ErrorHandler: func(w http.ResponseWriter, _ *http.Request, f *httpauth.Failure) {
+				_, _ = fmt.Fprintf(&told, "%v %+v %v", f.Err, f.Body, f.Challenge)
+				f.Respond(w)
+			}}).Require(scopes.AnyToken())(http.HandlerFunc(serve))
+			w := httptest.NewRecorder()
+			for _, lines := range append(priors(tc), tc.Proofs) {
+				r := httptest.NewRequest(http.MethodGet, "/", nil)
+				r.Method, r.RequestURI = tc.Method, targetOf(tc.URL)
+				r.Header["Authorization"] = []string{"DPoP " + tc.Token}
+				r.Header["Dpop"] = lines
+				w = httptest.NewRecorder()
+				handler.ServeHTTP(w, r)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			header := w.Header().Clone()
+			header.Del("DPoP-Nonce")
+			_, _ = fmt.Fprint(&told, w.Body, header)
+			for _, secret := range secretsOf(tc) {
+				if strings.Contains(told.String(), secret) {
+					t.Errorf("%.60q is told: %.600s", secret, told.String())
+				}
+			}
+		})
+	}
+}
+
+func priors(tc proofs.Case) (all [][]string) {
+	for _, line := range tc.Prior {
+		all = append(all, []string{line})
+	}
+	return all
+}
+
+func hostOf(t *testing.T, text string) string {
+	t.Helper()
+	parsed, err := url.Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return parsed.Host
+}
+
+// targetOf is the request line's part of a URL.
+func targetOf(text string) string {
+	_, target, _ := strings.Cut(text, "://")
+	if start := strings.IndexAny(target, "/?"); start >= 0 {
+		return target[start:]
+	}
+	return "/"
+}
+
+// secretsOf are pieces of a case that nobody else should read: the token, each part of
+// each proof, and what a part holds that is long enough to be one's own.
+func secretsOf(tc proofs.Case) []string {
+	const long = 16
+	secrets := []string{tc.Token}
+	for _, line := range tc.Proofs {
+		for _, part := range strings.FieldsFunc(line, func(c rune) bool { return c == '.' || c == ',' || c == ' ' }) {
+			secrets = append(secrets, part[:min(len(part), 40)])
+			text, err := base64.RawURLEncoding.DecodeString(part)
+			if err != nil {
+				continue
+			}
+			var object map[string]json.RawMessage
+			if json.Unmarshal(text, &object) != nil {
+				continue
+			}
+			for _, name := range []string{"jti", "ath", "nonce", "jwk"} {
+				secrets = append(secrets, strings.Trim(string(object[name]), `"{}`))
+			}
+		}
+	}
+	return slices.DeleteFunc(secrets, func(s string) bool { return len(s) < long })
 }
