@@ -2,6 +2,7 @@ package validator_test
 
 import (
 	"context"
+	"crypto"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
@@ -275,4 +276,47 @@ func TestSpentProofs(t *testing.T) {
 		a, err := other.VerifyRequest(within, r, nil)
 		wantOutcome(t, "proof")(a.Token, err)
 	})
+}
+
+// TestBothBindings: a token that names a key and a certificate needs both, whether it is
+// a JWT or introspection says so.
+func TestBothBindings(t *testing.T) {
+	const url = "https://api.example.com/orders"
+	iss := issuertest.New(t)
+	key, foreign := testdata.PrivateKey("p256-a"), testdata.PrivateKey("p256-b")
+	mine, other := []byte("0 the DER of a certificate"), []byte("0 that of another")
+	withDPoP := func(c *validator.Config) { c.DPoP = &dpop.Config{} }
+	claims := issuertest.Claims{Extra: map[string]any{"cnf": map[string]any{"jkt": issuertest.Thumbprint(key.Public()), "x5t#S256": thumbprintOf(mine)}}}
+	for how, by := range map[string]struct {
+		v   *validator.Validator
+		raw string
+	}{"JWT": {newJWT(t, iss, withDPoP), iss.Token(claims)}, "opaque": {newOpaque(t, iss, withDPoP), iss.Opaque(claims)}} {
+		for name, tc := range map[string]struct {
+			scheme      string
+			key         crypto.Signer
+			certificate []byte
+			want        string
+		}{
+			"both":                         {"DPoP", key, mine, "ok"},
+			"another certificate":          {"DPoP", key, other, "cnf"},
+			"no certificate":               {"DPoP", key, nil, "cnf"},
+			"another key":                  {"DPoP", foreign, mine, "cnf"},
+			"no proof":                     {"DPoP", nil, mine, "proof"},
+			"a proof, as a bearer token":   {"Bearer", key, mine, "cnf"},
+			"no proof, as a bearer token":  {"Bearer", nil, mine, "cnf"},
+			"a proof in a scheme of none":  {"", key, mine, "cnf"},
+			"another scheme than either's": {"Basic", key, mine, "missing"},
+		} {
+			t.Run(how+", "+name, func(t *testing.T) {
+				for range 2 {
+					r := &validator.Request{Scheme: tc.scheme, Token: by.raw, Method: "GET", URL: url, Certificate: tc.certificate}
+					if tc.key != nil {
+						r.Proofs = []string{issuertest.Proof(tc.key, issuertest.ProofClaims{URL: url, Token: by.raw})}
+					}
+					a, err := by.v.VerifyRequest(t.Context(), r, &validator.Demand{Bound: true})
+					wantOutcome(t, tc.want)(a.Token, err)
+				}
+			})
+		}
+	}
 }
