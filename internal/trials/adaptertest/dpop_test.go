@@ -223,7 +223,12 @@ func TestNothingOfProofsIsLookedAt(t *testing.T) {
 		}(), 200, ""},
 		"the DPoP scheme":                 {show("DPoP", bound, key, "GET", "/require"), 401, `Bearer realm="api"`},
 		"a bound token as a bearer token": {show("Bearer", bound, key, "GET", "/require"), 401, `Bearer realm="api", error="invalid_token", error_description="The access token is bound to a sender and cannot be used as a bearer token."`},
-		"nothing":                         {show("", "", nil, "GET", "/require"), 401, `Bearer realm="api"`},
+		"the DPoP scheme without a token": {func() *http.Request {
+			r := show("", "", nil, "GET", "/require")
+			r.Header.Set("Authorization", "DPoP")
+			return r
+		}(), 401, `Bearer realm="api"`},
+		"nothing": {show("", "", nil, "GET", "/require"), 401, `Bearer realm="api"`},
 	} {
 		for _, f := range frameworks {
 			w := httptest.NewRecorder()
