@@ -17,6 +17,7 @@ import (
 // with New: a zero one, or nil, answers ErrUnavailable to everything.
 type Validator struct {
 	settings
+	given      Config // what New got, for demands of issuers that a Resolver finds
 	issuers    map[string]*issuer
 	issuerURLs []string
 	resolved   *resolved // nil without a Resolver

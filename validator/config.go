@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"reflect"
 	"runtime"
-	"slices"
 	"time"
 
 	"github.com/m2mguard/m2mguard/dpop"
@@ -229,22 +228,9 @@ type Issuer struct {
 	// supply keys, read credentials, and so make any token good.
 	DangerouslyAllowHTTP bool
 
-	refusals   []string             // see Refuse
-	conditions []func(*Token) error // see Insist
-}
-
-// Refuse makes New refuse i for this reason, whatever is changed in i afterwards.
-// It is for functions that return an Issuer and no error, such as those of
-// package providers. The reason is a sentence that names the function, what was
-// wrong and what was wanted.
-func (i *Issuer) Refuse(reason string) { i.refusals = append(slices.Clip(i.refusals), reason) }
-
-// Insist adds a check that i's tokens must pass beside Profile.Accept, and under its
-// conditions, whatever is changed in i afterwards: its Profile and AppOnly, too. It is
-// for those functions, whose lists of whom to let in must not be lost by accident. A
-// copy of the Profile alone does not have it. A nil check refuses every token.
-func (i *Issuer) Insist(check func(*Token) error) {
-	i.conditions = append(slices.Clip(i.conditions), check)
+	refusals   []string                        // see Refuse
+	conditions []func(*Token) error            // see Insist
+	demands    []func(Config, Issuer) []string // see InsistOnConfig
 }
 
 // defaultAlgorithms are what issuers use by default; the others cost more or

@@ -71,6 +71,7 @@ const nowhere = "https://issuer.invalid"
 // newIssuer compiles c and reports its faults.
 func (v *Validator) newIssuer(c Issuer) (*issuer, []error) {
 	i, faults := settleIssuer(c)
+	faults = append(faults, c.unmet(v.given)...)
 	i.slots, i.proofs = slots.New(v.verifySlots, v.verifyWait), v.proofs != nil
 	from := c.URL
 	if c.refusals != nil || cmp.Or(checkIdentifier(c.URL), c.discovery().check(c.URL)) != "" {

@@ -22,6 +22,7 @@ func New(cfg Config) (*Validator, error) {
 	s, faults := cfg.settle()
 	v := &Validator{
 		settings:     s,
+		given:        cfg.alone(),
 		limits:       limitsOf(s.maxToken),
 		issuers:      make(map[string]*issuer, len(cfg.Issuers)),
 		opaqueIssuer: cfg.OpaqueIssuer,

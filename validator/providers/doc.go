@@ -23,6 +23,8 @@
 // once, in a sentence that names the function, and whatever is changed in the
 // Issuer afterwards.
 //
+// [FAPI2] goes around any of them, and holds it to the FAPI 2.0 Security Profile.
+//
 // docs/issuers has a page for each provider: what is checked and why, and
 // what to configure there.
 package providers

@@ -211,7 +211,7 @@ func TestFilesAreShort(t *testing.T) {
 var storeys = [][]string{
 	{"sighting", "errors", "binding", "flaw", "hints", "scopehint", "syntax", "header", "times", "spiffe", "claims", "claim", "decode", "delegation", "grants", "profile", "profilefaults", "token", "context", "print", "request"},
 	{"config", "tenants", "identifier", "assertion", "log"},
-	{"settle", "issuer", "signer", "answer", "proof", "compiled"},
+	{"settle", "insist", "issuer", "signer", "answer", "proof", "compiled"},
 	{"passes", "possession"},
 	{"checks", "lifetime", "keys", "whose", "shape", "prove", "opaque", "resolver"},
 	{"verify", "validator", "observer", "stats", "accepts", "doc"},

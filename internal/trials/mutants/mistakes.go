@@ -5,7 +5,7 @@ package main
 var mistakeMutants = []mutant{
 	{"mistakes", "an issuer's name is checked wherever its keys come from", []edit{{"validator/settle.go", "cmp.Or(checkIdentifier(c.URL), ", "cmp.Or("}}, ofValidator},
 	{"mistakes", "a name that no token can hold is refused", []edit{{"validator/identifier.go", "		case hasUnseen(name):\n", "		case false && hasUnseen(name):\n"}}, ofValidator},
-	{"mistakes", "a preset's fault stays New's, whatever is changed", []edit{{"validator/config.go", "{ i.refusals = append(slices.Clip(i.refusals), reason) }", "{ i.URL = slices.Clip([]string{reason})[0] }"}}, ofProviders},
+	{"mistakes", "a preset's fault stays New's, whatever is changed", []edit{{"validator/insist.go", "{ i.refusals = append(slices.Clip(i.refusals), reason) }", "{ i.URL = slices.Clip([]string{reason})[0] }"}}, ofProviders},
 	{"mistakes", "an audience that no token of the provider has is refused", []edit{{"validator/providers/entra.go", "case !guid.MatchString(audience):", "case false:"}}, ofProviders},
 	{"mistakes", "a pool has the issuer that was asked for alone", []edit{{"validator/providers/cognito.go", "host, pool = issuer[1]+host, issuer[3]", "pool = issuer[3]"}}, ofProviders},
 	{"mistakes", "an empty secret is refused", []edit{{"introspection/auth.go", "	case strings.TrimSpace(s) == \"\":\n", "	case false:\n"}}, ofIntrospection},

@@ -43,4 +43,15 @@ var presetMutants = []mutant{
 	{"presets", "a pod's token is sent to its API server alone", []edit{{"validator/providers/kubernetesapi.go", `!strings.HasPrefix(req.URL.String(), k.server+"/")`, "false"}}, ofProviders},
 	{"presets", "a pod's token is sent over TLS alone", []edit{{"validator/providers/kubernetesapi.go", `!strings.HasPrefix(k.server, "https://")`, "false"}}, ofProviders},
 	{"presets", "a pod's token is one line", []edit{{"validator/providers/kubernetesapi.go", "bytes.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' })", "false"}}, ofProviders},
+	{"presets", "what was loosened after FAPI2 is refused", []edit{{"validator/issuer.go", "	faults = append(faults, c.unmet(v.given)...)\n", ""}}, ofFAPI2},
+	{"presets", "FAPI 2.0 takes bound tokens alone", []edit{never("validator/providers/fapi2.go", "iss.Binding != validator.BindingRequired")}, ofFAPI2},
+	{"presets", "FAPI 2.0 takes three algorithms", []edit{{"validator/providers/fapi2.go", `alg == "Ed25519" || slices.Contains(fapi2Algorithms, alg)`, `alg != "HS256"`}}, ofFAPI2},
+	{"presets", "FAPI 2.0 bounds the life of what nobody is asked about", []edit{{"validator/providers/fapi2.go", "bySignature(iss) && iss.MaxTokenLifetime == 0 {\n		wrong", "false {\n		wrong"}}, ofFAPI2},
+	{"presets", "FAPI 2.0 leaves the audience to no client", []edit{never("validator/providers/fapi2.go", "bySignature(iss) && iss.Profile.NoAudience")}, ofFAPI2},
+	{"presets", "FAPI 2.0 goes with nothing dangerous", []edit{{"validator/providers/fapi2.go", "		if field.is {\n", "		if false {\n"}}, ofFAPI2},
+	{"presets", "FAPI 2.0 bounds the skew of clocks", []edit{{"validator/providers/fapi2.go", "cfg.ClockSkew != 0 && (cfg.ClockSkew < fapi2MinAhead || cfg.ClockSkew > fapi2MaxAhead)", "false"}}, ofFAPI2},
+	{"presets", "FAPI 2.0 takes proofs by three algorithms", []edit{{"validator/providers/fapi2.go", `others := othersThanFAPI2(cfg.DPoP.Algorithms); others != ""`, `others := ""; others != ""`}}, ofFAPI2},
+	{"presets", "FAPI 2.0 takes proofs of a clock that is ahead", []edit{never("validator/providers/fapi2.go", "cfg.DPoP.MaxAhead != 0 && cfg.DPoP.MaxAhead < fapi2MinAhead")}, ofFAPI2},
 }
+
+var ofFAPI2 = []suite{{"validator/providers", "TestFAPI2"}, {"validator/providers", "TestFAPI2Holds"}}
