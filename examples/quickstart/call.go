@@ -19,13 +19,20 @@ type answer struct {
 
 // call sends one request to an API; without a token if that is empty.
 func (d *demo) call(ctx context.Context, a *api, method, token string) (answer, error) {
+	header := http.Header{}
+	if token != "" {
+		header.Set("Authorization", "Bearer "+token)
+	}
+	return d.send(ctx, a, method, header)
+}
+
+// send sends one request with this header.
+func (d *demo) send(ctx context.Context, a *api, method string, header http.Header) (answer, error) {
 	r, err := http.NewRequestWithContext(ctx, method, a.url+"/orders", nil)
 	if err != nil {
 		return answer{}, err
 	}
-	if token != "" {
-		r.Header.Set("Authorization", "Bearer "+token)
-	}
+	r.Header = header
 	resp, err := d.client.Do(r)
 	if err != nil {
 		return answer{}, err
@@ -54,11 +61,13 @@ func (d *demo) call(ctx context.Context, a *api, method, token string) (answer, 
 	}, nil
 }
 
-// parts finds what differs from challenge to challenge, besides the description.
-var parts = regexp.MustCompile(`^Bearer realm="api"(?:, error="(\w+)", error_description="[^"]+")?(?:, scope="([^"]+)")?$`)
+// parts finds what differs from challenge to challenge, besides the description and
+// where the API's metadata is. With 401 there is a second challenge, for DPoP.
+var parts = regexp.MustCompile(`^Bearer realm="api"(?:, error="(\w+)", error_description="[^"]+")?(?:, scope="([^"]+)")?, resource_metadata="[^"]+"` +
+	`(?:, DPoP realm="api", scope="[^"]+", resource_metadata="[^"]+", algs="[^"]+")?$`)
 
-// shorten leaves the realm and the description out of a challenge, and lets a
-// challenge stand that is not of the form which it should have.
+// shorten leaves these and the realm out of a challenge, and lets a challenge stand
+// that is not of the form which it should have.
 func shorten(challenge string) string {
 	found := parts.FindStringSubmatch(challenge)
 	if found == nil {

@@ -17,13 +17,13 @@ type check struct {
 }
 
 var checks = []check{
-	{"no token", http.MethodGet, noToken, 401, "Bearer"},
+	{"no token", http.MethodGet, noToken, 401, "Bearer orders:read"},
 	{"valid", http.MethodGet, valid, 200, ""},
 	{"missing scope", http.MethodPost, valid, 403, "Bearer insufficient_scope orders:write"},
-	{"expired", http.MethodGet, bad(issuertest.Expired), 401, "Bearer invalid_token"},
-	{"wrong audience", http.MethodGet, forAnotherAPI, 401, "Bearer invalid_token"},
-	{"tampered", http.MethodGet, tampered, 401, "Bearer invalid_token"},
-	{"unknown issuer", http.MethodGet, fromStranger, 401, "Bearer invalid_token"},
+	{"expired", http.MethodGet, bad(issuertest.Expired), 401, "Bearer invalid_token orders:read"},
+	{"wrong audience", http.MethodGet, forAnotherAPI, 401, "Bearer invalid_token orders:read"},
+	{"tampered", http.MethodGet, tampered, 401, "Bearer invalid_token orders:read"},
+	{"unknown issuer", http.MethodGet, fromStranger, 401, "Bearer invalid_token orders:read"},
 }
 
 func noToken(context.Context, *demo, kind) (string, error) { return "", nil }

@@ -70,7 +70,7 @@ func start(where ports, log *slog.Logger) (_ *demo, err error) {
 	}
 	for _, a := range []struct {
 		name, addr string
-		routes     func(*validator.Validator) http.Handler
+		routes     func(v *validator.Validator, url string) http.Handler
 	}{
 		{"net/http", where.netHTTP, netHTTP},
 		{"Echo", where.echo, onEcho},
@@ -119,6 +119,12 @@ func (d *demo) close() {
 // token asks an issuer for a token with the scope orders:read, as a program on
 // another machine would.
 func (d *demo) token(ctx context.Context, k kind, issuer *issuertest.Issuer, audience string) (string, error) {
+	return tokenBy(ctx, d.client, k, issuer, audience)
+}
+
+// tokenBy asks by way of another client than the demo's, such as one that proves
+// possession of a key.
+func tokenBy(ctx context.Context, by *http.Client, k kind, issuer *issuertest.Issuer, audience string) (string, error) {
 	client := clientcredentials.Config{
 		ClientID:       k.clientID,
 		ClientSecret:   k.clientSecret,
@@ -126,7 +132,7 @@ func (d *demo) token(ctx context.Context, k kind, issuer *issuertest.Issuer, aud
 		Scopes:         []string{"orders:read"},
 		EndpointParams: url.Values{"audience": {audience}},
 	}
-	token, err := client.Token(context.WithValue(ctx, oauth2.HTTPClient, d.client))
+	token, err := client.Token(context.WithValue(ctx, oauth2.HTTPClient, by))
 	if err != nil {
 		return "", err
 	}
@@ -142,7 +148,7 @@ type api struct {
 	ended     chan struct{} // closed when the server has ended
 }
 
-func startAPI(name, addr, issuer string, log *slog.Logger, routes func(*validator.Validator) http.Handler) (*api, error) {
+func startAPI(name, addr, issuer string, log *slog.Logger, routes func(*validator.Validator, string) http.Handler) (*api, error) {
 	v, err := newValidator(issuer, log.With("api", name))
 	if err != nil {
 		return nil, err
@@ -152,11 +158,12 @@ func startAPI(name, addr, issuer string, log *slog.Logger, routes func(*validato
 		v.Close()
 		return nil, err
 	}
+	url := "http://" + listener.Addr().String()
 	a := &api{
 		name:      name,
-		url:       "http://" + listener.Addr().String(),
+		url:       url,
 		validator: v,
-		server:    &http.Server{Handler: routes(v), ReadHeaderTimeout: 5 * time.Second},
+		server:    &http.Server{Handler: routes(v, url), ReadHeaderTimeout: 5 * time.Second},
 		ended:     make(chan struct{}),
 	}
 	go func() {

@@ -2,6 +2,9 @@ package main
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -25,6 +28,7 @@ var drills = []drill{
 	{"keys rotated", keysRotated},
 	{"token revoked", tokenRevoked},
 	{"asked anew", askedAnew},
+	{"token stolen", tokenStolen},
 	{"issuer down", issuerDown},
 }
 
@@ -143,6 +147,64 @@ func askedAnew(ctx context.Context, d *demo) (string, error) {
 		}
 	}
 	return "A revoked token still passed GET from the cache; DELETE, which asks the issuer at each request, refused it at once, and from then on GET did, too.", nil
+}
+
+// tokenStolen has a thief copy a token that is bound to its client's key (RFC 9449),
+// together with a proof on its way. A proof is for one request, and good once.
+func tokenStolen(ctx context.Context, d *demo) (string, error) {
+	owner, thief, err := twoKeys()
+	if err != nil {
+		return "", err
+	}
+	client := &http.Client{Transport: issuertest.NewDPoPClient(owner, d.client.Transport), Timeout: d.client.Timeout}
+	token, err := tokenBy(ctx, client, jwt, d.issuer, audience)
+	if err != nil {
+		return "", err
+	}
+	for _, a := range d.apis {
+		claims := issuertest.ProofClaims{Method: http.MethodGet, URL: a.url + "/orders", Token: token}
+		sent := []string{issuertest.Proof(owner, claims)}
+		if err := d.try(ctx, a, token, []step{
+			{"the owner", "DPoP", sent, http.StatusOK},
+			{"the thief, with the owner's proof", "DPoP", sent, http.StatusUnauthorized},
+			{"the thief, with another key", "DPoP", []string{issuertest.Proof(thief, claims)}, http.StatusUnauthorized},
+			{"the thief, without a proof", "Bearer", nil, http.StatusUnauthorized},
+			{"the owner, with a new proof", "DPoP", []string{issuertest.Proof(owner, claims)}, http.StatusOK},
+		}); err != nil {
+			return "", err
+		}
+	}
+	return "Bound to its owner's key, it was refused on each API as a bearer token, with another key, and with the owner's proof sent again; its owner got through before and after.", nil
+}
+
+// step is a request with a token, and what it should be answered.
+type step struct {
+	who, scheme string
+	proofs      []string
+	status      int
+}
+
+// try takes the steps on a, and fails at the first that is answered otherwise.
+func (d *demo) try(ctx context.Context, a *api, token string, steps []step) error {
+	for _, s := range steps {
+		got, err := d.send(ctx, a, http.MethodGet, http.Header{"Authorization": {s.scheme + " " + token}, "Dpop": s.proofs})
+		if err != nil {
+			return err
+		}
+		if got.status != s.status {
+			return fmt.Errorf("%s answered %d to %s, expected %d: %s", a.name, got.status, s.who, s.status, got.reason)
+		}
+	}
+	return nil
+}
+
+// twoKeys makes one for each of two clients.
+func twoKeys() (owner, thief *ecdsa.PrivateKey, err error) {
+	if owner, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
+		return nil, nil, err
+	}
+	thief, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	return owner, thief, err
 }
 
 // issuerDown takes the issuer off the network and brings it back.

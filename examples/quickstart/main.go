@@ -5,7 +5,8 @@
 // starts a fake authorization server and three APIs that trust it, on net/http,
 // Echo and Gin. A client gets real tokens through the client credentials flow,
 // JWTs and opaque ones, and tries each API with good tokens and bad ones; then
-// keys are rotated, a token is revoked, and the authorization server goes down.
+// keys are rotated, a token is revoked, one that is bound to its client is stolen,
+// and the authorization server goes down.
 // The exit code is 0 if everything went as expected, and 1 otherwise.
 //
 //	go run ./examples/quickstart -serve

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
+	"net/http"
 	"regexp"
 	"strings"
 	"testing"
@@ -53,6 +54,14 @@ func TestSurprises(t *testing.T) {
 		}
 		if n := strings.Count(stdout.String(), "SURPRISE"); n != 42+len(drills) {
 			t.Errorf("%d surprises are marked, wanted one for each row and drill: %s", n, &stdout)
+		}
+	})
+	t.Run("a thief who gets in", func(t *testing.T) {
+		d := startDemo(t)
+		bearer := []step{{"the thief, without a proof", "Bearer", nil, http.StatusUnauthorized}}
+		token := d.issuer.Token(issuertest.Claims{Audience: []string{audience}, Scope: "orders:read"}) // bound to nobody
+		if err := d.try(t.Context(), d.apis[0], token, bearer); err == nil || !strings.Contains(err.Error(), "answered 200 to the thief") {
+			t.Errorf("got %v", err)
 		}
 	})
 	t.Run("no keys", func(t *testing.T) {
