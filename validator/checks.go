@@ -98,7 +98,10 @@ func (i *issuer) checkBinding(c *claims) error {
 	return nil
 }
 
-var errNoProofs = refuse(CheckBinding, "the token is bound to a key by cnf.jkt (RFC 9449 §6.1) or its token_type, and Config.DPoP is not set")
+var errNoProofs = &Error{
+	check: CheckBinding, text: "the token is bound to a key by cnf.jkt (RFC 9449 §6.1) or its token_type, and Config.DPoP is not set",
+	hint: "with Config.DPoP, and the public URL that the adapters need then, such tokens are accepted",
+}
 
 // checkAudience looks for one of our names. It makes no list of those in aud,
 // which may be many: that is for what is proven.

@@ -15,8 +15,8 @@ import (
 // The sentinels that errors.Is tells apart. Every error of Verify matches
 // exactly one of them.
 var (
-	// ErrMissingToken: the request carries no bearer token (401 without an
-	// error code, RFC 6750 §3.1).
+	// ErrMissingToken: the request carries no token, or by a scheme that is not
+	// accepted (401 without an error code, RFC 6750 §3.1).
 	ErrMissingToken = errors.New("no bearer token")
 	// ErrInvalidRequest: the credentials are malformed or repeated (400).
 	ErrInvalidRequest = errors.New("invalid_request")
@@ -97,7 +97,7 @@ var checks = map[Check]facts{
 	CheckIssuedAt:    {ErrInvalidToken, "The issue time of the access token is malformed.", "the authorization server does not follow RFC 7519 §4.1.6"},
 	CheckAudience:    {ErrInvalidToken, "The access token is meant for another API.", "Issuer.Audience, or the audience that the client asks for"},
 	CheckClaims:      {ErrInvalidToken, "The access token lacks a claim that this API needs.", "Issuer.Profile"},
-	CheckBinding:     {ErrInvalidToken, "The access token is bound to a sender and cannot be used as a bearer token.", "let the authorization server issue bearer tokens for this API (no DPoP, no mTLS binding)"},
+	CheckBinding:     {ErrInvalidToken, "The access token is bound to a sender and cannot be used as a bearer token.", "let the authorization server bind its tokens to a key by jkt (DPoP), to a certificate by x5t#S256 (mTLS), or to nobody"},
 	CheckProof:       {ErrInvalidToken, "The DPoP proof is not valid.", "Config.DPoP"},
 	CheckNonce:       {ErrInvalidToken, "The DPoP proof must hold the nonce of this API.", "the client should take it from DPoP-Nonce and try again"},
 	CheckHost:        {ErrInvalidRequest, "This host serves no API of the name that was asked for.", "httpauth.Config.PublicURL"},

@@ -47,6 +47,9 @@ func proofError(ctx context.Context, err error) *Error {
 		e.check = CheckNonce
 	}
 	e.hint, e.dpop = "Config.DPoP", new(dpopError)
+	if ok && refused.Check() == dpop.CheckURL {
+		e.hint = "httpauth.Config.PublicURL and PublicPathPrefix"
+	}
 	if ok {
 		e.dpop.sentence, e.retryAfter = refused.Description(), max(e.retryAfter, refused.RetryAfter())
 	}

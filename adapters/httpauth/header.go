@@ -1,6 +1,7 @@
 package httpauth
 
 import (
+	"errors"
 	"net/http"
 
 	"github.com/m2mguard/m2mguard/validator"
@@ -10,6 +11,7 @@ import (
 var (
 	errNothing = validator.NewError(validator.CheckMissing) // no credentials at all, which Optional lets through
 	errScheme  = validator.NewError(validator.CheckMissing) // others than a bearer token
+	errNoDPoP  = errScheme.Because(errors.New("the scheme is DPoP, and the validator's Config.DPoP is not set"))
 	errRequest = validator.NewError(validator.CheckRequest)
 )
 
@@ -35,8 +37,10 @@ func (m *Middleware) authorization(h http.Header) (scheme, token string, refusal
 		return "", "", errRequest
 	}
 	rest, ok := cutScheme(values[0], "bearer")
-	if !ok && m.proofs() {
-		rest, ok = cutScheme(values[0], "dpop")
+	if !ok {
+		if rest, ok = cutScheme(values[0], "dpop"); ok && !m.proofs() {
+			return "", "", errNoDPoP
+		}
 	}
 	if !ok {
 		return "", "", errScheme
