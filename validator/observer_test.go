@@ -10,8 +10,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/m2mguard/m2mguard/dpop"
 	"github.com/m2mguard/m2mguard/observe"
 	"github.com/m2mguard/m2mguard/scopes"
+	"github.com/m2mguard/m2mguard/testdata"
 	"github.com/m2mguard/m2mguard/validator"
 	"github.com/m2mguard/m2mguard/validator/issuertest"
 )
@@ -71,6 +73,31 @@ func TestObserverOfIntrospection(t *testing.T) {
 	}
 	if len(own.all) != 2 {
 		t.Errorf("own Observer was told %d times, wanted 2", len(own.all))
+	}
+}
+
+// TestWhoProvedBadly: a refused proof is told with the client of its token, whether
+// that was seen before or not.
+func TestWhoProvedBadly(t *testing.T) {
+	iss, key := issuertest.New(t), testdata.PrivateKey("p256-a")
+	var seen events
+	v := newJWT(t, iss, func(c *validator.Config) {
+		c.DPoP, c.Observer = &dpop.Config{}, observe.Observer{Event: seen.observe}
+	})
+	token := iss.Token(issuertest.Claims{ClientID: "orders-client", JWKThumbprint: issuertest.Thumbprint(key.Public())})
+	const url = "https://api.example.com/orders"
+	proofs := []string{issuertest.Proof(key, issuertest.ProofClaims{URL: url, Token: token})}
+	for range 3 {
+		_, _ = v.VerifyRequest(t.Context(), &validator.Request{Scheme: "DPoP", Token: token, Proofs: proofs, Method: "GET", URL: url}, nil)
+	}
+	refused := seen.of(observe.Refused)
+	if len(refused) != 2 {
+		t.Fatalf("%d refusals, wanted the two of the same proof", len(refused))
+	}
+	for _, e := range refused {
+		if (e.Client != observe.Fact{Text: "orders-client"} || e.Issuer != observe.Fact{Text: iss.URL()}) || e.Check != "proof" {
+			t.Errorf("told of %+v, %+v, %s", e.Client, e.Issuer, e.Check)
+		}
 	}
 }
 

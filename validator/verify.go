@@ -32,7 +32,9 @@ func (v *Validator) VerifyRequest(ctx context.Context, r *Request, d *Demand) (A
 	}
 	var nonce string
 	if err == nil {
-		nonce, err = v.passProof(ctx, p, r)
+		if nonce, err = v.passProof(ctx, p, r); err != nil {
+			seen = *p.sighting() // a hit has left it empty
+		}
 	}
 	if err != nil {
 		return Accepted{}, v.refused(ctx, r, err, &seen)
