@@ -1,6 +1,7 @@
 // Package validator proves OAuth 2.0 access tokens that machines send to an
 // API: who issued one, to which client, for which API, with which scopes, and
-// until when.
+// until when; and that one which is bound to its client comes from there (package
+// dpop, RFC 8705).
 //
 // [New] compiles a [Config]: the issuers that are trusted, and for each the
 // proof. [Validator.Verify] takes a token through that proof, a JWT by the

@@ -51,7 +51,8 @@ func (v *Validator) VerifyRequest(ctx context.Context, r *Request, d *Demand) (A
 }
 
 // Verify proves raw, an access token without its scheme, and returns what it
-// says. The error is an *Error and matches exactly one of ErrMissingToken (raw
+// says. One that is bound to its sender is refused: VerifyRequest takes what proves it.
+// The error is an *Error and matches exactly one of ErrMissingToken (raw
 // is empty), ErrInvalidRequest (raw is not a token's text), ErrInvalidToken,
 // ErrThrottled and ErrUnavailable. All callers of Verify are one source to
 // ErrThrottled; VerifyRequest tells them apart.

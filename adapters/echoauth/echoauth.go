@@ -1,5 +1,5 @@
 // Package echoauth lets the requests of an Echo API through that carry a good
-// bearer token with the right scopes (RFC 6750). It is package httpauth in
+// access token with the right scopes (RFC 6750). It is package httpauth in
 // Echo's terms: same checks, same answers.
 //
 //	auth := echoauth.New(v, nil)
@@ -41,7 +41,7 @@ func New(v *validator.Validator, cfg *httpauth.Config) *Middleware {
 }
 
 // Require returns a middleware, for a route or a group, that lets a request
-// through to the handler if it carries a good bearer token whose scopes satisfy
+// through to the handler if it carries a good token whose scopes satisfy
 // rule. The token is then in the request's context. A zero rule lets nobody in.
 func (m *Middleware) Require(rule scopes.Rule) echo.MiddlewareFunc {
 	return m.Gate(httpauth.Gate{Rule: rule})

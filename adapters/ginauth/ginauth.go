@@ -1,5 +1,5 @@
 // Package ginauth lets the requests of a Gin API through that carry a good
-// bearer token with the right scopes (RFC 6750). It is package httpauth in Gin's
+// access token with the right scopes (RFC 6750). It is package httpauth in Gin's
 // terms: same checks, same answers.
 //
 //	auth := ginauth.New(v, nil)
@@ -34,7 +34,7 @@ func New(v *validator.Validator, cfg *httpauth.Config) *Middleware {
 }
 
 // Require returns a middleware, for a route or a group, that lets a request
-// through to the handlers after it if it carries a good bearer token whose
+// through to the handlers after it if it carries a good token whose
 // scopes satisfy rule. The token is then in the request's context. A zero rule
 // lets nobody in.
 func (m *Middleware) Require(rule scopes.Rule) gin.HandlerFunc {

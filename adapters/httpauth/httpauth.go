@@ -41,9 +41,9 @@ type Config struct {
 
 	// Credentials finds the credentials of a request where they are not in the
 	// Authorization field: in a field that a gateway renames, a WebSocket
-	// subprotocol, a signed cookie. It returns the scheme, which must be "Bearer"
-	// in any case, and the token, which passes the same checks as one from the
-	// field. An Authorization field beside what it found is 400, unless it holds
+	// subprotocol, a signed cookie. It returns the scheme, which must be "Bearer", or
+	// "DPoP" where the validator's Config.DPoP is set, in any case, and the token, which
+	// passes the same checks as one from the field. An Authorization field beside what it found is 400, unless it holds
 	// the same; two empty strings mean that there are none, and then a token in the
 	// Authorization field is not taken either: a function that allows both reads
 	// both:
@@ -145,8 +145,9 @@ type Middleware struct {
 
 // New makes the middleware for v. A nil cfg stands for the zero Config. Like
 // http.ServeMux.Handle, New panics if it is called wrongly: with a nil v, one
-// that validator.New did not make, a realm that no challenge can hold, or an
-// empty name or an empty list in Config.Audience.
+// that validator.New did not make, a realm that no challenge can hold, an
+// empty name or an empty list in Config.Audience, a wrong PublicURL, or none where
+// the validator checks proofs of possession.
 func New(v *validator.Validator, cfg *Config) *Middleware {
 	if v == nil {
 		panic("httpauth: New: the validator is nil")
@@ -196,8 +197,8 @@ func checkAudience(where string, names []string) {
 }
 
 // Require returns a middleware that lets a request through to the handler if it
-// carries a good bearer token whose scopes satisfy rule, with the token in the
-// request's context (validator.FromContext). A zero rule lets nobody in.
+// carries a good token whose scopes satisfy rule, with the proof that a bound one needs,
+// and puts the token into the request's context (validator.FromContext). A zero rule lets nobody in.
 func (m *Middleware) Require(rule scopes.Rule) func(http.Handler) http.Handler {
 	return m.Gate(Gate{Rule: rule})
 }

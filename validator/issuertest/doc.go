@@ -1,5 +1,5 @@
 // Package issuertest is a fake OAuth 2.0 authorization server for tests and
-// demonstrations of APIs that accept bearer tokens. It speaks discovery
+// demonstrations of APIs that accept access tokens, bound or not. It speaks discovery
 // (RFC 8414 and OpenID Connect), publishes a key set (RFC 7517), issues tokens
 // for the client credentials grant (RFC 6749 §4.4), introspects them (RFC 7662)
 // and revokes them (RFC 7009).
