@@ -158,10 +158,15 @@ func orDefault[T comparable](value, otherwise T) T {
 }
 
 // Algorithms lists what a proof may be signed with, for the algs of a challenge (RFC
-// 9449 §7.1) and dpop_signing_alg_values_supported (RFC 9728 §2).
+// 9449 §7.1) and dpop_signing_alg_values_supported (RFC 9728 §2). With EdDSA, it has
+// Ed25519 as well: clients look for one name or the other (RFC 9864 §2.2).
 func (v *Verifier) Algorithms() []string {
 	if v == nil {
 		return nil
 	}
-	return slices.Clone(v.algorithms)
+	names := slices.Clone(v.algorithms)
+	if n := slices.Index(names, edDSA); n >= 0 {
+		names = slices.Insert(names, n+1, "Ed25519")
+	}
+	return names
 }

@@ -41,10 +41,14 @@ func TestNewReportsAllFaults(t *testing.T) {
 		}
 	}
 	v := newVerifier(t, func(c *dpop.Config) { c.Algorithms = []string{"Ed25519", "ES256", "EdDSA"} })
-	if diff := cmp.Diff([]string{"EdDSA", "ES256"}, v.Algorithms()); diff != "" {
+	if diff := cmp.Diff([]string{"EdDSA", "Ed25519", "ES256"}, v.Algorithms()); diff != "" {
 		t.Error(diff)
 	}
-	if n := len(newVerifier(t).Algorithms()); n != 10 {
+	v = newVerifier(t, func(c *dpop.Config) { c.Algorithms = []string{"ES256"} })
+	if diff := cmp.Diff([]string{"ES256"}, v.Algorithms()); diff != "" {
+		t.Error(diff)
+	}
+	if n := len(newVerifier(t).Algorithms()); n != 11 {
 		t.Errorf("%d algorithms by default", n)
 	}
 }
