@@ -5,10 +5,12 @@ package interop_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -43,38 +45,58 @@ type api struct {
 	url       string
 	validator *validator.Validator
 	journal   *journal
+	requests  atomic.Int64 // that came
 }
 
 // newAPIs starts the API behind each adapter.
 func newAPIs(t *testing.T, cfg validator.Config) []*api {
 	t.Helper()
+	return startAPIs(t, cfg, (*httptest.Server).Start, func(string) *httpauth.Config { return nil })
+}
+
+// startAPIs is newAPIs with a way to start a server, and what the adapter is to know
+// of the server at a URL.
+func startAPIs(t *testing.T, cfg validator.Config, start func(*httptest.Server), adapter func(url string) *httpauth.Config) []*api {
+	t.Helper()
 	var apis []*api
-	for name, newHandler := range map[string]func(*validator.Validator) http.Handler{
+	for name, newHandler := range map[string]func(*validator.Validator, *httpauth.Config) http.Handler{
 		"net/http": netHTTP, "Echo": echoFramework, "Gin": ginFramework,
 	} {
-		cfg, journal := cfg, new(journal)
-		cfg.Observer = observe.Observer{Event: journal.add}
+		a := &api{name: name, journal: new(journal)}
+		cfg := cfg
+		cfg.Observer = observe.Observer{Event: a.journal.add}
 		v, err := validator.New(cfg)
 		if err != nil {
 			t.Fatal(err)
 		}
-		s := httptest.NewServer(newHandler(v))
+		var h http.Handler
+		s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			a.requests.Add(1)
+			h.ServeHTTP(w, r)
+		}))
+		start(s)
+		h = newHandler(v, adapter(s.URL))
 		t.Cleanup(func() {
 			s.Close()
 			v.Close()
-			journal.check(t)
+			a.journal.check(t)
 		})
-		apis = append(apis, &api{name: name, url: s.URL, validator: v, journal: journal})
+		a.url, a.validator = s.URL, v
+		apis = append(apis, a)
 	}
 	return apis
 }
 
-func netHTTP(v *validator.Validator) http.Handler {
-	auth := httpauth.New(v, nil)
+func netHTTP(v *validator.Validator, cfg *httpauth.Config) http.Handler {
+	auth := httpauth.New(v, cfg)
 	h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_ = json.MarshalWrite(w, claimsOf(validator.FromContext(r.Context())))
+		_ = json.MarshalWrite(w, seen(validator.FromContext(r.Context()), r))
 	})
 	mux := http.NewServeMux()
+	if cfg != nil && cfg.PublicURL != nil {
+		auth.MountMetadata(mux)
+	}
+	mux.Handle(read+" /orders/", auth.Require(readRule)(h))
 	mux.Handle(read+" /orders", auth.Require(readRule)(h))
 	mux.Handle(write+" /orders", auth.Require(writeRule)(h))
 	if v.CanVerifyFresh() == nil {
@@ -83,10 +105,14 @@ func netHTTP(v *validator.Validator) http.Handler {
 	return mux
 }
 
-func echoFramework(v *validator.Validator) http.Handler {
-	auth := echoauth.New(v, nil)
-	h := func(c echo.Context) error { return c.JSON(http.StatusOK, claimsOf(echoauth.Token(c))) }
+func echoFramework(v *validator.Validator, cfg *httpauth.Config) http.Handler {
+	auth := echoauth.New(v, cfg)
+	h := func(c echo.Context) error { return c.JSON(http.StatusOK, seen(echoauth.Token(c), c.Request())) }
 	e := echo.New()
+	if cfg != nil && cfg.PublicURL != nil {
+		auth.MountMetadata(e)
+	}
+	e.GET("/orders/*", h, auth.Require(readRule))
 	e.GET("/orders", h, auth.Require(readRule))
 	e.POST("/orders", h, auth.Require(writeRule))
 	if v.CanVerifyFresh() == nil {
@@ -95,10 +121,14 @@ func echoFramework(v *validator.Validator) http.Handler {
 	return e
 }
 
-func ginFramework(v *validator.Validator) http.Handler {
-	auth := ginauth.New(v, nil)
-	h := func(c *gin.Context) { c.JSON(http.StatusOK, claimsOf(ginauth.Token(c))) }
+func ginFramework(v *validator.Validator, cfg *httpauth.Config) http.Handler {
+	auth := ginauth.New(v, cfg)
+	h := func(c *gin.Context) { c.JSON(http.StatusOK, seen(ginauth.Token(c), c.Request)) }
 	g := gin.New()
+	if cfg != nil && cfg.PublicURL != nil {
+		auth.MountMetadata(g)
+	}
+	g.GET("/orders/*rest", auth.Require(readRule), h)
 	g.GET("/orders", auth.Require(readRule), h)
 	g.POST("/orders", auth.Require(writeRule), h)
 	if v.CanVerifyFresh() == nil {
@@ -107,14 +137,24 @@ func ginFramework(v *validator.Validator) http.Handler {
 	return g
 }
 
-// claims is what the handlers saw of the token.
-type claims struct {
+// handled is what the handlers saw of a token and its request.
+type handled struct {
 	Client string `json:"client"`
 	Scope  string `json:"scope"`
+	Target string `json:"target,omitzero"` // of the request line, if it is not /orders
+	Body   string `json:"body,omitzero"`
 }
 
-func claimsOf(t *validator.Token) claims {
-	return claims{Client: t.ClientID(), Scope: t.Scopes().String()}
+func seen(token *validator.Token, r *http.Request) handled {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		panic(err)
+	}
+	h := handled{Client: token.ClientID(), Scope: token.Scopes().String(), Body: string(body)}
+	if r.RequestURI != "/orders" {
+		h.Target = r.RequestURI
+	}
+	return h
 }
 
 // answer is what the API said.
@@ -122,15 +162,14 @@ type answer struct {
 	Status      int
 	Challenge   string
 	RetryAfter  bool
-	Error       string `json:"error"`
-	Description string `json:"error_description"`
-	Client      string `json:"client"`
-	Scope       string `json:"scope"`
+	Error       string  `json:"error"`
+	Description string  `json:"error_description"`
+	Handled     handled `json:",embed"`
 }
 
 // allowed is the answer to a request that reached the handler.
 func allowed(client, scope string) answer {
-	return answer{Status: http.StatusOK, Client: client, Scope: scope}
+	return answer{Status: http.StatusOK, Handled: handled{Client: client, Scope: scope}}
 }
 
 // refused is the answer to a token that fails check. needs is the scope of the

@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -35,6 +36,8 @@ type options struct {
 	Metadata []string `json:"metadata,omitzero"`
 	// PlainAnswers takes RFC 9701 away.
 	PlainAnswers bool `json:"plainAnswers,omitzero"`
+	// Nonces has it ask DPoP proofs for a nonce (RFC 9449 §8).
+	Nonces bool `json:"nonces,omitzero"`
 	// TLS makes it an https server that asks for client certificates.
 	TLS *tlsOptions `json:"tls,omitzero"`
 }
@@ -56,7 +59,11 @@ type credentials struct {
 // server is a running authorization server.
 type server struct {
 	issuer string
+	*program
+}
 
+// program is a running program that answers each line of its input with one.
+type program struct {
 	cmd    *exec.Cmd
 	kill   context.CancelFunc
 	stdin  io.WriteCloser
@@ -77,49 +84,57 @@ func startServer(o options) (*server, error) {
 
 // start starts a program that answers the first line of its input with its issuer
 // identifier.
-func start(first any, program string, args ...string) (*server, error) {
-	ctx, kill := context.WithTimeout(context.Background(), serverLife)
-	s := &server{cmd: exec.CommandContext(ctx, program, args...), kill: kill}
-	if err := s.start(first); err != nil {
-		kill()
-		return nil, fmt.Errorf("interop: the authorization server did not start: %w", err)
-	}
-	return s, nil
-}
-
-func (s *server) start(first any) error {
-	stdout, err := s.cmd.StdoutPipe()
-	if err != nil {
-		return err
-	}
-	if s.stdin, err = s.cmd.StdinPipe(); err != nil {
-		return err
-	}
-	s.stdout, s.cmd.Stderr = bufio.NewReader(stdout), &s.stderr
-	if err := s.cmd.Start(); err != nil {
-		return err
-	}
+func start(first any, name string, args ...string) (*server, error) {
 	var ready struct {
 		Issuer string `json:"issuer"`
 	}
-	if err := s.exchange(first, &ready); err != nil {
-		return errors.Join(err, s.stop())
+	p, err := startProgram(first, &ready, name, args...)
+	if err != nil {
+		return nil, fmt.Errorf("interop: the authorization server did not start: %w", err)
 	}
-	s.issuer = ready.Issuer
+	return &server{ready.Issuer, p}, nil
+}
+
+// startProgram starts a program and reads its answer to the first line of its input.
+func startProgram(first, ready any, name string, args ...string) (*program, error) {
+	ctx, kill := context.WithTimeout(context.Background(), serverLife)
+	p := &program{cmd: exec.CommandContext(ctx, name, args...), kill: kill}
+	if err := p.start(first, ready); err != nil {
+		kill()
+		return nil, err
+	}
+	return p, nil
+}
+
+func (p *program) start(first, ready any) error {
+	stdout, err := p.cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if p.stdin, err = p.cmd.StdinPipe(); err != nil {
+		return err
+	}
+	p.stdout, p.cmd.Stderr = bufio.NewReader(stdout), &p.stderr
+	if err := p.cmd.Start(); err != nil {
+		return err
+	}
+	if err := p.exchange(first, ready); err != nil {
+		return errors.Join(err, p.stop())
+	}
 	return nil
 }
 
 // exchange sends a line and reads the answer.
-func (s *server) exchange(in, out any) error {
-	defer time.AfterFunc(replyTime, s.kill).Stop()
+func (p *program) exchange(in, out any) error {
+	defer time.AfterFunc(replyTime, p.kill).Stop()
 	line, err := json.Marshal(in)
 	if err != nil {
 		return err
 	}
-	if _, err := s.stdin.Write(append(line, '\n')); err != nil {
+	if _, err := p.stdin.Write(append(line, '\n')); err != nil {
 		return err
 	}
-	reply, err := s.stdout.ReadBytes('\n')
+	reply, err := p.stdout.ReadBytes('\n')
 	if err != nil {
 		return fmt.Errorf("no answer: %w", err)
 	}
@@ -127,12 +142,12 @@ func (s *server) exchange(in, out any) error {
 }
 
 // stop ends the process, which goes when its input ends, and waits for it.
-func (s *server) stop() error {
-	defer s.kill()
-	defer time.AfterFunc(replyTime, s.kill).Stop()
-	closeErr := s.stdin.Close()
-	if err := s.cmd.Wait(); err != nil {
-		return fmt.Errorf("interop: the authorization server ended with %w: %s", errors.Join(err, closeErr), &s.stderr)
+func (p *program) stop() error {
+	defer p.kill()
+	defer time.AfterFunc(replyTime, p.kill).Stop()
+	closeErr := p.stdin.Close()
+	if err := p.cmd.Wait(); err != nil {
+		return fmt.Errorf("interop: %s ended with %w: %s", filepath.Base(p.cmd.Path), errors.Join(err, closeErr), &p.stderr)
 	}
 	return nil
 }

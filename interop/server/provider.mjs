@@ -50,6 +50,15 @@ export function newClients({ secret, publicKeys, selfSigned }) {
   });
   const withSecret = (name, metadata) => client(name, { client_secret: secret, ...metadata });
   const certificate = new X509Certificate(selfSigned);
+  const selfSignedTLS = {
+    token_endpoint_auth_method: 'self_signed_tls_client_auth',
+    jwks: {
+      keys: [{
+        ...certificate.publicKey.export({ format: 'jwk' }),
+        x5c: [certificate.raw.toString('base64')],
+      }],
+    },
+  };
   return [
     withSecret('basic'),
     withSecret('post', { token_endpoint_auth_method: 'client_secret_post' }),
@@ -58,22 +67,15 @@ export function newClients({ secret, publicKeys, selfSigned }) {
       jwks: { keys: publicKeys },
     }),
     client('tls', { token_endpoint_auth_method: 'tls_client_auth', tls_client_auth_san_dns: 'tls.example.com' }),
-    client('self-signed', {
-      token_endpoint_auth_method: 'self_signed_tls_client_auth',
-      jwks: {
-        keys: [{
-          ...certificate.publicKey.export({ format: 'jwk' }),
-          x5c: [certificate.raw.toString('base64')],
-        }],
-      },
-    }),
+    client('self-signed', selfSignedTLS),
+    client('self-signed-bound', { ...selfSignedTLS, tls_client_certificate_bound_access_tokens: true }),
     withSecret('dpop-bound', { dpop_bound_access_tokens: true }),
     withSecret('mtls-bound', { tls_client_certificate_bound_access_tokens: true }),
     ...ALGORITHMS.map((alg) => withSecret(`signed-${alg}`, { introspection_signed_response_alg: alg })),
   ];
 }
 
-export function newProvider(issuer, { keys, clients, store, plainAnswers }) {
+export function newProvider(issuer, { keys, clients, store, plainAnswers, nonceSecret }) {
   const peer = (ctx) => ctx.req.socket.getPeerX509Certificate?.();
   return new Provider(issuer, {
     adapter: store.adapter,
@@ -93,7 +95,7 @@ export function newProvider(issuer, { keys, clients, store, plainAnswers }) {
     features: {
       clientCredentials: { enabled: true },
       devInteractions: { enabled: false },
-      dPoP: { enabled: true },
+      dPoP: { enabled: true, nonceSecret, requireNonce: () => nonceSecret !== undefined },
       introspection: { enabled: true, allowedPolicy: () => true },
       jwtIntrospection: { enabled: !plainAnswers },
       mTLS: {

@@ -3,6 +3,7 @@
 // commands. It answers each with one line on standard output, the first with
 // its issuer identifier, and ends when its input does.
 
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import http from 'node:http';
 import https from 'node:https';
@@ -14,11 +15,12 @@ console.info = console.error;
 
 const input = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 const options = JSON.parse((await input.next()).value);
-const { path = '', metadata = ['openid-configuration', 'oauth-authorization-server'], tls, plainAnswers } = options;
+const { path = '', metadata = ['openid-configuration', 'oauth-authorization-server'], tls, plainAnswers, nonces } = options;
 
 const clients = newClients(options);
 const store = new Store();
 const keys = newKeys();
+const nonceSecret = nonces ? randomBytes(32) : undefined;
 let rotating = [newES256Key('first')];
 let issuer;
 let serve;
@@ -53,7 +55,7 @@ listener.on('connection', (socket) => {
 
 // A provider's keys are fixed, so each rotation makes a new provider.
 function start() {
-  serve = newProvider(issuer, { keys: [...rotating, ...keys], clients, store, plainAnswers }).callback();
+  serve = newProvider(issuer, { keys: [...rotating, ...keys], clients, store, plainAnswers, nonceSecret }).callback();
 }
 
 const commands = {
