@@ -35,10 +35,13 @@ const thumbprintLen = 43
 // because a token may have other faults that come first.
 func readBinding(cnf strictjson.Value) *binding {
 	b := new(binding)
+	var kind strictjson.Value // of jkt
 	err := strictjson.Members(cnf, func(name string, value strictjson.Value) (err error) {
 		switch name {
 		case "jkt":
 			b.key, err = thumbprint(value)
+		case "kc-jkt-type": // Keycloak's, which also binds to keys that no DPoP proof is by
+			kind = value
 		case "x5t#S256":
 			b.certificate, err = thumbprint(value)
 		default:
@@ -49,6 +52,8 @@ func readBinding(cnf strictjson.Value) *binding {
 	switch {
 	case err != nil:
 		b.unknown = "its cnf (RFC 7800) holds no SHA-256 thumbprint in base64url (RFC 7638, RFC 8705 §3.1)"
+	case kind != nil && (b.key == "" || !kind.Is(schemeDPoP)):
+		b.unknown = "its cnf.kc-jkt-type says that jkt is not of DPoP proofs"
 	case b.key == "" && b.certificate == "" && b.unknown == "":
 		b.unknown = "its cnf is empty"
 	}

@@ -96,6 +96,35 @@ func TestCertificateBoundTokens(t *testing.T) {
 	}
 }
 
+// TestKeycloakNamesTheKindOfKey: what stands beside jkt there says what the key is for,
+// and any other use is one that no DPoP proof is for.
+func TestKeycloakNamesTheKindOfKey(t *testing.T) {
+	iss := issuertest.New(t)
+	v := newJWT(t, iss, func(c *validator.Config) { c.DPoP = new(dpop.Config) })
+	key := thumbprintOf([]byte("a key"))
+	for name, tc := range map[string]struct {
+		cnf  map[string]any
+		want string
+	}{
+		"jkt":                   {map[string]any{"jkt": key}, "proof"}, // which is all that it lacks
+		"of DPoP proofs":        {map[string]any{"jkt": key, "kc-jkt-type": "DPoP"}, "proof"},
+		"of a client's":         {map[string]any{"jkt": key, "kc-jkt-type": "Client-Attestation"}, "cnf"},
+		"in other letters":      {map[string]any{"jkt": key, "kc-jkt-type": "dpop"}, "cnf"},
+		"null":                  {map[string]any{"jkt": key, "kc-jkt-type": nil}, "cnf"},
+		"a list":                {map[string]any{"jkt": key, "kc-jkt-type": []string{"DPoP"}}, "cnf"},
+		"without jkt":           {map[string]any{"kc-jkt-type": "DPoP"}, "cnf"},
+		"beside a certificate":  {map[string]any{"x5t#S256": key, "kc-jkt-type": "DPoP"}, "cnf"},
+		"beside something else": {map[string]any{"jkt": key, "kc-jkt-type": "DPoP", "kid": "a"}, "cnf"},
+		"under another name":    {map[string]any{"jkt": key, "kc-jkt": "DPoP"}, "cnf"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			raw := iss.Token(issuertest.Claims{Extra: map[string]any{"cnf": tc.cnf}})
+			a, err := v.VerifyRequest(t.Context(), &validator.Request{Scheme: "DPoP", Token: raw, Method: "GET", URL: "https://api.example.com/"}, nil)
+			wantOutcome(t, tc.want)(a.Token, err)
+		})
+	}
+}
+
 func sumOf(der []byte) []byte {
 	sum := sha256.Sum256(der)
 	return sum[:]

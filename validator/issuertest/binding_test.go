@@ -133,7 +133,7 @@ func TestBoundClaims(t *testing.T) {
 			opaque, jwt := iss.Opaque(tt.claims), iss.Token(tt.claims)
 			got := map[string]any{
 				"JWT":     parse(t, jwt).claims["cnf"],
-				"dialect": parse(t, iss.DialectToken(issuertest.Keycloak, tt.claims)).claims["cnf"],
+				"dialect": parse(t, iss.DialectToken(issuertest.Okta, tt.claims)).claims["cnf"],
 				"opaque":  introspect(t, iss, opaque)["cnf"],
 				"answer":  introspect(t, iss, jwt)["cnf"],
 				"type":    introspect(t, iss, opaque)["token_type"],
@@ -143,6 +143,23 @@ func TestBoundClaims(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+// Keycloak names the kind of token and of key.
+func TestBoundClaimsOfKeycloak(t *testing.T) {
+	iss := newFixed(t)
+	for typ, c := range map[string]issuertest.Claims{
+		"Bearer": {CertificateThumbprint: "c"}, "DPoP": {JWKThumbprint: "k"},
+	} {
+		claims := parse(t, iss.DialectToken(issuertest.Keycloak, c)).claims
+		cnf := map[string]any{"x5t#S256": "c"}
+		if typ == "DPoP" {
+			cnf = map[string]any{"jkt": "k", "kc-jkt-type": "DPoP"}
+		}
+		if diff := cmp.Diff(map[string]any{"typ": typ, "cnf": cnf}, map[string]any{"typ": claims["typ"], "cnf": claims["cnf"]}); diff != "" {
+			t.Error(diff)
+		}
 	}
 }
 

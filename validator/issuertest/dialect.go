@@ -185,7 +185,7 @@ func googleClaims(c Claims) map[string]any {
 }
 
 func keycloakClaims(c Claims) map[string]any {
-	return map[string]any{
+	claims := map[string]any{
 		"sub":                cmp.Or(c.Subject, accountID),
 		"typ":                "Bearer",
 		"azp":                c.ClientID,
@@ -194,6 +194,12 @@ func keycloakClaims(c Claims) map[string]any {
 		"clientHost":         "192.0.2.1",
 		"clientAddress":      "192.0.2.1",
 	}
+	if c.JWKThumbprint != "" {
+		cnf := c.confirmation()
+		cnf["kc-jkt-type"] = "DPoP"
+		claims["typ"], claims["cnf"] = "DPoP", cnf
+	}
+	return claims
 }
 
 func hydraClaims(c Claims) map[string]any {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/m2mguard/m2mguard/dpop"
 	"github.com/m2mguard/m2mguard/introspection"
 	"github.com/m2mguard/m2mguard/jwks"
 	"github.com/m2mguard/m2mguard/scopes"
@@ -139,7 +140,7 @@ func TestKeycloakIntrospectsAccessTokensAlone(t *testing.T) {
 	iss.Keys = nil
 	iss.Introspection = &introspection.Config{Endpoint: h.IntrospectionEndpoint, Auth: auth, PositiveLifetime: -1}
 	v := newValidator(t, iss, h)
-	for typ, want := range map[string]string{"Bearer": "ok", "Refresh": "claims", "ID": "claims"} {
+	for typ, want := range map[string]string{"Bearer": "ok", "DPoP": "ok", "Refresh": "claims", "ID": "claims"} {
 		var answer map[string]any
 		if err := json.Unmarshal(token.Claims, &answer); err != nil {
 			t.Fatal(err)
@@ -148,6 +149,39 @@ func TestKeycloakIntrospectsAccessTokensAlone(t *testing.T) {
 		h.answer = encode(answer)
 		if _, err := v.Verify(t.Context(), "a.token-of-type-"+typ); outcome(err) != want {
 			t.Errorf("typ %s: %v, wanted %s", typ, err, want)
+		}
+	}
+}
+
+// A token of Keycloak that is bound to a key says so in typ, and names the kind of key
+// beside jkt.
+func TestKeycloakBindsTokensToKeys(t *testing.T) {
+	fake := issuertest.New(t)
+	preset := providers.Keycloak("https://id.example.com", "shop", orders)
+	v, err := validator.New(validator.Config{Issuers: []validator.Issuer{against(fake, preset)}, DPoP: new(dpop.Config)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer v.Close()
+	key := issuertest.Thumbprint(testdata.PrivateKey("p256-a").Public())
+	for name, tc := range map[string]struct {
+		scheme string
+		extra  map[string]any
+		want   string
+	}{
+		"as DPoP":            {"DPoP", nil, "proof"}, // which is all that it lacks
+		"as Bearer":          {"Bearer", nil, "cnf"},
+		"a refresh token":    {"DPoP", map[string]any{"typ": "Refresh"}, "claims"},
+		"of the client's":    {"DPoP", map[string]any{"cnf": map[string]any{"jkt": key, "kc-jkt-type": "Client-Attestation"}}, "cnf"},
+		"of before that":     {"DPoP", map[string]any{"cnf": map[string]any{"jkt": key}}, "proof"},
+		"typ in other words": {"DPoP", map[string]any{"typ": "dpop"}, "claims"},
+	} {
+		raw := fake.DialectToken(issuertest.Keycloak, issuertest.Claims{
+			Issuer: preset.URL, Audience: preset.Audience, JWKThumbprint: key, Extra: tc.extra,
+		})
+		_, err := v.VerifyRequest(t.Context(), &validator.Request{Scheme: tc.scheme, Token: raw, Method: "GET", URL: "https://api.example.com/"}, nil)
+		if outcome(err) != tc.want {
+			t.Errorf("%s: %v, wanted %s", name, err, tc.want)
 		}
 	}
 }

@@ -17,9 +17,10 @@ import (
 // make that scope a default one of the clients that call.
 //
 // The issuer is BASE/realms/REALM, and its keys are at
-// ISSUER/protocol/openid-connect/certs. The claim typ must be Bearer, which ID
-// and refresh tokens do not have, in tokens as in introspection answers. A realm
-// that signs with another algorithm than RS256 needs it in Algorithms.
+// ISSUER/protocol/openid-connect/certs. The claim typ must be Bearer, or DPoP where
+// a token is bound to a key, which ID and refresh tokens do not have, in tokens as in
+// introspection answers. A realm that signs with another algorithm than RS256 needs it
+// in Algorithms.
 //
 // Scopes are in scope. Token.Roles has the realm's roles and those of the client
 // that is named like the audience. They count as scopes, too, if asked for:
@@ -62,8 +63,8 @@ func Keycloak(baseURL, realm, audience string) validator.Issuer {
 		Algorithms: []string{"RS256"},
 		Profile: validator.Profile{
 			Require:     []string{"azp"},
-			Match:       map[string][]string{"typ": {"Bearer"}},
-			MatchAnswer: map[string][]string{"typ": {"Bearer"}},
+			Match:       map[string][]string{"typ": {"Bearer", "DPoP"}},
+			MatchAnswer: map[string][]string{"typ": {"Bearer", "DPoP"}},
 			ScopeClaims: []string{"scope"},
 			RoleClaims:  []string{"/realm_access/roles", "/resource_access/" + pointerEscape.Replace(audience) + "/roles"},
 			App:         keycloakApp,

@@ -19,6 +19,7 @@ var claimMutants = []mutant{
 	{"cnf", "bearer tokens of an issuer can be refused", []edit{neverCase("validator/checks.go", "b == nil && i.binding == BindingRequired")}, ofValidator},
 	{"cnf", "an unknown member refuses", []edit{{"validator/binding.go", "		default:\n			b.unknown = ", "		default:\n			_ = "}}, ofValidator},
 	{"cnf", "an empty one refuses", []edit{neverCase("validator/binding.go", `b.key == "" && b.certificate == "" && b.unknown == ""`)}, ofValidator},
+	{"cnf", "what Keycloak has beside jkt says that it is of proofs", []edit{neverCase("validator/binding.go", `kind != nil && (b.key == "" || !kind.Is(schemeDPoP))`)}, ofValidator},
 	{"cnf", "a thumbprint has one spelling", []edit{{"validator/binding.go", "err != nil || len(sum) != sha256.Size || len(text) != thumbprintLen", "err != nil && len(sum) == 0 && text == \"\""}}, ofValidator},
 	{"cnf", "an answer and its JWT name one sender", []edit{{"validator/binding.go", "		default:\n			both.unknown = ", "		default:\n			_ = "}}, ofValidator},
 	{"cnf", "an answer binds no JWT that names nobody", []edit{never("validator/checks.go", "jwt.bound == nil || *c.token.bound != *jwt.bound")}, ofValidator},
