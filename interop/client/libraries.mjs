@@ -51,7 +51,7 @@ async function openidClient({ issuer, id, secret, alg, fetch }) {
 async function dpop({ issuer, id, secret, alg, fetch }) {
   const keys = await generateKeyPair(alg);
   const nonces = new Map(); // by origin
-  const metadata = await (await fetch(`${issuer}/.well-known/oauth-authorization-server`)).json();
+  const metadata = await (await fetch(`${issuer}/.well-known/openid-configuration`)).json();
   const form = (text) => new URLSearchParams({ text }).toString().slice('text='.length); // RFC 6749 §2.3.1
 
   async function send(method, target, headers, body, token) {
