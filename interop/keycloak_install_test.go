@@ -30,7 +30,7 @@ const (
 // The first run on a machine downloads them, checks them and has Keycloak build
 // itself for its options.
 func keycloakFolder() (string, error) {
-	return install.Once("keycloak-"+keycloakVersion+"-"+keycloakSHA256[:12], func(ctx context.Context, scratch string) (string, error) {
+	return install.Once("keycloak-"+keycloakVersion+"-"+keycloakSHA256[:12]+"-certificates", func(ctx context.Context, scratch string) (string, error) {
 		err := maven(ctx, scratch, mavenDependency+":copy", "-DoutputDirectory="+scratch,
 			"-Dartifact=org.keycloak:keycloak-quarkus-dist:"+keycloakVersion+":zip")
 		if err != nil {
@@ -44,7 +44,7 @@ func keycloakFolder() (string, error) {
 			return "", err
 		}
 		unpacked := filepath.Join(scratch, "keycloak-"+keycloakVersion)
-		_, err = install.Succeed(keycloakCommand(ctx, unpacked, "build", "--db=dev-file"))
+		_, err = install.Succeed(keycloakCommand(ctx, unpacked, "build", "--db=dev-file", "--https-client-auth=request"))
 		return unpacked, err
 	})
 }

@@ -37,6 +37,8 @@ type keycloak struct {
 	port string
 	home string // its folder: files of others, data of its own
 
+	secureBase, securePort string // the same by https, where it asks for client certificates
+
 	cmd     *exec.Cmd
 	kill    context.CancelFunc
 	watcher *exec.Cmd
@@ -99,17 +101,28 @@ func newKeycloak() (*keycloak, error) {
 	if err := os.WriteFile(filepath.Join(imports, "realm.json"), imported, 0o600); err != nil {
 		return nil, err
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
+	for name, text := range map[string]string{
+		"server.pem": serverCertificate.certificatePEM(), "server.key": serverCertificate.keyPEM(), "clients.pem": authority.certificatePEM(),
+	} {
+		if err := os.WriteFile(filepath.Join(home, "data", name), []byte(text), 0o600); err != nil {
+			return nil, err
+		}
 	}
-	defer listener.Close()
-	address := listener.Addr().String()
-	_, port, err := net.SplitHostPort(address)
-	if err != nil {
-		return nil, err
+	var ports [2]string
+	for n := range ports {
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, err
+		}
+		defer listener.Close()
+		if _, ports[n], err = net.SplitHostPort(listener.Addr().String()); err != nil {
+			return nil, err
+		}
 	}
-	return &keycloak{base: "http://" + address, port: port, home: home}, nil
+	return &keycloak{
+		base: "http://127.0.0.1:" + ports[0], port: ports[0], home: home,
+		secureBase: "https://127.0.0.1:" + ports[1], securePort: ports[1],
+	}, nil
 }
 
 // start starts the process and waits until the realm answers.
@@ -118,7 +131,10 @@ func (k *keycloak) start() error {
 	k.kill, k.ended = kill, make(chan struct{})
 	k.log.Reset()
 	k.cmd = keycloakCommand(ctx, k.home, "start", "--optimized", "--import-realm", "--cache=local", "--hostname-strict=false",
-		"--http-enabled=true", "--http-host=127.0.0.1", "--http-port="+k.port)
+		"--http-enabled=true", "--http-host=127.0.0.1", "--http-port="+k.port,
+		"--https-port="+k.securePort, "--https-certificate-file="+filepath.Join(k.home, "data", "server.pem"),
+		"--https-certificate-key-file="+filepath.Join(k.home, "data", "server.key"),
+		"--truststore-paths="+filepath.Join(k.home, "data", "clients.pem"))
 	k.cmd.Env = append(os.Environ(), "KC_BOOTSTRAP_ADMIN_CLIENT_ID=admin", "KC_BOOTSTRAP_ADMIN_CLIENT_SECRET="+secret)
 	k.cmd.Stdout, k.cmd.Stderr = &k.log, &k.log
 	if err := k.cmd.Start(); err != nil {
@@ -204,3 +220,6 @@ func (k *keycloak) remove() error { return errors.Join(k.stop(), os.RemoveAll(k.
 const realm = "Ada's shop"
 
 func (k *keycloak) issuer() string { return k.base + "/realms/Ada's%20shop" }
+
+// secureIssuer is what tokens name that were got by https.
+func (k *keycloak) secureIssuer() string { return k.secureBase + "/realms/Ada's%20shop" }

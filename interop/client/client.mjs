@@ -91,7 +91,7 @@ for await (const line of input) {
   try {
     console.log(JSON.stringify(await commands[command](args)));
   } catch (error) {
-    console.log(JSON.stringify({ error: `${error}: ${error.cause?.error ?? error.cause ?? ''}` }));
+    console.log(JSON.stringify({ error: `${error}: ${error.cause?.error_description ?? error.cause ?? ''}` }));
   }
 }
 process.exit();
