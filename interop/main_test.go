@@ -26,8 +26,8 @@ type tally struct {
 }
 
 var (
-	onProvider = &tally{server: "oidc-provider", least: 650}
-	onKeycloak = &tally{server: "Keycloak", least: 500}
+	onProvider = &tally{server: "oidc-provider", least: 5000}
+	onKeycloak = &tally{server: "Keycloak", least: 850}
 	onSpring   = &tally{server: "Spring Authorization Server", least: 100}
 )
 
