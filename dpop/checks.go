@@ -30,11 +30,12 @@ import (
 //	                jwk.public      that it is a point or a modulus for alg is looked at after 17, for no
 //	                                token is bound to what is none
 //	11  claims      claims.check    jti of 1 to 128 bytes, htm, htu and iat, of their types
-//	12  htm         checkRequest    the request's method, in its case
-//	13  htu         sameURL         the request's URL, normalised, without query and fragment
-//	14  iat         checkTime       at most MaxAge old and MaxAhead ahead
-//	15  ath         checkToken      the hash of the token
-//	16  jkt         checkToken      the jwk's thumbprint is the token's, in constant time
+//	12  htm         checkMethod     the request's method, in its case
+//	13  iat         checkTime       at most MaxAge old and MaxAhead ahead
+//	14  ath         checkToken      the hash of the token
+//	15  jkt         checkToken      the jwk's thumbprint is the token's, in constant time
+//	16  htu         checkURL        the request's URL, normalised, without query and fragment; the
+//	                                dearest of these, so after what a stranger does not pass
 //	17  nonce       checkNonce      one of ours, where Config.Nonces is set
 //	18  signature   verify          by the jwk, under alg, once a turn has come
 //	19  replay      remember        not seen before; last, so that only a good proof is spent
@@ -70,13 +71,16 @@ func (v *Verifier) check(ctx context.Context, r *Request) (nonce string, failed 
 		return "", failed
 	}
 	now := v.now()
-	if failed := checkRequest(&c, r); failed != nil {
+	if failed := checkMethod(&c, r); failed != nil {
 		return "", failed
 	}
 	if failed := v.checkTime(&c, now); failed != nil {
 		return "", failed
 	}
 	if failed := checkToken(&c, &h, r); failed != nil {
+		return "", failed
+	}
+	if failed := checkURL(&c, r); failed != nil {
 		return "", failed
 	}
 	nonce, failed = v.checkNonce(ctx, &c)
@@ -97,7 +101,7 @@ func (v *Verifier) check(ctx context.Context, r *Request) (nonce string, failed 
 	if r.Again {
 		return nonce, nil
 	}
-	return nonce, v.remember(ctx, &c, &h, now)
+	return nonce, v.remember(ctx, &c, &h, r.Holder, now)
 }
 
 // oneProof covers the header field and the size of what it holds.
@@ -164,11 +168,14 @@ func readClaims(text *text, parts *jws.Compact, r *Request, c *claims) *Error {
 	return c.check()
 }
 
-// checkRequest covers htm and htu.
-func checkRequest(c *claims, r *Request) *Error {
+func checkMethod(c *claims, r *Request) *Error {
 	if c.htm != r.Method {
 		return &Error{check: CheckMethod, got: []string{strings.Clone(c.htm)}, want: []string{r.Method}}
 	}
+	return nil
+}
+
+func checkURL(c *claims, r *Request) *Error {
 	same, problem := sameURL(c.htu, r.URL)
 	switch {
 	case problem != "":
@@ -217,7 +224,7 @@ func (v *Verifier) checkNonce(ctx context.Context, c *claims) (next string, fail
 	judgement := NonceBad
 	var err error
 	if c.nonce != "" {
-		judgement, err = v.nonces.Judge(ctx, c.nonce)
+		judgement, err = v.nonces.Judge(ctx, strings.Clone(c.nonce)) // whose memory is wiped
 	}
 	if err != nil {
 		return "", unavailable("the nonce cannot be judged", err)
@@ -256,9 +263,9 @@ func (v *Verifier) verify(ctx context.Context, h *header, input string, signatur
 
 // remember spends the proof. It is kept for as long as its iat may be accepted, and as
 // much longer as our clock may be set back without a proof being good twice.
-func (v *Verifier) remember(ctx context.Context, c *claims, h *header, now time.Time) *Error {
+func (v *Verifier) remember(ctx context.Context, c *claims, h *header, holder string, now time.Time) *Error {
 	keep := c.iat.Add(v.maxAge+v.maxAhead).Sub(now) + time.Second
-	first, err := v.replays.Remember(ctx, seen(&h.thumbprint, c.jti), keep)
+	first, err := v.replays.Remember(ctx, seen(&h.thumbprint, c.jti, holder), keep)
 	switch {
 	case err != nil:
 		return unavailable("the store of seen proofs", err)

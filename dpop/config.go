@@ -3,6 +3,7 @@ package dpop
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"runtime"
 	"slices"
 	"time"
@@ -123,6 +124,9 @@ func New(cfg Config) (*Verifier, error) {
 	if v.maxProof < minProofBytes || v.maxProof > maxProofBytes {
 		fault("MaxProofBytes is %d, wanted %d to %d", cfg.MaxProofBytes, minProofBytes, maxProofBytes)
 	}
+	if isNil(cfg.Replays) || isNil(cfg.Nonces) {
+		fault("Replays or Nonces is a nil %T or %T with a type; without one, nil is the default", cfg.Replays, cfg.Nonces)
+	}
 	switch replays := cfg.Replays.(type) {
 	case nil:
 		v.replays = NewMemory(0)
@@ -169,4 +173,11 @@ func (v *Verifier) Algorithms() []string {
 		names = slices.Insert(names, n+1, "Ed25519")
 	}
 	return names
+}
+
+// isNil reports whether x is a nil pointer or function of some type, whose first call
+// would panic.
+func isNil(x any) bool {
+	v := reflect.ValueOf(x)
+	return (v.Kind() == reflect.Pointer || v.Kind() == reflect.Func || v.Kind() == reflect.Map) && v.IsNil()
 }

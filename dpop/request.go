@@ -11,7 +11,7 @@ type Request struct {
 	_ [0]func()
 
 	// Proofs are the values of the DPoP header field, a line each, as they were sent.
-	Proofs []string
+	Proofs []string `json:"-"`
 
 	// Method is the request's, in its own case.
 	Method string
@@ -23,10 +23,15 @@ type Request struct {
 
 	// TokenHash is base64url(SHA-256(token)) of the token as sent, without padding (RFC
 	// 9449 §4.3, check 12).
-	TokenHash string
+	TokenHash string `json:"-"`
 
 	// Thumbprint is the token's cnf.jkt (RFC 9449 §6.1), of a token that was proven.
-	Thumbprint string
+	Thumbprint string `json:"-"`
+
+	// Holder is who holds the key, such as the issuer and the client of its token: what
+	// one may take of the store is bounded, and keys cost nothing to make. Empty for the
+	// key itself.
+	Holder string `json:"-"`
 
 	// Source is who seems to call: a key for fair waiting, and never for a decision.
 	Source string

@@ -234,7 +234,7 @@ func TestCertificateThatCannotBeRead(t *testing.T) {
 		"nobody can tell": {bound, fmt.Errorf("no peer: %w", validator.ErrUnavailable), validator.ErrUnavailable},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := v.VerifyRequest(t.Context(), &validator.Request{Token: tc.token, CertificateErr: tc.cause}, nil)
+			_, err := v.VerifyRequest(t.Context(), &validator.Request{Token: tc.token, CertificateErr: tc.cause, Certificate: []byte("0")}, nil)
 			if !errors.Is(err, tc.want) {
 				t.Fatalf("got %v, wanted %v", err, tc.want)
 			}
@@ -305,6 +305,55 @@ func TestSpentProofs(t *testing.T) {
 		a, err := other.VerifyRequest(within, r, nil)
 		wantOutcome(t, "proof")(a.Token, err)
 	})
+}
+
+// TestNobodyIsAskedAboutAStolenToken: RequireFresh costs the issuer nothing until the
+// sender has proven who it is, and spends the proof once.
+func TestNobodyIsAskedAboutAStolenToken(t *testing.T) {
+	const url = "https://api.example.com/orders"
+	iss := issuertest.New(t)
+	key, foreign := testdata.PrivateKey("p256-a"), testdata.PrivateKey("p256-b")
+	v := newJWT(t, iss, func(c *validator.Config) {
+		c.DPoP, c.Issuers[0].Introspection = &dpop.Config{}, introspectionAt(iss)
+	})
+	raw := iss.Token(issuertest.Claims{JWKThumbprint: issuertest.Thumbprint(key.Public())})
+	fresh := &validator.Demand{MaxAge: new(time.Duration)}
+	shown := func(proofs ...string) *validator.Request {
+		return &validator.Request{Scheme: "DPoP", Token: raw, Method: "GET", URL: url, Proofs: proofs}
+	}
+	for _, r := range []*validator.Request{
+		shown(), shown("garbage"), shown(issuertest.Proof(foreign, issuertest.ProofClaims{URL: url, Token: raw})), {Token: raw},
+	} {
+		if _, err := v.VerifyRequest(t.Context(), r, fresh); !errors.Is(err, validator.ErrInvalidToken) {
+			t.Errorf("%v", err)
+		}
+	}
+	wantRequests(t, iss, issuertest.Introspection, 0)
+	good := shown(issuertest.Proof(key, issuertest.ProofClaims{URL: url, Token: raw}))
+	for n, want := range []string{"ok", "proof"} {
+		a, err := v.VerifyRequest(t.Context(), good, fresh)
+		wantOutcome(t, want)(a.Token, err)
+		if n == 0 {
+			wantRequests(t, iss, issuertest.Introspection, 1)
+		}
+	}
+}
+
+// TestProofThatHoldsTheToken where it does not belong: no text shows it.
+func TestProofThatHoldsTheToken(t *testing.T) {
+	const url = "https://api.example.com/orders"
+	iss := issuertest.New(t)
+	key := testdata.PrivateKey("p256-a")
+	asked := newOpaque(t, iss, func(c *validator.Config) { c.DPoP = &dpop.Config{} })
+	raw := iss.Opaque(issuertest.Claims{JWKThumbprint: issuertest.Thumbprint(key.Public())})
+	for name, c := range map[string]issuertest.ProofClaims{
+		"htm": {Method: raw, URL: url, Token: raw}, "htu": {URL: "https://api.example.com/" + raw, Token: raw}, "typ": {URL: url, Token: raw, Header: map[string]any{"typ": raw}},
+	} {
+		_, err := asked.VerifyRequest(t.Context(), &validator.Request{Scheme: "DPoP", Token: raw, Method: "GET", URL: url, Proofs: []string{issuertest.Proof(key, c)}}, nil)
+		if e, ok := err.(*validator.Error); !ok || e.Check() != validator.CheckProof || strings.Contains(e.Error(), raw) || e.Description() == "" {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 }
 
 // TestBothBindings: a token that names a key and a certificate needs both, whether it is

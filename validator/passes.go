@@ -114,7 +114,7 @@ func passCertificate(b *binding, r *Request) error {
 	if b.certificate == "" {
 		return nil
 	}
-	if len(r.Certificate) == 0 {
+	if len(r.Certificate) == 0 || r.CertificateErr != nil {
 		return noCertificate(r.CertificateErr)
 	}
 	var shown [thumbprintLen]byte

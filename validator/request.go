@@ -89,7 +89,8 @@ type spent struct {
 	proof string
 }
 
-type spentKey struct{}
+// spentKey is by Validator: several may stand in the way of one request.
+type spentKey struct{ by any }
 
 // NewContext returns a copy of ctx that carries a's token, as [NewContext] does, and
 // the proof that a was let in with: where two gates stand in the way of one request,
@@ -97,7 +98,7 @@ type spentKey struct{}
 // The adapters call it; the context must be that request's alone.
 func (a Accepted) NewContext(ctx context.Context) context.Context {
 	if a.spent != nil {
-		ctx = context.WithValue(ctx, spentKey{}, a.spent)
+		ctx = context.WithValue(ctx, spentKey{a.spent.by}, a.spent)
 	}
 	return NewContext(ctx, a.Token)
 }

@@ -32,7 +32,7 @@ func (v *Validator) VerifyRequest(ctx context.Context, r *Request, d *Demand) (A
 	}
 	var nonce string
 	if err == nil {
-		if nonce, err = v.passProof(ctx, p, r); err != nil {
+		if nonce, err = v.passProof(ctx, p, r, true); err != nil {
 			seen = *p.sighting() // a hit has left it empty
 		}
 	}
@@ -117,6 +117,9 @@ func (v *Validator) settle(ctx context.Context, r *Request, d *Demand, id cache.
 		}
 		if p.key != nil && a.fresh() { // without a key, it was just proven by asking
 			err := passBinding(p.said.bound, r, d.Bound) // nobody is asked about a token that another shows
+			if err == nil {
+				_, err = v.passProof(ctx, p, r, false)
+			}
 			if err == nil {
 				err = v.confirm(ctx, p, r.Token, id, a)
 			}

@@ -172,7 +172,9 @@ func (rt *Route) judge(r *http.Request, shown *validator.Request, refusal *valid
 func (m *Middleware) request(r *http.Request, pattern string) (*validator.Request, *validator.Error) {
 	scheme, token, refusal := m.token(r)
 	shown := &validator.Request{Scheme: scheme, Token: token, Method: r.Method, Route: routeOf(r.Method, pattern), Source: m.source(r)}
-	shown.Certificate, shown.CertificateErr = m.certificate(r)
+	if shown.Certificate, shown.CertificateErr = m.certificate(r); shown.CertificateErr != nil {
+		shown.Certificate = nil
+	}
 	if refusal == nil && m.accepts.ProofAlgorithms != nil && strings.EqualFold(scheme, "DPoP") {
 		shown.Proofs = r.Header["Dpop"] // net/http's own spelling
 		shown.URL, refusal = m.urls.of(r)

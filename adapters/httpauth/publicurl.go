@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/m2mguard/m2mguard/validator"
@@ -30,7 +32,7 @@ func newPublicURLs(urls []string, prefix string) publicURLs {
 		panic("httpauth: New: Config." + fmt.Sprintf(format, args...))
 	}
 	p := publicURLs{prefix: strings.TrimSuffix(prefix, "/")}
-	if p.prefix != "" && (p.prefix[0] != '/' || strings.ContainsAny(p.prefix, "?#%\"\\ ") || strings.Contains(p.prefix, "//") || strings.Contains(p.prefix+"/", "/./") || strings.Contains(p.prefix+"/", "/../")) {
+	if p.prefix != "" && (p.prefix[0] != '/' || strings.Trim(p.prefix, pathLetters) != "" || strings.Contains(p.prefix, "//") || hasDots(p.prefix)) {
 		fault("PublicPathPrefix is %q, wanted a path such as /orders", prefix)
 	}
 	if p.prefix != "" && len(urls) == 0 {
@@ -39,7 +41,7 @@ func newPublicURLs(urls []string, prefix string) publicURLs {
 	for _, text := range urls {
 		u, err := url.Parse(text)
 		switch {
-		case err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || strings.ContainsAny(text, "?#\"\\ "):
+		case err != nil || !isHost(u) || u.User != nil || u.RawQuery != "" || u.Fragment != "" || strings.ContainsAny(text, "?#\"\\ "):
 			fault("PublicURL is %q, wanted scheme and host, such as https://api.example.com", text)
 		case strings.TrimSuffix(u.Path, "/") != "":
 			fault("PublicURL is %q, wanted scheme and host alone: paths come from the request, and what a proxy cuts off is PublicPathPrefix", text)
@@ -57,8 +59,24 @@ func newPublicURLs(urls []string, prefix string) publicURLs {
 	return p
 }
 
+// Letters of a name in DNS, and of a path that routers take as it is.
+const (
+	hostLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_"
+	pathLetters = hostLetters + "~!$&'()+,;=:@/"
+)
+
+// isHost reports whether u has a name or an address, and a port that is none or one.
+func isHost(u *url.URL) bool {
+	name, port := u.Hostname(), u.Port()
+	_, err := netip.ParseAddr(name)
+	number, bad := strconv.ParseUint(cmp.Or(port, "1"), 10, 16)
+	return name != "" && (err == nil || strings.Trim(name, hostLetters) == "") &&
+		!strings.HasSuffix(u.Host, ":") && bad == nil && number > 0 && (port == "" || port[0] != '0')
+}
+
 func loopback(host string) bool {
-	return host == "localhost" || strings.HasSuffix(host, ".localhost") || strings.HasPrefix(host, "127.") || host == "::1"
+	address, err := netip.ParseAddr(host)
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") || err == nil && address.IsLoopback()
 }
 
 // plainHost is a host in one spelling, to choose by.
@@ -88,12 +106,15 @@ func (p *publicURLs) choose(r *http.Request) *base {
 	return nil
 }
 
+// longestHost is how much of a Host is told.
+const longestHost = 255
+
 // of is r's own URL as its client wrote it: a base, what a proxy cut off, and the path
 // of the request line, escaped as it was sent, whatever a router made of it since.
 func (p *publicURLs) of(r *http.Request) (string, *validator.Error) {
 	b := p.choose(r)
 	if b == nil {
-		return "", errHost.Because(fmt.Errorf("the request's Host is that of no Config.PublicURL: %q", r.Host))
+		return "", errHost.Because(fmt.Errorf("the request's Host is that of no Config.PublicURL: %q", r.Host[:min(len(r.Host), longestHost)]))
 	}
 	path, ok := pathOf(r)
 	if !ok {
@@ -102,29 +123,47 @@ func (p *publicURLs) of(r *http.Request) (string, *validator.Error) {
 	return b.text + p.prefix + path, nil
 }
 
-// pathOf is the path of the request line (RFC 9112 §3.2). An authority in it is the
-// client's word. A request that did not come through a server has none.
+// pathOf is the path of the request line (RFC 9112 §3.2), if it can be read in one way:
+// as a proof's URL is compared, and as net/http and routers take it. An authority in it
+// is the client's word. A request that did not come through a server has none.
 func pathOf(r *http.Request) (string, bool) {
 	target := cmp.Or(r.RequestURI, r.URL.EscapedPath())
 	if r.Method == http.MethodConnect || target == "" || target == "*" {
 		return "", false
 	}
-	if target[0] != '/' {
-		_, rest, absolute := strings.Cut(target, "://")
-		if !absolute {
+	if target[0] != '/' { // net/http takes "http:/path" for a path, and "a://b" in a query is none
+		scheme, rest, absolute := strings.Cut(target, "://")
+		if !absolute || !strings.EqualFold(scheme, "http") && !strings.EqualFold(scheme, "https") {
 			return "", false
 		}
 		start := strings.IndexAny(rest, "/?")
 		if start < 0 || rest[start] == '?' {
-			return "/", true
+			rest, start = "/", 0
 		}
 		target = rest[start:]
 	}
 	path, _, _ := strings.Cut(target, "?")
-	return path, true
+	// Of a fragment no server should hear, but net/http keeps it in the path.
+	return path, strings.IndexByte(path, '#') < 0 && !hasDots(path)
+}
+
+// hasDots reports whether a path has a segment of dots, in any spelling (RFC 3986
+// §5.2.4): clients take them out, proofs are compared without them, and routers keep
+// them.
+func hasDots(path string) bool {
+	const longest = len("%2e%2e")
+	for segment := range strings.SplitSeq(path, "/") {
+		if len(segment) == 0 || len(segment) > longest {
+			continue
+		}
+		if plain := strings.ReplaceAll(strings.ToLower(segment), "%2e", "."); plain == "." || plain == ".." {
+			return true
+		}
+	}
+	return false
 }
 
 var (
 	errHost   = validator.NewError(validator.CheckHost)
-	errTarget = errRequest.Because(errors.New("a proof of possession is for a URL, and this request has none: its target is *, or its method CONNECT"))
+	errTarget = errRequest.Because(errors.New("a proof of possession is for one URL, and this request's target cannot be read as one: it is *, or holds a fragment, a segment of dots or a scheme without //, or the method is CONNECT"))
 )

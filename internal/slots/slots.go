@@ -38,12 +38,15 @@ func (s Slots) Of(key crypto.PublicKey) *Pool {
 	return s.usual
 }
 
+// usualExponent is that of almost all RSA keys. A larger one costs by its length.
+const usualExponent = 1<<16 + 1
+
 // costly reports whether verifying with key takes far longer than with RSA
 // 2048, P-256 or Ed25519.
 func costly(key crypto.PublicKey) bool {
 	switch k := key.(type) {
 	case *rsa.PublicKey:
-		return k.N.BitLen() > 3072
+		return k.N.BitLen() > 3072 || k.E > usualExponent
 	case *ecdsa.PublicKey:
 		return k.Params().BitSize > 256
 	}

@@ -79,6 +79,23 @@ func TestTwoGatesAndOneProof(t *testing.T) {
 	}
 }
 
+// TestGatesOfTwoValidators: each of them checks a request once, however often it stands in
+// its way.
+func TestGatesOfTwoValidators(t *testing.T) {
+	iss := issuertest.New(t)
+	key := testdata.PrivateKey("p256-a")
+	bound := iss.Token(issuertest.Claims{Scope: "orders:read", JWKThumbprint: issuertest.Thumbprint(key.Public())})
+	cfg := &httpauth.Config{PublicURL: []string{public}}
+	one, two := httpauth.New(provingValidator(t, iss), cfg), httpauth.New(provingValidator(t, iss), cfg)
+	rule := scopes.All("orders:read")
+	handler := one.Require(rule)(two.Require(rule)(one.Require(rule)(two.Require(rule)(http.HandlerFunc(serve)))))
+	w := httptest.NewRecorder()
+	handler.ServeHTTP(w, show("DPoP", bound, key, "GET", "/orders"))
+	if w.Code != 200 {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}
+
 // TestOneProofAtOnce: of ten thousand requests with one proof, one passes.
 func TestOneProofAtOnce(t *testing.T) {
 	iss := issuertest.New(t)

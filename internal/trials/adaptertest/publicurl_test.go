@@ -30,28 +30,40 @@ func TestPublicURLs(t *testing.T) {
 		htu          string
 		status       int
 	}{
-		"the path as sent":               {two[:1], "", "x", "/a%2Fb/~c/", "https://api.example.com/a%2Fb/~c/", 200},
-		"decoded where it makes no odds": {two[:1], "", "x", "/%7Ec", "https://api.example.com/~c", 200},
-		"decoded where it does":          {two[:1], "", "x", "/a%2Fb", "https://api.example.com/a/b", 401},
-		"a default port":                 {two[:1], "", "x", "/a", "https://api.example.com:443/a", 200},
-		"another port":                   {two[:1], "", "x", "/a", "https://api.example.com:8443/a", 401},
-		"the Host's, of one base":        {two[:1], "", "evil.example", "/a", "https://evil.example/a", 401},
-		"an absolute target":             {two[:1], "", "x", "http://evil.example/a?b", "https://api.example.com/a", 200},
-		"the absolute target's":          {two[:1], "", "x", "https://evil.example/a", "https://evil.example/a", 401},
-		"an absolute target, no path":    {two[:1], "", "x", "https://api.example.com?a", "https://api.example.com/", 200},
-		"http in its place":              {two[:1], "", "x", "/a", "http://api.example.com/a", 401},
-		"a prefix that was cut off":      {two[:1], "/v1/", "x", "/a", "https://api.example.com/v1/a", 200},
-		"without it":                     {two[:1], "/v1", "x", "/a", "https://api.example.com/a", 401},
-		"no path":                        {two[:1], "", "x", "/", "https://api.example.com", 200},
-		"the first of two":               {two, "", "API.example.com", "/a", "https://api.example.com/a", 200},
-		"with its default port":          {two, "", "api.example.com:443", "/a", "https://api.example.com/a", 200},
-		"the second of two":              {two, "", "api.example.org:8443", "/a", "https://api.example.org:8443/a", 200},
-		"of two, the other's proof":      {two, "", "api.example.com", "/a", "https://api.example.org:8443/a", 401},
-		"of two, neither":                {two, "", "evil.example", "/a", "https://api.example.com/a", 421},
-		"of two, no Host":                {two, "", "", "/a", "https://api.example.com/a", 421},
-		"of two, another port":           {two, "", "api.example.org", "/a", "https://api.example.org:8443/a", 421},
-		"the whole server":               {two[:1], "", "x", "*", "https://api.example.com/", 400},
-		"no path at all":                 {two[:1], "", "x", "api.example.com:443", "https://api.example.com/", 400},
+		"the path as sent":                {two[:1], "", "x", "/a%2Fb/~c/", "https://api.example.com/a%2Fb/~c/", 200},
+		"decoded where it makes no odds":  {two[:1], "", "x", "/%7Ec", "https://api.example.com/~c", 200},
+		"decoded where it does":           {two[:1], "", "x", "/a%2Fb", "https://api.example.com/a/b", 401},
+		"a default port":                  {two[:1], "", "x", "/a", "https://api.example.com:443/a", 200},
+		"another port":                    {two[:1], "", "x", "/a", "https://api.example.com:8443/a", 401},
+		"the Host's, of one base":         {two[:1], "", "evil.example", "/a", "https://evil.example/a", 401},
+		"an absolute target, in capitals": {two[:1], "", "x", "http://evil.example/a?b", "https://api.example.com/a", 200},
+		"the absolute target's":           {two[:1], "", "x", "https://evil.example/a", "https://evil.example/a", 401},
+		"an absolute target, no path":     {two[:1], "", "x", "https://api.example.com?a", "https://api.example.com/", 200},
+		"http in its place":               {two[:1], "", "x", "/a", "http://api.example.com/a", 401},
+		"a prefix that was cut off":       {two[:1], "/v1/", "x", "/a", "https://api.example.com/v1/a", 200},
+		"without it":                      {two[:1], "/v1", "x", "/a", "https://api.example.com/a", 401},
+		"no path":                         {two[:1], "", "x", "/", "https://api.example.com", 200},
+		"the first of two":                {two, "", "API.example.com", "/a", "https://api.example.com/a", 200},
+		"with its default port":           {two, "", "api.example.com:443", "/a", "https://api.example.com/a", 200},
+		"the second of two":               {two, "", "api.example.org:8443", "/a", "https://api.example.org:8443/a", 200},
+		"of two, the other's proof":       {two, "", "api.example.com", "/a", "https://api.example.org:8443/a", 401},
+		"of two, neither":                 {two, "", "evil.example", "/a", "https://api.example.com/a", 421},
+		"of two, no Host":                 {two, "", "", "/a", "https://api.example.com/a", 421},
+		"of two, another port":            {two, "", "api.example.org", "/a", "https://api.example.org:8443/a", 421},
+		"the whole server":                {two[:1], "", "x", "*", "https://api.example.com/", 400},
+		"an absolute target":              {two[:1], "", "x", "HTTPS://evil.example/a", "https://api.example.com/a", 200},
+		"a scheme in the query":           {two[:1], "", "x", "http:/admin?a=://z/public", "https://api.example.com/public", 400},
+		"another scheme":                  {two[:1], "", "x", "x:/admin?a=://z/public", "https://api.example.com/public", 400},
+		"a scheme without a path":         {two[:1], "", "x", "http:y://z/public", "https://api.example.com/public", 400},
+		"a fragment":                      {two[:1], "", "x", "/items/1#2", "https://api.example.com/items/1", 400},
+		"dots":                            {two[:1], "", "x", "/admin/../public", "https://api.example.com/public", 400},
+		"escaped dots":                    {two[:1], "", "x", "/admin/%2e%2E/public", "https://api.example.com/public", 400},
+		"half escaped dots":               {two[:1], "", "x", "/admin/.%2e", "https://api.example.com/", 400},
+		"a dot":                           {two[:1], "", "x", "/admin/./public", "https://api.example.com/admin/public", 400},
+		"dots that leave the prefix":      {two[:1], "/orders", "x", "/%2e./payments/1", "https://api.example.com/payments/1", 400},
+		"three dots":                      {two[:1], "", "x", "/.../a..b/.c", "https://api.example.com/.../a..b/.c", 200},
+		"dots in the proof alone":         {two[:1], "", "x", "/public", "https://api.example.com/admin/../public", 200},
+		"no path at all":                  {two[:1], "", "x", "api.example.com:443", "https://api.example.com/", 400},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var told []string
@@ -104,6 +116,15 @@ func TestPublicURLFaults(t *testing.T) {
 		"a prefix alone":   {&httpauth.Config{PublicPathPrefix: "/a"}, "without PublicURL"},
 		"no slash":         {&httpauth.Config{PublicURL: []string{"https://a"}, PublicPathPrefix: "a"}, "PublicPathPrefix"},
 		"dots in a prefix": {&httpauth.Config{PublicURL: []string{"https://a"}, PublicPathPrefix: "/a/../b"}, "PublicPathPrefix"},
+		"a wildcard":       {&httpauth.Config{PublicURL: []string{"https://*.example.com"}}, "scheme and host"},
+		"two hosts":        {&httpauth.Config{PublicURL: []string{"https://a,b"}}, "scheme and host"},
+		"letters beyond":   {&httpauth.Config{PublicURL: []string{"https://é.example"}}, "scheme and host"},
+		"a large port":     {&httpauth.Config{PublicURL: []string{"https://a:99999"}}, "PublicURL is"},
+		"a padded port":    {&httpauth.Config{PublicURL: []string{"https://a:0443"}}, "scheme and host"},
+		"an empty port":    {&httpauth.Config{PublicURL: []string{"https://a:"}}, "scheme and host"},
+		"nearly loopback":  {&httpauth.Config{PublicURL: []string{"http://127.evil.example"}}, "https"},
+		"a pattern":        {&httpauth.Config{PublicURL: []string{"https://a"}, PublicPathPrefix: "/{id}"}, "PublicPathPrefix"},
+		"escaped dots":     {&httpauth.Config{PublicURL: []string{"https://a"}, PublicPathPrefix: "/%2e%2e"}, "PublicPathPrefix"},
 		"no scope":         {&httpauth.Config{PublicURL: []string{"https://a"}, Metadata: httpauth.Metadata{Scopes: []string{"a b"}}}, "Metadata.Scopes"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -115,5 +136,5 @@ func TestPublicURLFaults(t *testing.T) {
 			httpauth.New(v, tc.cfg)
 		})
 	}
-	httpauth.New(v, &httpauth.Config{PublicURL: []string{"http://localhost:8080", "http://127.0.0.1:8080"}})
+	httpauth.New(v, &httpauth.Config{PublicURL: []string{"http://localhost:8080", "http://127.0.0.1:8080", "http://[::1]:8080", "https://10.0.0.1"}})
 }

@@ -23,7 +23,7 @@ var claimMutants = []mutant{
 	{"cnf", "a thumbprint has one spelling", []edit{{"validator/binding.go", "err != nil || len(sum) != sha256.Size || len(text) != thumbprintLen", "err != nil && len(sum) == 0 && text == \"\""}}, ofValidator},
 	{"cnf", "an answer and its JWT name one sender", []edit{{"validator/binding.go", "		default:\n			both.unknown = ", "		default:\n			_ = "}}, ofValidator},
 	{"cnf", "an answer binds no JWT that names nobody", []edit{never("validator/checks.go", "jwt.bound == nil || *c.token.bound != *jwt.bound")}, ofValidator},
-	{"cnf", "a certificate is shown", []edit{{"validator/passes.go", "	if len(r.Certificate) == 0 {\n		return noCertificate(r.CertificateErr)\n	}\n", "	if len(r.Certificate) == 0 {\n		return nil\n	}\n"}}, ofValidator},
+	{"cnf", "a certificate is shown", []edit{{"validator/passes.go", "		return noCertificate(r.CertificateErr)\n", "		return nil\n"}}, ofValidator},
 	{"cnf", "it is the token's", []edit{{"validator/passes.go", "!= 1 {\n		return errOtherCertificate", "!= 1 && false {\n		return errOtherCertificate"}}, ofValidator},
 	{"cnf", "that it cannot be told is unavailable", []edit{neverCase("validator/passes.go", "errors.Is(cause, ErrUnavailable)")}, ofValidator},
 	{"cnf", "nobody is asked about a token that another shows", []edit{{"validator/verify.go", "err := passBinding(p.said.bound, r, d.Bound)", "var err error"}}, ofValidator},
