@@ -42,7 +42,8 @@ func UnixSocket() Trust {
 // Secret trusts who sends one of these secrets, of at least 16 bytes, in a field of
 // this name: for proxies whose address says nothing, such as a sidecar on the
 // loopback interface that other programs share. Two of them let one be changed
-// without a gap. The field is removed from the request, so that no handler and no log sees it.
+// without a gap. The field is removed from the request, so that no handler and no log
+// sees it: of two httpauth.Middleware in the way of one request, the first alone finds it.
 // It panics if the name is empty or a secret shorter.
 func Secret(field string, secrets ...string) Trust {
 	if field == "" || len(secrets) == 0 {

@@ -7,7 +7,7 @@ var ofBound = []suite{{folder: "internal/trials/adaptertest"}}
 var boundMutants = []mutant{
 	{"bound", "a token that is bound to a key is no bearer token", []edit{neverCase("validator/passes.go", `b != nil && b.key != "" && !r.isDPoP()`)}, ofBound},
 	{"bound", "a bearer token is not shown as DPoP", []edit{neverCase("validator/passes.go", `(b == nil || b.key == "") && r.isDPoP()`)}, ofBound},
-	{"bound", "its proof is asked for", []edit{{"validator/verify.go", "		nonce, err = v.passProof(ctx, p, r, true)\n", "		nonce = \"\"\n"}}, ofBound},
+	{"bound", "its proof is asked for", []edit{{"validator/verify.go", "nonce, err = v.passProof(ctx, p, r, true)", "err = nil"}}, ofBound},
 	{"bound", "its proof is for this token", []edit{{"validator/possession.go", "TokenHash: p.tokenHash", "TokenHash: tokenHash(r.Token + \"x\")"}}, ofBound},
 	{"bound", "a spent proof is good for the same proof alone", []edit{{"validator/possession.go", " && s.proof == r.Proofs[0]", ""}}, []suite{{"validator", "TestSpentProofs"}}},
 	{"bound", "and for the same validator", []edit{{"validator/possession.go", "spentKey{v}", "spentKey{}"}, {"validator/request.go", "spentKey{a.spent.by}", "spentKey{}"}}, []suite{{"validator", "TestSpentProofs"}}},
@@ -16,7 +16,7 @@ var boundMutants = []mutant{
 	{"bound", "DPoP is no scheme where it is not configured", []edit{{"validator/verify.go", "!(v.made() && v.proofs != nil && r.isDPoP())", "!r.isDPoP()"}}, ofValidator},
 	{"bound", "nor in an adapter", []edit{{"adapters/httpauth/header.go", "; ok && !m.proofs() {", "; ok && false {"}}, ofBound},
 	{"public URL", "DPoP needs one", []edit{never("adapters/httpauth/httpauth.go", "m.accepts.ProofAlgorithms != nil && len(m.urls.bases) == 0")}, ofBound},
-	{"public URL", "of several, Host chooses among them alone", []edit{{"adapters/httpauth/publicurl.go", "	return nil\n}\n\n// of is", "	return &p.bases[0]\n}\n\n// of is"}}, ofBound},
+	{"public URL", "of several, Host chooses among them alone", []edit{{"adapters/httpauth/publicurl.go", "	return nil\n}\n\n// longestHost", "	return &p.bases[0]\n}\n\n// longestHost"}}, ofBound},
 	{"public URL", "a base is told by all of its host", []edit{{"adapters/httpauth/publicurl.go", "if plainHost(r.Host, scheme) == p.bases[n].host {", "if strings.HasPrefix(p.bases[n].host, plainHost(r.Host, scheme)) {"}}, ofBound},
 	{"public URL", "two that nobody can tell apart are a fault", []edit{never("adapters/httpauth/publicurl.go", "other.host == b.host")}, ofBound},
 	{"public URL", "an authority in the request line is ignored", []edit{{"adapters/httpauth/publicurl.go", "		target = rest[start:]\n", "		target = \"/\" + rest\n"}}, ofBound},
