@@ -1,7 +1,9 @@
 package forwarded
 
 import (
+	"bytes"
 	"encoding/base64"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"net/http"
@@ -61,7 +63,7 @@ func ALB(field string, from ...Trust) func(r *http.Request) (der []byte, err err
 			if !ends {
 				return nil, errNoPEM
 			}
-			der, err := pemBody(inner + pemEnd)
+			der, err := pemBlock(inner + pemEnd)
 			if err != nil {
 				return nil, err
 			}
@@ -122,7 +124,7 @@ func Traefik(from ...Trust) func(r *http.Request) (der []byte, err error) {
 			return nil, errors.New("several certificates, wanted one")
 		}
 		if strings.HasPrefix(plain, pemBegin) {
-			return pemBody(plain)
+			return pemBlock(plain)
 		}
 		return decode(withoutBreaks(plain))
 	})
@@ -190,7 +192,21 @@ func escapedPEM(text string) ([]byte, error) {
 	if err != nil {
 		return nil, errNotEscaped
 	}
-	return pemBody(plain)
+	return pemBlock(plain)
+}
+
+// pemBlock reads one certificate in PEM as it is, with its lines, where this package and
+// Go's read the same.
+func pemBlock(text string) ([]byte, error) {
+	der, err := pemBody(text)
+	if err != nil {
+		return nil, err
+	}
+	block, rest := pem.Decode([]byte(text))
+	if block == nil || !bytes.Equal(block.Bytes, der) || len(bytes.TrimSpace(rest)) > 0 {
+		return nil, errNoPEM
+	}
+	return der, nil
 }
 
 // pemBody reads one certificate in PEM and nothing else; lines may end in any white
