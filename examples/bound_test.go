@@ -236,7 +236,7 @@ func TestWhatTheLogSays(t *testing.T) {
 		"the nonce of the proof is unknown, or no longer good":           {dpop: &dpop.Config{Nonces: nonces}, change: func(s *shown) { s.proof.Nonce = "another instance's" }, status: 401},
 		"the proof was seen before":                                      {dpop: &dpop.Config{}, change: func(s *shown) { s.proof.ID = "the same" }, status: 401, times: 1},
 		"the store of seen proofs":                                       {dpop: &dpop.Config{Replays: noStore{}}, change: func(*shown) {}, status: 503},
-		"the request's Host is that of no Config.PublicURL":              {dpop: &dpop.Config{}, urls: []string{"https://api.example.org"}, change: func(s *shown) { s.host = "10.0.0.7:8080" }, status: 421},
+		"is that of no Config.PublicURL":                                 {dpop: &dpop.Config{}, urls: []string{"https://api.example.org"}, change: func(s *shown) { s.host = "10.0.0.7:8080" }, status: 421},
 		"this is a bearer token":                                         {dpop: &dpop.Config{}, bound: true, change: func(s *shown) { s.claims, s.scheme = issuertest.Claims{}, "Bearer" }, status: 401},
 		"it is a bearer token":                                           {issuer: validator.Issuer{Binding: validator.BindingRequired}, change: func(s *shown) { s.claims, s.scheme = issuertest.Claims{}, "Bearer" }, status: 401},
 		"a client certificate, and the request shows none":               {change: func(s *shown) { s.claims, s.scheme = byCertificate, "Bearer" }, status: 401},

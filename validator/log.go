@@ -2,12 +2,14 @@ package validator
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"maps"
 	"slices"
 	"sync"
 	"time"
 
+	"github.com/m2mguard/m2mguard/dpop"
 	"github.com/m2mguard/m2mguard/internal/quote"
 	"github.com/m2mguard/m2mguard/observe"
 )
@@ -46,7 +48,25 @@ type eventLog struct {
 
 type refusalKind struct {
 	check, issuer string
+	reason        string // where one check has several, in constant words
 	reportOnly    bool
+}
+
+// kindOf is the kind of a refusal. What is wrong with a proof, and why a token's sender
+// is not proven, is mended in different places, and one must not hide the other.
+func kindOf(check, issuer string, reportOnly bool, err error) refusalKind {
+	kind := refusalKind{check: check, issuer: issuer, reportOnly: reportOnly}
+	e, ok := err.(*Error)
+	switch {
+	case !ok:
+	case e.dpop != nil && e.cause != nil:
+		if proof, ok := errors.AsType[*dpop.Error](e.cause); ok {
+			kind.check += "." + string(proof.Check())
+		}
+	case e.check == CheckBinding:
+		kind.reason = e.text
+	}
+	return kind
 }
 
 func (l *eventLog) logger() *slog.Logger {
@@ -70,7 +90,7 @@ func (l *eventLog) event(ctx context.Context, e *observe.Event) {
 
 func (l *eventLog) refused(ctx context.Context, e *observe.Event) {
 	level := slog.LevelDebug
-	if l.isFirst(refusalKind{e.Check, e.Issuer.Text, e.ReportOnly}) {
+	if l.isFirst(kindOf(e.Check, e.Issuer.Text, e.ReportOnly, e.Err)) {
 		level = slog.LevelWarn
 	}
 	log := l.logger()

@@ -59,7 +59,7 @@ func (v *Validator) report(ctx context.Context, r *Request, e *Error, seen *sigh
 		slog.Default().Error("m2mguard: " + errNotMade.text) // there is no observer, and this concerns everybody
 		return
 	}
-	if v.log != nil && seen != nil && v.log.onlyCounted(ctx, refusalKind{string(e.check), seen.issuer, r != nil && r.ReportOnly}) {
+	if v.log != nil && seen != nil && v.log.onlyCounted(ctx, kindOf(string(e.check), seen.issuer, r != nil && r.ReportOnly, e)) {
 		return
 	}
 	v.tell(ctx, r, func(event *observe.Event) {

@@ -133,11 +133,15 @@ func noCertificate(cause error) error {
 		return errNoCertificate
 	case errors.Is(cause, ErrUnavailable):
 		e := unavailable(0, reason{cause})
-		e.text, e.hint = errNoCertificate.text, errNoCertificate.hint
+		e.text, e.hint = unreadCertificate, "httpauth.Config.ClientCertificate"
 		return e
 	}
-	return errNoCertificate.Because(cause)
+	e := errNoCertificate.Because(cause)
+	e.text, e.hint = unreadCertificate, "httpauth.Config.ClientCertificate"
+	return e
 }
+
+const unreadCertificate = "the token is bound to a client certificate, and what the request shows of one does not count"
 
 var errNoCertificate = &Error{
 	check: CheckBinding, text: "the token is bound to a client certificate, and the request shows none",

@@ -10,12 +10,15 @@ import (
 // challenger writes challenges where more than a plain one is called for: where proofs
 // of possession are checked, or the API's metadata is published.
 type challenger struct {
-	realm   string
-	accepts validator.Accepts
-	urls    *publicURLs
+	realm      string
+	accepts    validator.Accepts
+	provenOnly bool // no token is accepted by the scheme Bearer
+	urls       *publicURLs
 }
 
-func (m *Middleware) challenger() challenger { return challenger{m.realm, m.accepts, &m.urls} }
+func (m *Middleware) challenger() challenger {
+	return challenger{m.realm, m.accepts, m.provenOnly(), &m.urls}
+}
 
 // plain reports whether challenges are as they are without either.
 func (c *challenger) plain() bool { return c.accepts.ProofAlgorithms == nil && len(c.urls.bases) == 0 }
@@ -26,8 +29,8 @@ func (c *challenger) plain() bool { return c.accepts.ProofAlgorithms == nil && l
 func (c *challenger) write(r *http.Request, shown *validator.Request, a *answer, e *validator.Error, needs string) string {
 	dpop := c.accepts.ProofAlgorithms != nil
 	first, second := "Bearer", "DPoP"
-	bearerToo := !c.accepts.BoundOnly && e.Scheme() == ""
-	if dpop && (e.Scheme() != "" || c.accepts.BoundOnly || strings.EqualFold(shown.Scheme, "DPoP") && e.Code() != "") {
+	bearerToo := !c.provenOnly && e.Scheme() == ""
+	if dpop && (e.Scheme() != "" || c.provenOnly || strings.EqualFold(shown.Scheme, "DPoP") && e.Code() != "") {
 		first, second = second, first
 	}
 	var b strings.Builder

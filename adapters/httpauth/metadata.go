@@ -81,6 +81,12 @@ func (m *Middleware) MetadataHandler() http.Handler {
 	})
 }
 
+// provenOnly reports whether each token needs a proof of possession. One that is bound to
+// a certificate is a bearer token by its scheme (RFC 8705 §3).
+func (m *Middleware) provenOnly() bool {
+	return m.proofs() && m.accepts.BoundOnly && m.clientCertificate == nil && !m.metadata.CertificateBound
+}
+
 func (m *Middleware) document(b *base) document {
 	d := document{
 		Resource:             b.text + m.urls.prefix,
@@ -88,7 +94,7 @@ func (m *Middleware) document(b *base) document {
 		Scopes:               slices.Clone(m.metadata.Scopes),
 		Methods:              []string{"header"},
 		ProofAlgorithms:      m.accepts.ProofAlgorithms,
-		ProofRequired:        m.accepts.ProofAlgorithms != nil && m.accepts.BoundOnly && m.clientCertificate == nil && !m.metadata.CertificateBound,
+		ProofRequired:        m.provenOnly(),
 		CertificateBound:     m.clientCertificate != nil || m.metadata.CertificateBound,
 	}
 	if m.metadata.ScopesOfRoutes {

@@ -106,6 +106,15 @@ func (p *publicURLs) choose(r *http.Request) *base {
 	return nil
 }
 
+// list is all bases, for words.
+func (p *publicURLs) list() string {
+	var all []string
+	for _, b := range p.bases {
+		all = append(all, b.text)
+	}
+	return strings.Join(all, ", ")
+}
+
 // longestHost is how much of a Host is told.
 const longestHost = 255
 
@@ -114,7 +123,7 @@ const longestHost = 255
 func (p *publicURLs) of(r *http.Request) (string, *validator.Error) {
 	b := p.choose(r)
 	if b == nil {
-		return "", errHost.Because(fmt.Errorf("the request's Host is that of no Config.PublicURL: %q", r.Host[:min(len(r.Host), longestHost)]))
+		return "", errHost.Because(fmt.Errorf("Host %s is that of no Config.PublicURL (%s): a proxy may rewrite it", r.Host[:min(len(r.Host), longestHost)], p.list()))
 	}
 	path, ok := pathOf(r)
 	if !ok {

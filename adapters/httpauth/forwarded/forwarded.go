@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/m2mguard/m2mguard/validator"
@@ -136,20 +137,23 @@ func read(field string, from []Trust, parse func(text string) ([]byte, error)) c
 	if field == "" {
 		panic("forwarded: the field's name is empty, wanted the one that the proxy writes")
 	}
+	if len(from) == 0 || slices.ContainsFunc(from, func(t Trust) bool { return t.believes == nil }) {
+		panic("forwarded: nobody's word counts: wanted Peers, UnixSocket or Secret")
+	}
 	return func(r *http.Request) ([]byte, error) {
 		believed, err := believe(r, from)
 		lines := r.Header[field]
 		switch {
-		case len(lines) == 0, err == nil && !believed:
+		case len(lines) == 0, len(lines) == 1 && lines[0] == "": // which is how some proxies clear one
 			return nil, nil
 		case err != nil:
 			return nil, err
+		case !believed:
+			return nil, fmt.Errorf("forwarded: there is a %s field%s, and whose word counts did not send it: wanted the proxy's address in a network of Peers, its Unix socket, or its Secret, once", field, whence(r))
 		case len(lines) > 1:
 			return nil, fmt.Errorf("forwarded: %d %s fields, wanted one: the proxy must overwrite what its client sent", len(lines), field)
 		case len(lines[0]) > MaxBytes:
 			return nil, fmt.Errorf("forwarded: %s has %d bytes, wanted at most %d", field, len(lines[0]), MaxBytes)
-		case lines[0] == "":
-			return nil, nil
 		}
 		der, err := parse(lines[0])
 		if err == nil && der != nil {
@@ -166,9 +170,6 @@ func read(field string, from []Trust, parse func(text string) ([]byte, error)) c
 // error unless another trusts.
 func believe(r *http.Request, from []Trust) (believed bool, err error) {
 	for _, t := range from {
-		if t.believes == nil {
-			continue
-		}
 		yes, fault := t.believes(r)
 		believed = believed || yes
 		if err == nil {

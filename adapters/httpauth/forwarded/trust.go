@@ -10,16 +10,19 @@ import (
 	"slices"
 )
 
-// Trust says whose word counts. Make it with [Peers], [UnixSocket] or [Secret]; the
-// zero value trusts nobody.
+// Trust says whose word counts. Make it with [Peers], [UnixSocket] or [Secret]; a zero
+// one is refused, as none is.
 type Trust struct {
 	believes func(r *http.Request) (bool, error)
 }
 
 // Peers trusts whoever the connection itself comes from, if that address is in one
 // of these networks. It needs [ConnContext]. A network that holds other machines
-// than proxies lets them name any certificate.
+// than proxies lets them name any certificate. It panics without a network.
 func Peers(networks ...netip.Prefix) Trust {
+	if len(networks) == 0 || slices.ContainsFunc(networks, func(n netip.Prefix) bool { return !n.IsValid() }) {
+		panic("forwarded: Peers: there is no network, or one that is none, wanted those that the proxies connect from")
+	}
 	networks = slices.Clone(networks)
 	return Trust{func(r *http.Request) (bool, error) {
 		peer, err := peerOf(r)
@@ -101,4 +104,16 @@ func peerOf(r *http.Request) (peer, error) {
 		return peer{}, errNoConnContext
 	}
 	return p, nil
+}
+
+// whence is where a request came from, for words.
+func whence(r *http.Request) string {
+	switch p, err := peerOf(r); {
+	case err != nil:
+		return ""
+	case p.unix:
+		return " from a Unix socket"
+	default:
+		return " from " + p.addr.String()
+	}
 }

@@ -15,7 +15,7 @@ const (
 
 // certificateMutants concern client certificates that a proxy hands on.
 var certificateMutants = []mutant{
-	{"forwarded", "a stranger's field is as if it were not there", []edit{{forwardedFile, "case len(lines) == 0, err == nil && !believed:", "case len(lines) == 0 && (err == nil || !believed):"}}, ofForwarded},
+	{"forwarded", "a stranger's field is as if it were not there", []edit{neverCase(forwardedFile, "!believed")}, ofForwarded},
 	{"forwarded", "a proxy is who connects, and not RemoteAddr", []edit{{trustFile, "		if err != nil || !peer.addr.IsValid() {", "		if at, bad := netip.ParseAddrPort(r.RemoteAddr); bad == nil {\n			peer.addr = at.Addr()\n		}\n		if err != nil || !peer.addr.IsValid() {"}}, ofForwarded},
 	{"forwarded", "it is in one of the networks", []edit{{trustFile, "return n.Contains(peer.addr)", "return n.IsValid()"}}, ofForwarded},
 	{"forwarded", "only a Unix socket is one", []edit{{trustFile, "return peer.unix, err", "return peer.unix || peer.addr.IsValid(), err"}}, ofForwarded},
