@@ -25,7 +25,8 @@ func (i *Issuer) Insist(check func(*Token) error) {
 // what a Resolver returns is refused by them as any wrong configuration is. It gets the
 // Config without its Issuers and Resolver, and i as it is by then, and must change
 // neither. It is for those functions, whose demands must not be loosened by accident. A
-// sentence names the function, what was wrong and what was wanted.
+// sentence names the function, what was wrong and what was wanted. A nil check refuses
+// every configuration.
 func (i *Issuer) InsistOnConfig(check func(Config, Issuer) []string) {
 	i.demands = append(slices.Clip(i.demands), check)
 }
@@ -33,6 +34,10 @@ func (i *Issuer) InsistOnConfig(check func(Config, Issuer) []string) {
 // unmet is what c's demands find wrong with it, as part of cfg.
 func (c Issuer) unmet(cfg Config) (faults []error) {
 	for _, check := range c.demands {
+		if check == nil {
+			faults = append(faults, issuerFault(c, "InsistOnConfig was given nil, wanted a check"))
+			continue
+		}
 		for _, sentence := range check(cfg, c) {
 			faults = append(faults, issuerFault(c, "%s", sentence))
 		}
