@@ -138,3 +138,29 @@ func TestPublicURLFaults(t *testing.T) {
 	}
 	httpauth.New(v, &httpauth.Config{PublicURL: []string{"http://localhost:8080", "http://127.0.0.1:8080", "http://[::1]:8080", "https://10.0.0.1"}})
 }
+
+// TestRequestsWithoutAURL: CONNECT has none, also where it has a path, as for a
+// WebSocket over HTTP/2 (RFC 8441), and nor has a request with no target at all.
+func TestRequestsWithoutAURL(t *testing.T) {
+	iss := issuertest.New(t)
+	key := testdata.PrivateKey("p256-a")
+	bound := iss.Token(issuertest.Claims{Scope: "orders:read", JWKThumbprint: issuertest.Thumbprint(key.Public())})
+	auth := httpauth.New(provingValidator(t, iss), &httpauth.Config{PublicURL: []string{public}})
+	handler := auth.Require(scopes.All("orders:read"))(http.HandlerFunc(serve))
+	for name, change := range map[string]func(*http.Request){
+		"CONNECT with a path": func(r *http.Request) { r.Method = http.MethodConnect },
+		"no target":           func(r *http.Request) { r.RequestURI, r.URL.Path = "", "" },
+	} {
+		r := httptest.NewRequest("GET", "/a", nil)
+		change(r)
+		r.Header = http.Header{
+			"Authorization": {"DPoP " + bound},
+			"Dpop":          {issuertest.Proof(key, issuertest.ProofClaims{Method: r.Method, URL: public + "/a", Token: bound})},
+		}
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, r)
+		if w.Code != http.StatusBadRequest {
+			t.Errorf("%s: %d %s, wanted 400", name, w.Code, w.Body)
+		}
+	}
+}
