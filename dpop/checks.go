@@ -44,7 +44,7 @@ import (
 // by memory, for what it says is the same.
 
 // check makes the checks. nonce is what the answer should hand out.
-func (v *Verifier) check(ctx context.Context, r *Request) (nonce string, failed *Error) {
+func (v *Verifier) check(ctx context.Context, r *Request, spend bool) (nonce string, failed *Error) {
 	raw, failed := v.oneProof(r.Proofs)
 	if failed != nil {
 		return "", failed
@@ -98,7 +98,7 @@ func (v *Verifier) check(ctx context.Context, r *Request) (nonce string, failed 
 	if !known {
 		v.headers.Put(parts.Header, h)
 	}
-	if r.Again {
+	if !spend {
 		return nonce, nil
 	}
 	return nonce, v.remember(ctx, &c, &h, r.Holder, now)
@@ -224,7 +224,9 @@ func (v *Verifier) checkNonce(ctx context.Context, c *claims) (next string, fail
 	judgement := NonceBad
 	var err error
 	if c.nonce != "" {
-		judgement, err = v.nonces.Judge(ctx, strings.Clone(c.nonce)) // whose memory is wiped
+		within, end := v.bounded(ctx)
+		judgement, err = v.nonces.Judge(within, strings.Clone(c.nonce)) // whose memory is wiped
+		end()
 	}
 	if err != nil {
 		return "", unavailable("the nonce cannot be judged", err)
@@ -232,7 +234,9 @@ func (v *Verifier) checkNonce(ctx context.Context, c *claims) (next string, fail
 	if judgement == NonceGood {
 		return "", nil
 	}
-	next, err = v.nonces.Nonce(ctx)
+	within, end := v.bounded(ctx)
+	defer end()
+	next, err = v.nonces.Nonce(within)
 	switch {
 	case judgement == NonceEnding: // without a next one it is still good
 		return next, nil
@@ -261,11 +265,25 @@ func (v *Verifier) verify(ctx context.Context, h *header, input string, signatur
 	return nil
 }
 
+// storeWait is how long a store of the user's may take.
+const storeWait = time.Second
+
+// bounded is a context that ends within storeWait, where something else than this
+// process's memory is asked.
+func (v *Verifier) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	if !v.outside {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, storeWait)
+}
+
 // remember spends the proof. It is kept for as long as its iat may be accepted, and as
 // much longer as our clock may be set back without a proof being good twice.
 func (v *Verifier) remember(ctx context.Context, c *claims, h *header, holder string, now time.Time) *Error {
 	keep := c.iat.Add(v.maxAge+v.maxAhead).Sub(now) + time.Second
-	first, err := v.replays.Remember(ctx, seen(&h.thumbprint, c.jti, holder), keep)
+	within, end := v.bounded(ctx)
+	defer end()
+	first, err := v.replays.Remember(within, seen(&h.thumbprint, c.jti, holder), keep)
 	switch {
 	case err != nil:
 		return unavailable("the store of seen proofs", err)

@@ -81,6 +81,7 @@ type Verifier struct {
 	maxAge, maxAhead time.Duration
 	maxProof         int
 	replays          Replays
+	outside          bool // replays or nonces are none of this package's
 	nonces           Nonces
 	now              func() time.Time
 
@@ -139,6 +140,9 @@ func New(cfg Config) (*Verifier, error) {
 			fault("Replays is a *Memory that NewMemory did not make")
 		}
 	}
+	_, ours := v.replays.(*Memory)
+	_, sealed := cfg.Nonces.(*Sealed)
+	v.outside = !ours || cfg.Nonces != nil && !sealed
 	if sealed, ok := cfg.Nonces.(*Sealed); ok && (sealed == nil || sealed.secrets == nil) {
 		fault("Nonces is a *Sealed that NewSealed did not make; without a type, nil is none")
 	}

@@ -3,16 +3,16 @@
 // and once.
 //
 // [New] compiles a [Config]. [Verifier.Verify] takes one request with what is known
-// of its token, the hash of it and the thumbprint in its cnf.jkt, and returns nil or
-// an [*Error] that says which check failed. The package knows neither tokens nor
-// HTTP: who calls it reads the request, and writes the answer.
+// of its token, the hash of it and the thumbprint in its cnf.jkt, and returns what the
+// answer has to say, and nil or an [*Error] that says which check failed. The package
+// knows neither tokens nor HTTP: who calls it reads the request, and writes the answer.
 //
 //	v, err := dpop.New(dpop.Config{})
 //	…
 //	result, err := v.Verify(ctx, &dpop.Request{
 //		Proofs:     r.Header.Values("DPoP"),
 //		Method:     r.Method,
-//		URL:        "https://api.example.com" + r.URL.EscapedPath(), // never from Host
+//		URL:        "https://api.example.com" + path, // of r.RequestURI; never from Host
 //		TokenHash:  hash,       // base64url(SHA-256(token))
 //		Thumbprint: cnf["jkt"], // of a token that was proven
 //	})

@@ -131,11 +131,12 @@ func (e *Error) Error() string {
 	if e.text != "" {
 		b.WriteString(": " + e.text)
 	}
-	if e.got != nil {
-		b.WriteString(": got " + quote.List(e.got, e.want))
+	got, want := e.check.told(e.got), e.check.told(e.want)
+	if got != nil {
+		b.WriteString(": got " + quote.List(got, want))
 	}
-	if e.want != nil {
-		b.WriteString(", wanted " + quote.List(e.want, e.got))
+	if want != nil {
+		b.WriteString(", wanted " + quote.List(want, got))
 	}
 	if e.cause != nil {
 		fmt.Fprintf(&b, ": %v", e.cause)

@@ -143,7 +143,14 @@ func lower(c byte) byte {
 	return c
 }
 
-func samePath(a, b string) bool { return a == b || normalPath(a) == normalPath(b) }
+func samePath(a, b string) bool {
+	return a == b || !(isNormal(a) && isNormal(b)) && normalPath(a) == normalPath(b)
+}
+
+// isNormal reports whether nothing needs to be done to a path.
+func isNormal(path string) bool {
+	return path != "" && strings.IndexByte(path, '%') < 0 && !strings.Contains(path, "/.")
+}
 
 // normalPath is an absolute path without needless escapes and dot segments; an empty
 // one is the root.

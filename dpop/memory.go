@@ -72,7 +72,7 @@ func NewMemory(proofs int) *Memory {
 
 // Why Remember fails.
 var (
-	errNearlyFull = errors.New("the memory of seen proofs is nearly full, and this key has more of it than is left (NewMemory)")
+	errNearlyFull = errors.New("the memory of seen proofs is nearly full, and whoever holds this key has more than four times what is left, or nothing is left (NewMemory)")
 	errNoStart    = errors.New("the Memory was not made by NewMemory with a right number")
 )
 

@@ -16,7 +16,8 @@ import (
 type Replays interface {
 	// Remember notes a proof for at least keep, and reports whether that is the first
 	// time. An error means that nobody knows: the request is refused with
-	// ErrUnavailable, and the proof may be spent.
+	// ErrUnavailable, and the proof may be spent. ctx ends after a second at most, and
+	// then it must return.
 	Remember(ctx context.Context, p Seen, keep time.Duration) (first bool, err error)
 }
 

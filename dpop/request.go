@@ -35,11 +35,6 @@ type Request struct {
 
 	// Source is who seems to call: a key for fair waiting, and never for a decision.
 	Source string
-
-	// Again says that this very request was let in with this very proof before, by a
-	// check that stands in its way, too: the proof is spent, and is not held against
-	// what was seen. All else is checked as ever.
-	Again bool
 }
 
 // Result is what an answer may have to say.

@@ -3,8 +3,10 @@ package dpop_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/m2mguard/m2mguard/dpop"
@@ -91,4 +93,27 @@ func TestRequestAsJSON(t *testing.T) {
 	if err != nil || strings.Contains(string(text), private) {
 		t.Errorf("%s, %v", text, err)
 	}
+}
+
+// hangingStore answers when its context ends, if at all.
+type hangingStore struct{}
+
+func (hangingStore) Remember(ctx context.Context, _ dpop.Seen, _ time.Duration) (bool, error) {
+	<-ctx.Done()
+	return true, ctx.Err()
+}
+
+// TestStoreThatHangs holds a request for a second.
+func TestStoreThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSigner(t)
+		v := newVerifier(t, func(c *dpop.Config) { c.Replays = hangingStore{} })
+		began := time.Now()
+		if _, err := v.Verify(t.Context(), s.request(s.sign(s.claims("jti")))); !errors.Is(err, dpop.ErrUnavailable) {
+			t.Errorf("%v", err)
+		}
+		if took := time.Since(began); took != time.Second {
+			t.Errorf("took %v", took)
+		}
+	})
 }

@@ -9,10 +9,21 @@ import (
 // spends it. The error is an *Error, and matches one of the sentinels; ctx bounds the
 // wait for a turn and the calls of the store.
 func (v *Verifier) Verify(ctx context.Context, r *Request) (Result, error) {
+	return v.verdict(ctx, r, true)
+}
+
+// Check is Verify without its last line: it spends nothing, and a proof that was seen
+// before passes. It lets nobody in by itself. It is for what has to be known before a
+// proof is spent, and for the second gate in the way of one request.
+func (v *Verifier) Check(ctx context.Context, r *Request) (Result, error) {
+	return v.verdict(ctx, r, false)
+}
+
+func (v *Verifier) verdict(ctx context.Context, r *Request, spend bool) (Result, error) {
 	if v == nil || v.headers == nil {
 		return Result{}, errNotMade
 	}
-	nonce, failed := v.check(ctx, r)
+	nonce, failed := v.check(ctx, r, spend)
 	if failed != nil {
 		return Result{Nonce: nonce}, failed
 	}

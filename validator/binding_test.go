@@ -344,14 +344,27 @@ func TestProofThatHoldsTheToken(t *testing.T) {
 	const url = "https://api.example.com/orders"
 	iss := issuertest.New(t)
 	key := testdata.PrivateKey("p256-a")
-	asked := newOpaque(t, iss, func(c *validator.Config) { c.DPoP = &dpop.Config{} })
-	raw := iss.Opaque(issuertest.Claims{JWKThumbprint: issuertest.Thumbprint(key.Public())})
-	for name, c := range map[string]issuertest.ProofClaims{
-		"htm": {Method: raw, URL: url, Token: raw}, "htu": {URL: "https://api.example.com/" + raw, Token: raw}, "typ": {URL: url, Token: raw, Header: map[string]any{"typ": raw}},
-	} {
-		_, err := asked.VerifyRequest(t.Context(), &validator.Request{Scheme: "DPoP", Token: raw, Method: "GET", URL: url, Proofs: []string{issuertest.Proof(key, c)}}, nil)
-		if e, ok := err.(*validator.Error); !ok || e.Check() != validator.CheckProof || strings.Contains(e.Error(), raw) || e.Description() == "" {
-			t.Errorf("%s: %v", name, err)
+	claims := issuertest.Claims{JWKThumbprint: issuertest.Thumbprint(key.Public())}
+	withDPoP := func(c *validator.Config) { c.DPoP = &dpop.Config{} }
+	for raw, v := range map[string]*validator.Validator{iss.Opaque(claims): newOpaque(t, iss, withDPoP), iss.Token(claims): newJWT(t, iss, withDPoP)} {
+		tail := raw[max(0, len(raw)-300):]
+		for name, c := range map[string]issuertest.ProofClaims{
+			"htm": {Method: raw, URL: url}, "htu": {URL: "https://api.example.com/" + raw}, "host": {URL: "https://" + raw}, "behind a host": {URL: "https://api.example.com/a/" + tail + "/b"},
+			"typ": {URL: url, Header: map[string]any{"typ": tail}}, "no URL": {URL: raw},
+		} {
+			c.Token = raw
+			_, err := v.VerifyRequest(t.Context(), &validator.Request{Scheme: "DPoP", Token: raw, Method: "GET", URL: url, Proofs: []string{issuertest.Proof(key, c)}}, nil)
+			e, ok := err.(*validator.Error)
+			if !ok || e.Check() != validator.CheckProof || e.Description() == "" {
+				t.Errorf("%s: %v", name, err)
+				continue
+			}
+			for from := 0; from+20 <= len(raw); from++ {
+				if strings.Contains(e.Error(), raw[from:from+20]) {
+					t.Errorf("%s: %v", name, err)
+					break
+				}
+			}
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 const (
 	refusalsEvery = time.Minute
 	refusalLines  = 20 // in that time
+	proofLines    = 8  // of them about proofs, which fail in many ways
 )
 
 // LogEvents returns an observer that writes events to l, or to slog.Default if l
@@ -41,6 +43,7 @@ type eventLog struct {
 	mu      sync.Mutex
 	written map[refusalKind]*int // since the minute began, each with its check's rest; nil: none has
 	rest    map[string]*int      // refusals not written since then, by check
+	proofs  int                  // how many of those written are about proofs
 	minute  *time.Timer          // ends the last minute that began
 	ended   bool
 	minutes sync.WaitGroup // those that were not counted yet
@@ -51,6 +54,9 @@ type refusalKind struct {
 	reason        string // where one check has several, in constant words
 	reportOnly    bool
 }
+
+// proof reports whether it is about a proof of possession.
+func (k refusalKind) proof() bool { return strings.IndexByte(k.check, '.') > 0 }
 
 // kindOf is the kind of a refusal. What is wrong with a proof, and why a token's sender
 // is not proven, is mended in different places, and one must not hide the other.
@@ -129,7 +135,7 @@ func (l *eventLog) isFirst(kind refusalKind) bool {
 		}
 	}
 	rest := l.written[kind]
-	first := rest == nil && len(l.written) < refusalLines
+	first := rest == nil && len(l.written) < refusalLines && (!kind.proof() || l.proofs < proofLines)
 	if rest == nil {
 		if rest = l.rest[kind.check]; rest == nil {
 			rest = new(int)
@@ -137,6 +143,9 @@ func (l *eventLog) isFirst(kind refusalKind) bool {
 		}
 	}
 	if first {
+		if kind.proof() {
+			l.proofs++
+		}
 		l.written[kind] = rest
 	} else {
 		*rest++
@@ -165,7 +174,7 @@ func (l *eventLog) count() {
 	defer l.minutes.Done()
 	l.mu.Lock()
 	rest := l.rest
-	l.written, l.rest = nil, nil
+	l.written, l.rest, l.proofs = nil, nil, 0
 	l.mu.Unlock()
 	// A handler may belong to a test that has ended, and nobody is there to recover
 	// its panic.

@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
-	"strings"
 
 	"github.com/m2mguard/m2mguard/dpop"
 )
@@ -18,14 +17,15 @@ func (v *Validator) passProof(ctx context.Context, p *proof, r *Request, spend b
 	if p.said.bound == nil || p.said.bound.key == "" {
 		return "", nil
 	}
-	result, err := v.proofs.Verify(ctx, &dpop.Request{
+	judge := v.proofs.Verify
+	if !spend || v.passedBefore(ctx, r) {
+		judge = v.proofs.Check
+	}
+	result, err := judge(ctx, &dpop.Request{
 		Proofs: r.Proofs, Method: r.Method, URL: r.URL, Source: r.Source,
-		TokenHash: p.tokenHash, Thumbprint: p.said.bound.key, Holder: p.holder(), Again: !spend || v.passedBefore(ctx, r),
+		TokenHash: p.tokenHash, Thumbprint: p.said.bound.key, Holder: p.holder(),
 	})
 	if err != nil {
-		if len(r.Token) >= minHidden && strings.Contains(err.Error(), r.Token) {
-			err = hidden{err}
-		}
 		e := proofError(ctx, err)
 		if e.dpop != nil {
 			e.dpop.nonce = result.Nonce
@@ -35,18 +35,21 @@ func (v *Validator) passProof(ctx context.Context, p *proof, r *Request, spend b
 	return result.Nonce, nil
 }
 
+// withNonce is err with a nonce to hand out, which a proof has earned that was good.
+func withNonce(err error, nonce string) error {
+	e, ok := err.(*Error)
+	if !ok || nonce == "" {
+		return err
+	}
+	told := *e
+	told.dpop = &dpopError{nonce: nonce}
+	return &told
+}
+
 // holder is whose proofs are counted together: a client can have any number of keys.
 func (p *proof) holder() string {
 	return p.said.issuer + "\x00" + cmp.Or(p.said.clientID, p.said.subject, p.said.bound.key)
 }
-
-// hidden is an error of a proof that tells of its own values, and one of them is the
-// token.
-type hidden struct{ err error }
-
-func (h hidden) Error() string { return "dpop: the proof holds the token where it does not belong" }
-
-func (h hidden) Unwrap() error { return h.err }
 
 // proofError turns an error of the proof into one of ours, which says what it says.
 func proofError(ctx context.Context, err error) *Error {

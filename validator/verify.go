@@ -118,10 +118,10 @@ func (v *Validator) settle(ctx context.Context, r *Request, d *Demand, id cache.
 		if p.key != nil && a.fresh() { // without a key, it was just proven by asking
 			err := passBinding(p.said.bound, r, d.Bound) // nobody is asked about a token that another shows
 			if err == nil {
-				_, err = v.passProof(ctx, p, r, false)
-			}
-			if err == nil {
-				err = v.confirm(ctx, p, r.Token, id, a)
+				var nonce string
+				if nonce, err = v.passProof(ctx, p, r, false); err == nil {
+					err = withNonce(v.confirm(ctx, p, r.Token, id, a), nonce)
+				}
 			}
 			if err != nil {
 				return nil, p.sighting().on(err)

@@ -55,7 +55,7 @@ func (m *Middleware) MetadataPath() string { return wellKnown + m.urls.prefix }
 // servers to ask. It is for everybody, so tell guardtest that MetadataPath is public. It
 // panics without a PublicURL.
 func (m *Middleware) MountMetadata(mux Mux) {
-	mux.Handle(m.MetadataPath(), m.MetadataHandler())
+	mux.Handle("GET "+m.MetadataPath(), m.MetadataHandler())
 }
 
 // MetadataHandler serves what MountMetadata mounts.

@@ -7,6 +7,8 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
+	"maps"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -85,9 +87,11 @@ func (s *suite) boundWith(algorithm string) error {
 		other     = boundTo(f, func(c *issuertest.Claims) { c.JWKThumbprint = thumbprint })
 		proven    = proof(key, token, "", "")
 		dear      = map[string]*validator.Request{
-			"letters": proof(key, other, strings.Repeat("a", 560), strings.Repeat("a", 300)),
-			"escapes": proof(key, other, "", strings.Repeat("\n", 120)+strings.Repeat("a", 420)),
-			"4 KiB":   proof(key, other, "", strings.Repeat("a", 2800)),
+			"letters":                      proof(key, other, strings.Repeat("a", 560), strings.Repeat("a", 300)),
+			"escapes":                      proof(key, other, "", strings.Repeat("\n", 120)+strings.Repeat("a", 420)),
+			"4 KiB":                        proof(key, other, "", strings.Repeat("a", 2800)),
+			"a thief's, of another path":   elsewhere(key, token),
+			"a thief's, of another method": anotherMethod(key, token),
 		}
 	)
 	b := Bound{Algorithm: algorithm}
@@ -98,7 +102,7 @@ func (s *suite) boundWith(algorithm string) error {
 		{Name: Certified, Worker: passes(v, certified)},
 		{Name: Proven, Worker: passes(v, proven)},
 	}
-	for _, name := range []string{"letters", "escapes", "4 KiB"} {
+	for _, name := range slices.Sorted(maps.Keys(dear)) {
 		b.Dear = append(b.Dear, name)
 		group = append(group, measure.Subject{Name: name, Worker: fails(v, dear[name])})
 	}
@@ -119,6 +123,20 @@ func proof(key crypto.Signer, token, header, claims string) *validator.Request {
 		c.Extra = map[string]any{"x": claims}
 	}
 	return &validator.Request{Scheme: "DPoP", Token: token, Method: "GET", URL: publicURL, Proofs: []string{issuertest.Proof(key, c)}}
+}
+
+// elsewhere and anotherMethod are proofs of whoever has a token and has seen a proof for
+// it, and so knows its key: they fail late.
+func elsewhere(key crypto.Signer, token string) *validator.Request {
+	r := proof(key, token, "", "")
+	r.Proofs = []string{issuertest.Proof(key, issuertest.ProofClaims{Method: "GET", URL: publicURL + "/" + strings.Repeat("a", 400), Token: token})}
+	return r
+}
+
+func anotherMethod(key crypto.Signer, token string) *validator.Request {
+	r := proof(key, token, "", "")
+	r.Proofs = []string{issuertest.Proof(key, issuertest.ProofClaims{Method: "POST", URL: publicURL, Token: token})}
+	return r
 }
 
 // renamed has one proof be another one each time, so that it need not be signed anew:

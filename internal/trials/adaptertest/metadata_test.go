@@ -109,6 +109,8 @@ func TestMetadataInEachFramework(t *testing.T) {
 	v := provingValidator(t, iss)
 	cfg := &httpauth.Config{PublicURL: []string{public}}
 	mux := http.NewServeMux()
+	mux.Handle("GET /{path...}", http.NotFoundHandler())
+	mux.Handle("GET /{tenant}/{id}", http.NotFoundHandler())
 	httpauth.New(v, cfg).MountMetadata(mux)
 	router := chi.NewRouter()
 	httpauth.New(v, cfg).MountMetadata(router)
