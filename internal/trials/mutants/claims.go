@@ -93,7 +93,7 @@ var claimMutants = []mutant{
 	{"audience", "an answer's newer word is narrowed, too", []edit{ignoring("validator/opaque.go", "passAudience(audience, a.audience)")}, ofValidator},
 	{"audience", "so is one that is remembered", []edit{{"validator/opaque.go", " && (a.audience == nil || !known.differs) {", " {"}}, ofValidator},
 	{"binding", "a route for bound tokens lets no bearer token in", []edit{ignoring("validator/passes.go", "passBinding(p.said.bound, r, d.Bound)")}, ofValidator},
-	{"VerifyFresh", "a good signature is not enough", []edit{{"validator/verify.go", "				err = v.confirm(ctx, p, r.Token, id, a)\n", "				_ = v.confirm(ctx, p, r.Token, id, a)\n"}}, ofValidator},
+	{"VerifyFresh", "a good signature is not enough", []edit{{"validator/verify.go", "err = withNonce(v.confirm(ctx, p, r.Token, id, a), nonce)", "_ = withNonce(v.confirm(ctx, p, r.Token, id, a), nonce)"}}, ofValidator},
 	{"VerifyFresh", "the answer is about this issuer's token", []edit{{"validator/checks.go", "	t := &c.token\n	if err := i.checkAnswerer(c); err != nil {\n", "	t := &c.token\n	if err := i.checkAnswerer(c); false {\n"}}, ofValidator},
 	{"VerifyFresh", "the answer is about this subject", []edit{{"validator/checks.go", `{"sub", t.subject, jwt.subject}, `, ""}}, ofValidator},
 	{"VerifyFresh", "the answer is about this client", []edit{{"validator/checks.go", `{"client_id", t.clientID, jwt.clientID}, `, ""}}, ofValidator},
