@@ -117,6 +117,7 @@ func (got answer) refused(reason string) bool {
 
 const (
 	noCertificate    = "the request shows none"
+	notBelieved      = "whose word counts did not send it"
 	otherCertificate = "bound to another client certificate"
 	eitherOfThem     = "certificate"
 )
@@ -366,10 +367,10 @@ func (w *world) cannotBePassedBy(t *testing.T, a *api) {
 	trusted := []string{forged}
 	if a.Secret != "" {
 		trusted = append(trusted, secretField+": "+secret)
-		if got := around(t, a, proxy, w.aliceToken, forged); !got.refused(noCertificate) {
+		if got := around(t, a, proxy, w.aliceToken, forged); !got.refused(notBelieved) {
 			t.Errorf("from the proxy's address, without the secret: %+v", got)
 		}
-		if got := around(t, a, proxy, w.aliceToken, forged, secretField+": "+secret+"0"); !got.refused(noCertificate) {
+		if got := around(t, a, proxy, w.aliceToken, forged, secretField+": "+secret+"0"); !got.refused(notBelieved) {
 			t.Errorf("from the proxy's address, with another secret: %+v", got)
 		}
 	}
@@ -386,7 +387,7 @@ func (w *world) cannotBePassedBy(t *testing.T, a *api) {
 		", X-Forwarded-For, twice": {"X-Forwarded-For: " + proxy, "X-Forwarded-For: " + proxy},
 	} {
 		got := around(t, a, stranger, w.aliceToken, append(lines, forged)...)
-		if !got.reached || !got.refused(noCertificate) {
+		if !got.reached || !got.refused(notBelieved) {
 			t.Errorf("from another address%s: %+v", name, got)
 		}
 		_, _, remote := a.saw()
