@@ -1,6 +1,7 @@
 package dpop_test
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
@@ -120,9 +121,11 @@ func flawOfSignature(tc proofs.Case, header, jwk map[string]any, parts []string,
 	input := []byte(parts[0] + "." + parts[1])
 	switch alg {
 	case "ES256":
-		key := ecdsa.PublicKey{Curve: elliptic.P256(), X: new(big.Int).SetBytes(octets("x")), Y: new(big.Int).SetBytes(octets("y"))}
+		x, y := octets("x"), octets("y")
+		point := append([]byte{4}, append(bytes.Repeat([]byte{0}, max(0, 32-len(x))), x...)...)
+		key, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), append(append(point, bytes.Repeat([]byte{0}, max(0, 32-len(y)))...), y...))
 		sum := sha256.Sum256(input)
-		if member("crv") != "P-256" || len(sig) != 64 || !ecdsa.Verify(&key, sum[:], new(big.Int).SetBytes(sig[:32]), new(big.Int).SetBytes(sig[32:])) {
+		if member("crv") != "P-256" || err != nil || len(sig) != 64 || !ecdsa.Verify(key, sum[:], new(big.Int).SetBytes(sig[:32]), new(big.Int).SetBytes(sig[32:])) {
 			return "signature"
 		}
 	case "EdDSA", "Ed25519":

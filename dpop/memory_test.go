@@ -3,6 +3,7 @@ package dpop_test
 import (
 	"encoding/binary"
 	"errors"
+	"math"
 	"runtime"
 	"strings"
 	"sync"
@@ -185,7 +186,7 @@ func TestOneOfMany(t *testing.T) {
 
 func TestMemoryThatNewMemoryDidNotMake(t *testing.T) {
 	var none *dpop.Memory
-	for _, m := range []*dpop.Memory{none, new(dpop.Memory), dpop.NewMemory(-1), dpop.NewMemory(999), dpop.NewMemory(1 << 40)} {
+	for _, m := range []*dpop.Memory{none, new(dpop.Memory), dpop.NewMemory(-1), dpop.NewMemory(999), dpop.NewMemory(math.MaxInt)} {
 		if first, err := m.Remember(t.Context(), seenBy(1, 1), time.Minute); first || err == nil {
 			t.Errorf("%v, %v", first, err)
 		}

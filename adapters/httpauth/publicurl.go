@@ -123,7 +123,7 @@ const longestHost = 255
 func (p *publicURLs) of(r *http.Request) (string, *validator.Error) {
 	b := p.choose(r)
 	if b == nil {
-		return "", errHost.Because(fmt.Errorf("Host %s is that of no Config.PublicURL (%s): a proxy may rewrite it", r.Host[:min(len(r.Host), longestHost)], p.list()))
+		return "", errHost.Because(fmt.Errorf("the Host %s is that of no Config.PublicURL (%s): a proxy may rewrite it", r.Host[:min(len(r.Host), longestHost)], p.list()))
 	}
 	path, ok := pathOf(r)
 	if !ok {

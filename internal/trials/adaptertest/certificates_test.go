@@ -141,6 +141,7 @@ func TestCertificateByAProxy(t *testing.T) {
 					seen <- r.Header.Clone()
 					serve(w, r)
 				})
+				//lint:ignore SA1019 what it does wrong is what is tried here
 				server := httptest.NewUnstartedServer(middleware.RealIP(api)) // which believes any client
 				server.Config.ConnContext = forwarded.ConnContext
 				server.TLS = &tls.Config{ClientAuth: tls.RequestClientCert}
