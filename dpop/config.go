@@ -54,7 +54,7 @@ type Config struct {
 
 	// MaxProofBytes is how long a proof may be, as sent: 512 to 16,384, default
 	// 4,096. Within that, the header has at most 1,152 characters, which an RSA key of
-	// 4096 bits fits into, and the claims 1,280, or what the header leaves of 1,792, and
+	// 4096 bits fits into, and the claims 1,280, or what the header leaves of 1,600, and
 	// two for each of the URL: what is refused before its signature costs a twentieth of
 	// one at most.
 	MaxProofBytes int

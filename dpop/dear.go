@@ -14,7 +14,7 @@ import (
 const (
 	maxHeaderChars = 1152
 	maxClaimsChars = 1280
-	maxBothChars   = 1792
+	maxBothChars   = 1600
 	maxDear        = 144
 )
 
