@@ -1,9 +1,9 @@
 package dpop
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
-	"reflect"
 	"runtime"
 	"slices"
 	"time"
@@ -11,6 +11,7 @@ import (
 	"github.com/m2mguard/m2mguard/internal/jws"
 	"github.com/m2mguard/m2mguard/internal/memo"
 	"github.com/m2mguard/m2mguard/internal/slots"
+	"github.com/m2mguard/m2mguard/internal/typednil"
 )
 
 // Defaults of Config.
@@ -92,9 +93,9 @@ type Verifier struct {
 // New compiles a configuration. Its error holds all faults; New does no I/O.
 func New(cfg Config) (*Verifier, error) {
 	v := &Verifier{
-		maxAge:   orDefault(cfg.MaxAge, DefaultMaxAge),
-		maxAhead: max(0, orDefault(cfg.MaxAhead, DefaultMaxAhead)),
-		maxProof: orDefault(cfg.MaxProofBytes, DefaultMaxProofBytes),
+		maxAge:   cmp.Or(cfg.MaxAge, DefaultMaxAge),
+		maxAhead: max(0, cmp.Or(cfg.MaxAhead, DefaultMaxAhead)),
+		maxProof: cmp.Or(cfg.MaxProofBytes, DefaultMaxProofBytes),
 		replays:  cfg.Replays,
 		nonces:   cfg.Nonces,
 		now:      cfg.Now,
@@ -125,26 +126,29 @@ func New(cfg Config) (*Verifier, error) {
 	if v.maxProof < minProofBytes || v.maxProof > maxProofBytes {
 		fault("MaxProofBytes is %d, wanted %d to %d", cfg.MaxProofBytes, minProofBytes, maxProofBytes)
 	}
-	if isNil(cfg.Replays) || isNil(cfg.Nonces) {
-		fault("Replays or Nonces is a nil %T or %T with a type; without one, nil is the default", cfg.Replays, cfg.Nonces)
+	if typednil.Is(cfg.Replays) {
+		fault("Replays is a nil %T; without a type, nil is the default", cfg.Replays)
+	}
+	if typednil.Is(cfg.Nonces) {
+		fault("Nonces is a nil %T; without a type, nil is none", cfg.Nonces)
 	}
 	switch replays := cfg.Replays.(type) {
 	case nil:
 		v.replays = NewMemory(0)
 	case *Memory:
-		if replays == nil {
-			fault("Replays is a nil *Memory; without a type, nil is the default")
-		} else if replays.fault != nil {
+		switch {
+		case replays == nil: // which was told
+		case replays.fault != nil:
 			fault("Replays: %w", replays.fault)
-		} else if replays.most == 0 {
+		case replays.most == 0:
 			fault("Replays is a *Memory that NewMemory did not make")
 		}
 	}
 	_, ours := v.replays.(*Memory)
 	_, sealed := cfg.Nonces.(*Sealed)
 	v.outside = !ours || cfg.Nonces != nil && !sealed
-	if sealed, ok := cfg.Nonces.(*Sealed); ok && (sealed == nil || sealed.secrets == nil) {
-		fault("Nonces is a *Sealed that NewSealed did not make; without a type, nil is none")
+	if sealed, ok := cfg.Nonces.(*Sealed); ok && sealed != nil && sealed.secrets == nil {
+		fault("Nonces is a *Sealed that NewSealed did not make")
 	}
 	if v.now == nil {
 		v.now = time.Now
@@ -155,14 +159,6 @@ func New(cfg Config) (*Verifier, error) {
 	v.slots = slots.New(4*runtime.GOMAXPROCS(0), verifyWait)
 	v.headers = memo.New(headers, header.clone)
 	return v, nil
-}
-
-func orDefault[T comparable](value, otherwise T) T {
-	var zero T
-	if value == zero {
-		return otherwise
-	}
-	return value
 }
 
 // Algorithms lists what a proof may be signed with, for the algs of a challenge (RFC
@@ -177,11 +173,4 @@ func (v *Verifier) Algorithms() []string {
 		names = slices.Insert(names, n+1, "Ed25519")
 	}
 	return names
-}
-
-// isNil reports whether x is a nil pointer or function of some type, whose first call
-// would panic.
-func isNil(x any) bool {
-	v := reflect.ValueOf(x)
-	return (v.Kind() == reflect.Pointer || v.Kind() == reflect.Func || v.Kind() == reflect.Map) && v.IsNil()
 }

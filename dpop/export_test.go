@@ -9,3 +9,6 @@ func (v *Verifier) Remembers(header string) bool {
 	_, known := v.headers.Get(header)
 	return known
 }
+
+// Len is how many proofs m remembers.
+func (m *Memory) Len() int { return int(m.total.Load()) }

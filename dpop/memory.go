@@ -1,6 +1,7 @@
 package dpop
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -63,7 +64,7 @@ type slice struct {
 // most, which are 90 s by default, so that is 11,000 requests a second. [New] reports a
 // wrong number.
 func NewMemory(proofs int) *Memory {
-	proofs = orDefault(proofs, defaultProofs)
+	proofs = cmp.Or(proofs, defaultProofs)
 	if proofs < minProofs || proofs > maxProofs {
 		return &Memory{fault: fmt.Errorf("NewMemory(%d), wanted %d to %d, or 0 for %d", proofs, minProofs, maxProofs, defaultProofs)}
 	}
@@ -75,9 +76,6 @@ var (
 	errNearlyFull = errors.New("the memory of seen proofs is nearly full, and whoever holds this key has more than four times what is left, or nothing is left (NewMemory)")
 	errNoStart    = errors.New("the Memory was not made by NewMemory with a right number")
 )
-
-// Len is how many proofs are remembered.
-func (m *Memory) Len() int { return int(m.total.Load()) }
 
 // Remember notes a proof.
 func (m *Memory) Remember(_ context.Context, p Seen, keep time.Duration) (first bool, err error) {

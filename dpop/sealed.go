@@ -2,6 +2,7 @@ package dpop
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/aes"
 	"crypto/cipher"
@@ -79,7 +80,7 @@ var _ Nonces = (*Sealed)(nil)
 // NewSealed makes nonces for Config.Nonces. Its error holds all faults. It calls
 // Secrets once.
 func NewSealed(cfg SealedConfig) (*Sealed, error) {
-	s := &Sealed{secrets: cfg.Secrets, lifetime: orDefault(cfg.Lifetime, defaultLifetime), now: cfg.Now}
+	s := &Sealed{secrets: cfg.Secrets, lifetime: cmp.Or(cfg.Lifetime, defaultLifetime), now: cfg.Now}
 	if s.now == nil {
 		s.now = time.Now
 	}

@@ -109,10 +109,10 @@ func TestNewSealedRefuses(t *testing.T) {
 		"Lifetime is -1ns":        {Lifetime: -1},
 		"returns 0 secrets":       {Secrets: func() [][]byte { return nil }},
 		"returns 5 secrets":       {Secrets: func() [][]byte { return make([][]byte, 5) }},
-		"a secret of 31 bytes":    {Secrets: func() [][]byte { return [][]byte{secret('x')[:31]} }},
-		"in place 1, wanted at l": {Secrets: func() [][]byte { return [][]byte{secret('x'), nil} }},
+		"a secret of 31 bytes":    {Secrets: func() [][]byte { return [][]byte{secret('s')[:31]} }},
+		"in place 1, wanted at l": {Secrets: func() [][]byte { return [][]byte{secret('s'), nil} }},
 	} {
-		if _, err := dpop.NewSealed(cfg); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "xxx") {
+		if _, err := dpop.NewSealed(cfg); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "sss") {
 			t.Errorf("%v, wanted %q", err, want)
 		}
 	}

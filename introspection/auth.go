@@ -145,10 +145,3 @@ func (a *clientSecret) faults() (faults []error) {
 	}
 	return faults
 }
-
-// isNil reports whether x holds a nil pointer or function: it is not nil itself, and
-// its first call would panic.
-func isNil(x any) bool {
-	v := reflect.ValueOf(x)
-	return (v.Kind() == reflect.Pointer || v.Kind() == reflect.Func) && v.IsNil()
-}

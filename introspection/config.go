@@ -10,6 +10,7 @@ import (
 	"github.com/m2mguard/m2mguard/internal/fetch"
 	"github.com/m2mguard/m2mguard/internal/metadata"
 	"github.com/m2mguard/m2mguard/internal/quote"
+	"github.com/m2mguard/m2mguard/internal/typednil"
 	"github.com/m2mguard/m2mguard/observe"
 )
 
@@ -259,11 +260,11 @@ func (c Config) requestFaults() (faults []error) {
 	case interface{ faults() []error }:
 		faults = append(faults, auth.faults()...)
 	default:
-		if isNil(auth) {
+		if typednil.Is(auth) {
 			add("Config.Auth is a nil %T, wanted one that was made", auth)
 		}
 	}
-	if isNil(c.Answers) {
+	if typednil.Is(c.Answers) {
 		add("Config.Answers is a nil %T, wanted one that was made, or none", c.Answers)
 	}
 	if _, byCertificate := c.Auth.(tlsClientAuth); byCertificate && c.HTTPClient == nil {

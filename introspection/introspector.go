@@ -15,6 +15,7 @@ import (
 
 	"github.com/m2mguard/m2mguard/internal/fetch"
 	"github.com/m2mguard/m2mguard/internal/strictjson"
+	"github.com/m2mguard/m2mguard/internal/typednil"
 )
 
 // Introspector asks about tokens in an issuer's own way: Google's tokeninfo, GitHub,
@@ -72,7 +73,7 @@ func (e aboutEndpoint) Unwrap() error { return e.error }
 
 // ownFaults reports what is set beside an Introspector and would not be looked at.
 func (c Config) ownFaults() (faults []error) {
-	if isNil(c.Introspector) {
+	if typednil.Is(c.Introspector) {
 		return []error{fmt.Errorf("introspection: Config.Introspector is a nil %T, wanted one that was made, or none", c.Introspector)}
 	}
 	for _, other := range []struct {

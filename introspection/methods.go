@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/m2mguard/m2mguard/internal/quote"
+	"github.com/m2mguard/m2mguard/internal/typednil"
 )
 
 // AssertionSigner makes client assertions (RFC 7523 §2.2) for [PrivateKeyJWT]:
@@ -62,7 +63,7 @@ func (a *privateKeyJWT) Authenticate(ctx context.Context, req *Request) error {
 
 func (a *privateKeyJWT) faults() []error {
 	faults := idFaults(a.id)
-	if a.signer == nil || isNil(a.signer) {
+	if a.signer == nil || typednil.Is(a.signer) {
 		faults = append(faults, errors.New("introspection: Config.Auth has a nil AssertionSigner"))
 	}
 	return faults

@@ -14,6 +14,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/m2mguard/m2mguard/internal/jws"
+	"github.com/m2mguard/m2mguard/internal/typednil"
 	"github.com/m2mguard/m2mguard/introspection"
 )
 
@@ -34,7 +35,7 @@ func NewAssertionSigner(clientID string, key crypto.Signer, keyID, algorithm str
 		return nil, errors.New("validator: NewAssertionSigner: the client id is empty")
 	case !utf8.ValidString(clientID):
 		return nil, errors.New("validator: NewAssertionSigner: the client id is not UTF-8")
-	case key == nil || isNil(key):
+	case key == nil || typednil.Is(key):
 		return nil, errors.New("validator: NewAssertionSigner: the key is nil")
 	case !jws.Fits(jws.Canonical(algorithm), key.Public()):
 		return nil, errors.New("validator: NewAssertionSigner: the key cannot sign with this algorithm: wanted RSA of 2048 to 4096 bits for RS and PS, the curve of the name for ES, Ed25519 for EdDSA")

@@ -3,11 +3,11 @@ package validator
 import (
 	"context"
 	"fmt"
-	"reflect"
 	"runtime"
 	"time"
 
 	"github.com/m2mguard/m2mguard/dpop"
+	"github.com/m2mguard/m2mguard/internal/typednil"
 	"github.com/m2mguard/m2mguard/introspection"
 	"github.com/m2mguard/m2mguard/jwks"
 	"github.com/m2mguard/m2mguard/observe"
@@ -283,7 +283,7 @@ func (c *Config) settle() (settings, []error) {
 	case s.verifySlots < 0:
 		fault("VerifySlots is %d, wanted at least 1, or 0 for the default", c.VerifySlots)
 	}
-	if isNil(c.Resolver) {
+	if typednil.Is(c.Resolver) {
 		fault("Resolver is a nil %T, wanted one that was made, or none", c.Resolver)
 	}
 	if c.MaxResolved < 0 {
@@ -318,11 +318,4 @@ func orDefault[T int | time.Duration](value, byDefault T) T {
 		return byDefault
 	}
 	return max(value, 0)
-}
-
-// isNil reports whether x holds a nil pointer or function: it is not nil itself, and
-// its first call would panic.
-func isNil(x any) bool {
-	v := reflect.ValueOf(x)
-	return (v.Kind() == reflect.Pointer || v.Kind() == reflect.Func) && v.IsNil()
 }

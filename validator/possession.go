@@ -1,10 +1,7 @@
 package validator
 
 import (
-	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/base64"
 	"errors"
 
 	"github.com/m2mguard/m2mguard/dpop"
@@ -23,7 +20,7 @@ func (v *Validator) passProof(ctx context.Context, p *proof, r *Request, spend b
 	}
 	result, err := judge(ctx, &dpop.Request{
 		Proofs: r.Proofs, Method: r.Method, URL: r.URL, Source: r.Source,
-		TokenHash: p.tokenHash, Thumbprint: p.said.bound.key, Holder: p.holder(),
+		TokenHash: p.tokenHash, Thumbprint: p.said.bound.key, Holder: p.holder,
 	})
 	if err != nil {
 		e := proofError(ctx, err)
@@ -44,11 +41,6 @@ func withNonce(err error, nonce string) error {
 	told := *e
 	told.dpop = &dpopError{nonce: nonce}
 	return &told
-}
-
-// holder is whose proofs are counted together: a client can have any number of keys.
-func (p *proof) holder() string {
-	return p.said.issuer + "\x00" + cmp.Or(p.said.clientID, p.said.subject, p.said.bound.key)
 }
 
 // proofError turns an error of the proof into one of ours, which says what it says.
@@ -75,12 +67,6 @@ func proofError(ctx context.Context, err error) *Error {
 		e.dpop.sentence, e.retryAfter = refused.Description(), max(e.retryAfter, refused.RetryAfter())
 	}
 	return e
-}
-
-// tokenHash is what ath must be of a proof for a token (RFC 9449 §4.2).
-func tokenHash(raw string) string {
-	sum := sha256.Sum256([]byte(raw))
-	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
 // passedBefore reports whether r is a request that v let in with the same proof, which

@@ -2,6 +2,9 @@ package validator
 
 import (
 	"bytes"
+	"cmp"
+	"crypto/sha256"
+	"encoding/base64"
 	"sync/atomic"
 	"time"
 	"weak"
@@ -27,8 +30,9 @@ type proof struct {
 	chosen bool
 	// claimed is the cnf of a JWT that is asked about.
 	claimed *binding
-	// tokenHash is ath of a proof for a token that is bound to a key.
-	tokenHash string
+	// tokenHash is ath of a proof of possession for a token that is bound to a key, and
+	// holder is with whose proofs it is counted: a client can have any number of keys.
+	tokenHash, holder string
 	// until is when introspection's own result ends, by the process's clock, and
 	// answer that result itself: whoever asks again and gets it need not read it.
 	until  time.Time
@@ -50,7 +54,7 @@ func (p *proof) sighting() *sighting {
 // size is about how many bytes what the token says takes, and no less.
 func (p *proof) size() int {
 	t := &p.said
-	n := cap(t.claims) + t.beside + t.bound.size() + len(p.tokenHash) + stringHeader*(cap(t.audience)+cap(t.roles)+t.scopes.Len()) + t.delegation.size()
+	n := cap(t.claims) + t.beside + t.bound.size() + len(p.tokenHash) + len(p.holder) + stringHeader*(cap(t.audience)+cap(t.roles)+t.scopes.Len()) + t.delegation.size()
 	if bytes.IndexByte(t.claims, '\\') >= 0 {
 		n += len(t.claims) / 2 // strings with escapes are copies, at most half as long
 	}
@@ -82,4 +86,11 @@ type several [jwks.MaxCandidates]*jwks.Key
 func severalOf(keys []*jwks.Key) (s several) {
 	copy(s[:], keys)
 	return s
+}
+
+// bindTo notes what each request with the token raw needs, which is bound to a key.
+func (p *proof) bindTo(key, raw string) {
+	sum := sha256.Sum256([]byte(raw))
+	p.tokenHash = base64.RawURLEncoding.EncodeToString(sum[:]) // RFC 9449 §4.2
+	p.holder = p.said.issuer + "\x00" + cmp.Or(p.said.clientID, p.said.subject, key)
 }

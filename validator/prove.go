@@ -103,7 +103,7 @@ func (v *Validator) remember(k *kept, c *claims, raw string) *proof {
 	p := &k.Value
 	p.state(c.token)
 	if b := c.token.bound; b != nil && b.key != "" {
-		p.tokenHash = tokenHash(raw)
+		p.bindTo(b.key, raw)
 	}
 	if c.hasExpiry {
 		p.notAfter = c.token.expiry.Add(v.skew)

@@ -28,8 +28,9 @@ type Failure struct {
 	// or a policy's 503; else nil, because what a bad token says is nobody's word.
 	// It is not part of the answer.
 	Token *validator.Token `json:"-"`
-	// Challenge is the value of WWW-Authenticate (RFC 6750 §3); empty for 429,
-	// 503 and a policy's 403, because other credentials would not help.
+	// Challenge is the value of WWW-Authenticate (RFC 6750 §3, RFC 9449 §7.1), which may
+	// hold two challenges; empty for 421, 429, 503 and a policy's 403, because other
+	// credentials would not help.
 	Challenge string
 	// RetryAfter is when to try again: whole seconds, at least one, with 429 and
 	// 503, else zero.
@@ -52,9 +53,10 @@ type prepared struct {
 
 // Body tells a client what was wrong, in the members of RFC 6749 §5.2.
 type Body struct {
-	// Error is the code of RFC 6750 §3.1, or unauthorized (no token was sent),
-	// access_denied (the API's policy says no), too_many_requests (429) or
-	// temporarily_unavailable (503), for which the RFC has none.
+	// Error is the code of RFC 6750 §3.1, or of RFC 9449 §7.1 (invalid_dpop_proof,
+	// use_dpop_nonce), or unauthorized (no token was sent), access_denied (the API's
+	// policy says no), misdirected_request (421), too_many_requests (429) or
+	// temporarily_unavailable (503), for which they have none.
 	Error string `json:"error"`
 	// Description is one constant sentence for each check, or for each way to
 	// fail it.

@@ -25,9 +25,9 @@ type Config struct {
 	// printable ASCII without '"' and '\'. Default DefaultRealm.
 	Realm string
 
-	// Source names who seems to call. Where tokens that were not seen before wait
-	// for their turn (to be verified, or for introspection), turns are fair by
-	// source, and one that has more waiting than its share gets 429. It decides
+	// Source names who seems to call. Where tokens that were not seen before, and proofs
+	// of possession, wait for their turn (to be verified, or for introspection), turns are
+	// fair by source, and one that has more waiting than its share gets 429. It decides
 	// nothing else, so a name that a client can choose lets nobody in; but it lets
 	// that client take others' turns. Default: the host of r.RemoteAddr, which is
 	// right where clients connect themselves. Behind a proxy that is the proxy, and
@@ -115,7 +115,7 @@ type Config struct {
 	DangerouslyReportOnly bool
 
 	// ErrorHandler answers refused requests in place of the default rendering,
-	// in every adapter. The failure's header fields (challenge, Retry-After,
+	// in every adapter. The failure's header fields (challenge, DPoP-Nonce, Retry-After,
 	// Cache-Control) are set on w already and may be changed; the status and the
 	// body are ErrorHandler's to write, from f or with f.Respond, which leaves
 	// changed fields as they are. The protected handler does not run, whatever

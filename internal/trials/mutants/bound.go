@@ -8,7 +8,7 @@ var boundMutants = []mutant{
 	{"bound", "a token that is bound to a key is no bearer token", []edit{neverCase("validator/passes.go", `b != nil && b.key != "" && !r.isDPoP()`)}, ofBound},
 	{"bound", "a bearer token is not shown as DPoP", []edit{neverCase("validator/passes.go", `(b == nil || b.key == "") && r.isDPoP()`)}, ofBound},
 	{"bound", "its proof is asked for", []edit{{"validator/verify.go", "nonce, err = v.passProof(ctx, p, r, true)", "err = nil"}}, ofBound},
-	{"bound", "its proof is for this token", []edit{{"validator/possession.go", "TokenHash: p.tokenHash", "TokenHash: tokenHash(r.Token + \"x\")"}}, ofBound},
+	{"bound", "its proof is for this token", []edit{{"validator/possession.go", "TokenHash: p.tokenHash", "TokenHash: p.holder"}}, ofBound},
 	{"bound", "a spent proof is good for the same proof alone", []edit{{"validator/possession.go", " && s.proof == r.Proofs[0]", ""}}, []suite{{"validator", "TestSpentProofs"}}},
 	{"bound", "and for the same validator", []edit{{"validator/possession.go", "spentKey{v}", "spentKey{}"}, {"validator/request.go", "spentKey{a.spent.by}", "spentKey{}"}}, []suite{{"validator", "TestSpentProofs"}}},
 	{"bound", "a second gate finds the proof spent", []edit{{"validator/possession.go", "if !spend || v.passedBefore(ctx, r) {", "if !spend {"}}, ofBound},

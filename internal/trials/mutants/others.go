@@ -25,7 +25,7 @@ var otherMutants = []mutant{
 	{"answers", "kids are quoted and cut in logs", []edit{{"validator/log.go", "quote.Plain(e.KeyID)", "e.KeyID"}}, []suite{{"validator", "TestHostileKeySetsInLogs"}}},
 	{"answers", "skipped keys are reported one by one up to a number", []edit{{"jwks/event.go", "*n > mostSkipped {", "*n < 0 {"}}, []suite{{"validator", "TestHostileKeySetsInLogs"}}},
 	{"configuration", "HMAC cannot be configured", []edit{{"validator/settle.go", "if !jws.Supported(canonical) {", "if false && !jws.Supported(canonical) {"}}, ofValidator},
-	{"configuration", "a Resolver is no nil pointer", []edit{never("validator/config.go", "isNil(c.Resolver)")}, []suite{{"validator", "TestNilWithAType"}}},
+	{"configuration", "a Resolver is no nil pointer", []edit{never("validator/config.go", "typednil.Is(c.Resolver)")}, []suite{{"validator", "TestNilWithAType"}}},
 	{"configuration", "an audience must be configured", []edit{never("validator/settle.go", "len(c.Audience) == 0 && !c.DangerouslyAcceptMissingAudience && !c.Profile.NoAudience")}, ofValidator},
 	{"configuration", "a private key signs in the FIPS 140 mode that there is", []edit{{"validator/assertion.go", "here && fips140.Enforced()", "here && fips140.Enforced() && false"}}, ofValidator},
 	{"configuration", "one opaque token is shown to one issuer", []edit{never("validator/whose.go", "len(rest) > 1")}, ofValidator},
