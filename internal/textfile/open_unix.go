@@ -1,14 +1,14 @@
 //go:build unix
 
-package jwks
+package textfile
 
 import (
 	"os"
 	"syscall"
 )
 
-// openFile opens what may be a pipe, or become one meanwhile, without waiting for
+// open opens what may be a pipe, or become one meanwhile, without waiting for
 // whoever writes to it, and a terminal without taking it over.
-func openFile(path string) (*os.File, error) {
+func open(path string) (*os.File, error) {
 	return os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOCTTY, 0)
 }

@@ -1,0 +1,73 @@
+// Package textfile reads files that are looked at again and again, and that somebody
+// else replaces meanwhile.
+package textfile
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+)
+
+// ErrTooLarge is a file over its limit.
+var ErrTooLarge = errors.New("over the limit")
+
+// Content is what a file holds.
+type Content struct {
+	Text []byte
+	Same bool // as seen before, and not read
+	// Seen is to be handed to the next Read; nil if a change might not be told by it.
+	Seen os.FileInfo
+}
+
+// coarsest is how long after a change some file systems give the next one the same
+// time.
+const coarsest = 2 * time.Second
+
+// Read reads a regular file, unless it is the one that was seen, by inode, time and
+// size. Its error does not name the path.
+func Read(path string, seen os.FileInfo, limit int64) (Content, error) {
+	if info, err := os.Stat(path); err == nil && seen != nil && unchanged(seen, info) {
+		return Content{Same: true, Seen: seen}, nil
+	}
+	opened, err := open(path)
+	if err != nil {
+		return Content{}, withoutPath(err)
+	}
+	defer func() { _ = opened.Close() }()
+	before, err := opened.Stat() // of what is read, whatever the path leads to now
+	switch {
+	case err != nil:
+		return Content{}, withoutPath(err)
+	case !before.Mode().IsRegular():
+		return Content{}, errors.New("it is not a regular file")
+	}
+	text, err := io.ReadAll(io.LimitReader(opened, limit+1))
+	if err != nil {
+		return Content{}, withoutPath(err)
+	}
+	if int64(len(text)) > limit {
+		return Content{}, fmt.Errorf("%w of %d bytes", ErrTooLarge, limit)
+	}
+	if after, err := opened.Stat(); err != nil || !unchanged(before, after) {
+		return Content{}, errors.New("it was written to while it was read")
+	}
+	read := Content{Text: text}
+	if time.Since(before.ModTime()) > coarsest {
+		read.Seen = before
+	}
+	return read, nil
+}
+
+func unchanged(before, after os.FileInfo) bool {
+	return os.SameFile(before, after) && before.ModTime().Equal(after.ModTime()) && before.Size() == after.Size()
+}
+
+// withoutPath is an error of package os, without what the message has said already.
+func withoutPath(err error) error {
+	if e, ok := errors.AsType[*os.PathError](err); ok {
+		return e.Err
+	}
+	return err
+}
