@@ -50,6 +50,21 @@ const (
 	TokenNotJudged Kind = "token not judged"
 )
 
+// Revocations (package revocation).
+const (
+	// FeedFailed: what fills a list of revocations cannot be read (Err). What is held
+	// goes on counting. A file's same fault is told once.
+	FeedFailed Kind = "revocation feed failed"
+	// FeedStale: nothing was heard of it for revocation.Config.StaleAfter (Err). Once
+	// per outage.
+	FeedStale Kind = "revocation feed stale"
+	// FeedRecovered: the list is up to date again.
+	FeedRecovered Kind = "revocation feed recovered"
+	// Unrevocable: entries by token id stand for an issuer (Issuer) whose tokens have
+	// no jti. Once per issuer.
+	Unrevocable Kind = "token without id"
+)
+
 // Fact is something that is known about whoever calls.
 type Fact struct {
 	// Text is what is known; empty for nothing. What is unproven is cut to 200

@@ -47,7 +47,8 @@ var rooms = map[string][]string{
 	"jwks/keyfunc":         {"jwks", jwkset, keyfunc, golang},
 	"introspection":        {xsync, xtime, otter},
 	"dpop":                 {},
-	"validator":            append([]string{"scopes", "jwks", "introspection", "dpop", xsync, xtime}, lower...),
+	"revocation":           {},
+	"validator":            append([]string{"scopes", "jwks", "introspection", "dpop", "revocation", xsync, xtime}, lower...),
 	"validator/internal":   {"validator/internal/cache"}, // and of the root's internal/ turns alone, see below
 	"validator/issuertest": {"testdata", jwx},
 	"validator/providers":  {"validator", "jwks", "introspection"},
@@ -70,7 +71,7 @@ var lower = []string{
 // public lists the packages that a user may import.
 func public() []string {
 	return []string{
-		"scopes", "observe", "jwks", "jwks/keyfunc", "introspection", "dpop", "validator", "validator/issuertest", "validator/providers",
+		"scopes", "observe", "jwks", "jwks/keyfunc", "introspection", "dpop", "revocation", "validator", "validator/issuertest", "validator/providers",
 		"adapters/httpauth", "adapters/httpauth/forwarded", "adapters/echoauth", "adapters/ginauth", "adapters/guardtest", "testdata",
 	}
 }

@@ -1,0 +1,17 @@
+package revocation
+
+// Sweep drops what is over, as Current does once a minute.
+func (l *List) Sweep() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.sweep()
+}
+
+// Parse reads a document and returns how many entries it has.
+func Parse(text []byte, most int) (sequence uint64, entries []Entry, err error) {
+	d, err := parse(text, most)
+	return d.sequence, d.entries, err
+}
+
+// LooksUp reports whether the next Check would look the token up.
+func (l *List) LooksUp(m *Marks) bool { return m.checked.Load() != l.Generation()&^stateMask+1 }

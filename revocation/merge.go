@@ -1,0 +1,296 @@
+package revocation
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// ErrFull is why entries were not taken in: there is no room (Config.MaxEntries).
+var ErrFull = errors.New("revocation: the list is full (Config.MaxEntries)")
+
+// errFed is for whoever would fill a list that a file fills.
+var errFed = errors.New("revocation: Config.File is what fills this list")
+
+// Merge takes in entries and lifts of a feed, in any order and as often as it likes.
+// They count for requests that begin after it returned, in one generation; what is
+// held already begins none. A batch is much cheaper than as many calls.
+//
+// An error means that some were not taken in: the feed must not call Current again
+// before a Merge of all that stands had none. Those without a fault were taken in, as
+// far as there was room (ErrFull). One that is long over is no error.
+func (l *List) Merge(records ...Record) error {
+	if l.homes == nil {
+		return errClosed
+	}
+	if l.config.File != "" {
+		return errFed
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.state() == closed {
+		return errClosed
+	}
+	add, err := l.slots(records)
+	return errors.Join(err, l.take(add))
+}
+
+// slots are those of records, sorted, with one more for each entry that a token may
+// fall under because it names nobody. The caller holds mu.
+func (l *List) slots(records []Record) (add []slot, err error) {
+	bad := 0
+	add = make([]slot, 0, 2*len(records))
+	for n := range records {
+		r := &records[n]
+		if fault := r.check(len(l.hashes) > 0); fault != nil {
+			if bad++; err == nil {
+				err = fmt.Errorf("record %d: %w", n, fault)
+			}
+			continue
+		}
+		s := slot{key: r.Key, high: uint32(r.Sequence >> 32), low: uint32(r.Sequence), cutoff: r.Cutoff, expires: orDefault(r.Expires, Forever)}
+		s.home = l.place(r) << homeShift
+		if r.Lift {
+			s.home |= lifting
+		}
+		add = append(add, s)
+	}
+	if bad > 0 {
+		err = fmt.Errorf("revocation: %d of %d records are wrong; %w", bad, len(records), err)
+	}
+	slices.SortFunc(add, compare)
+	return slices.Compact(add), err
+}
+
+// place is a record's home in table.
+func (l *List) place(r *Record) uint32 {
+	at, known := l.homes[r.Home]
+	if !known {
+		at = uint32(len(l.table))
+		l.homes[r.Home] = at
+		l.table = append(l.table, homeEntry{key: r.Home, kind: r.Kind, lives: l.lives[r.Home]})
+	}
+	return at
+}
+
+// take merges slots, a shard at a time, and begins a generation if that changed
+// anything. The caller holds mu.
+func (l *List) take(add []slot) error {
+	if l.total+len(add) > l.config.MaxEntries {
+		l.sweep()
+	}
+	now := seconds(l.config.Now())
+	var of change
+	for len(add) > 0 {
+		at := shardOf(&add[0].key)
+		n := 0
+		for n < len(add) && shardOf(&add[n].key) == at {
+			n++
+		}
+		l.takeShard(at, add[:n], now, &of)
+		add = add[n:]
+	}
+	if l.aggregate(now, &of); of.changed {
+		l.step(l.state(), true)
+	}
+	if of.left > 0 {
+		return fmt.Errorf("%w: %d entries were not taken in, %d are held", ErrFull, of.left, l.total)
+	}
+	return nil
+}
+
+// replace has slots take the place of all that is held: they are all that stands. The
+// caller holds mu.
+func (l *List) replace(add []slot) error {
+	if len(add) > l.config.MaxEntries {
+		return fmt.Errorf("%w: %d entries", ErrFull, len(add))
+	}
+	now := seconds(l.config.Now())
+	var of change
+	for at := range l.shards {
+		n := 0
+		for n < len(add) && shardOf(&add[n].key) == at {
+			n++
+		}
+		aggregates := slices.DeleteFunc(slices.Clone(l.shards[at].Load().slots), func(s slot) bool { return !s.is(aggregate) })
+		merged := merge(aggregates, add[:n], func(s *slot) bool { return l.isOver(s, now) })
+		if add = add[n:]; !slices.Equal(merged, l.shards[at].Load().slots) {
+			l.swap(at, merged, &of)
+		}
+	}
+	if l.aggregate(now, &of); of.changed {
+		l.step(l.state(), true)
+	}
+	return nil
+}
+
+// change is what a batch did.
+type change struct {
+	changed bool
+	left    int    // for lack of room
+	fresh   []slot // entries that were not there before
+	gone    []slot // entries that are there no more
+}
+
+// takeShard merges slots that are all of one shard.
+func (l *List) takeShard(at int, add []slot, now uint32, of *change) {
+	old := l.shards[at].Load().slots
+	merged := merge(old, add, func(s *slot) bool { return l.isOver(s, now) })
+	if slices.Equal(old, merged) {
+		return
+	}
+	if grown := len(merged) - len(old); grown > 0 && l.total+grown > l.config.MaxEntries {
+		of.left += len(add)
+		return
+	}
+	l.swap(at, merged, of)
+}
+
+// swap puts a shard in its place and notes what is new and what is gone.
+func (l *List) swap(at int, merged []slot, of *change) {
+	old := l.shards[at].Load().slots
+	of.changed = true
+	count := func(slots []slot, by int) {
+		for n := range slots {
+			switch s := &slots[n]; {
+			case s.is(aggregate):
+			case s.is(lifting):
+				l.total, l.lifts = l.total+by, l.lifts+by
+			default:
+				l.total += by
+				l.kinds[l.table[s.place()].kind].Add(int64(by))
+			}
+		}
+	}
+	count(merged, 1)
+	count(old, -1)
+	of.fresh = append(of.fresh, missing(merged, old)...)
+	of.gone = append(of.gone, missing(old, merged)...)
+	l.shards[at].Store(&shard{merged})
+}
+
+// missing are the entries of these slots that the others lack.
+func missing(these, others []slot) (entries []slot) {
+	for _, s := range these {
+		for len(others) > 0 && compare(others[0], s) < 0 {
+			others = others[1:]
+		}
+		if s.is(entry) && (len(others) == 0 || others[0] != s) {
+			entries = append(entries, s)
+		}
+	}
+	return entries
+}
+
+// aggregate has what a token that names nobody falls under follow the entries that came
+// and went. A cut-off that is gone, other than by its time, has all entries of that
+// kind and issuer looked through.
+func (l *List) aggregate(now uint32, of *change) {
+	fronts := make(map[int][]slot)
+	for n := range of.fresh {
+		l.join(fronts, &of.fresh[n])
+	}
+	again := make(map[int]bool)
+	for n := range of.gone {
+		s := &of.gone[n]
+		superseded := slices.ContainsFunc(fronts[s.place()], func(f slot) bool { return f.cutoff >= s.cutoff && f.expires >= s.expires })
+		if !superseded && !l.isOver(s, now) && l.leads(s) {
+			again[s.place()] = true
+			fronts[s.place()] = nil
+		}
+	}
+	if len(again) > 0 {
+		for n := range l.shards {
+			slots := l.shards[n].Load().slots
+			for m := range slots {
+				if slots[m].is(entry) && again[slots[m].place()] {
+					l.join(fronts, &slots[m])
+				}
+			}
+		}
+	}
+	for place, front := range fronts {
+		key := &l.table[place].key
+		at := shardOf(key)
+		old := l.shards[at].Load().slots
+		rest := old
+		if again[place] {
+			rest = slices.DeleteFunc(slices.Clone(old), func(s slot) bool { return s.key == *key })
+		}
+		slices.SortFunc(front, compare)
+		merged := merge(rest, front, func(s *slot) bool { return l.isOver(s, now) })
+		if !slices.Equal(merged, old) {
+			of.changed = true
+			l.shards[at].Store(&shard{merged})
+		}
+	}
+}
+
+// join adds the cut-off of an entry to those of its kind and issuer, of which none
+// covers another.
+func (l *List) join(fronts map[int][]slot, s *slot) {
+	a := slot{key: l.table[s.place()].key, high: Forever, low: Forever, cutoff: s.cutoff, expires: s.expires, home: uint32(s.place())<<homeShift | aggregate}
+	front := fronts[s.place()]
+	if !slices.ContainsFunc(front, func(f slot) bool { return f.covers(&a) }) {
+		front = append(slices.DeleteFunc(front, func(f slot) bool { return a.covers(&f) }), a)
+		fronts[s.place()] = front
+	}
+}
+
+// leads reports whether the cut-off of an entry is one that tokens without a name fall
+// under.
+func (l *List) leads(s *slot) bool {
+	key := &l.table[s.place()].key
+	slots := l.shards[shardOf(key)].Load().slots
+	for n := first(slots, key); n < len(slots) && slots[n].key == *key; n++ {
+		if slots[n].cutoff == s.cutoff && slots[n].expires == s.expires {
+			return true
+		}
+	}
+	return false
+}
+
+// isOver reports whether a slot can match nothing any more: its own time is over, or
+// all tokens that it can match have expired.
+func (l *List) isOver(s *slot, now uint32) bool {
+	if s.expires <= now {
+		return true
+	}
+	lives := l.table[s.place()].lives
+	return lives > 0 && !s.is(lifting) && s.cutoff < Forever && uint64(s.cutoff)+uint64(lives)+1 < uint64(now)
+}
+
+// sweep drops what is over. Verdicts do not change by it. The caller holds mu.
+func (l *List) sweep() {
+	now := seconds(l.config.Now())
+	l.swept = time.Now()
+	var of change
+	for n := range l.shards {
+		old := l.shards[n].Load().slots
+		if slices.ContainsFunc(old, func(s slot) bool { return l.isOver(&s, now) }) {
+			l.swap(n, merge(old, nil, func(s *slot) bool { return l.isOver(s, now) }), &of)
+		}
+	}
+}
+
+// Bound says how long tokens of an issuer are good for at most, from their iat, with
+// the clock skew: whoever asks the list refuses others. What can match only tokens that
+// have expired since is dropped then. Where several say it, the longest counts, and 0,
+// for any length, above all; of issuers that nobody spoke of nothing is dropped.
+// validator.New calls it for its issuers.
+func (l *List) Bound(issuer string, most time.Duration) {
+	lives := uint32(min(max(0, (most+time.Second-1)/time.Second), Forever))
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for kind := ByTokenID; kind <= ByOpaqueToken; kind++ {
+		home := homeOf(kind, issuer)
+		if before, known := l.lives[home]; known && (before == 0 || lives > 0 && lives <= before) {
+			return
+		}
+		l.lives[home] = lives
+		if at, known := l.homes[home]; known {
+			l.table[at].lives = lives
+		}
+	}
+}
