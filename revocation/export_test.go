@@ -15,3 +15,10 @@ func Parse(text []byte, most int) (sequence uint64, entries []Entry, err error) 
 
 // LooksUp reports whether the next Check would look the token up.
 func (l *List) LooksUp(m *Marks) bool { return m.checked.Load() != l.Generation()&^stateMask+1 }
+
+// Copy returns marks of the same token, and Forget has the next Check look it up.
+func (m *Marks) Copy() *Marks {
+	return &Marks{keys: m.keys, kinds: m.kinds, issued: m.issued, issuer: m.issuer}
+}
+
+func (m *Marks) Forget() { m.checked.Store(0) }
