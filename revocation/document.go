@@ -1,10 +1,13 @@
 package revocation
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/m2mguard/m2mguard/internal/quote"
 	"github.com/m2mguard/m2mguard/internal/strictjson"
@@ -42,15 +45,23 @@ type document struct {
 	entries  []Entry
 }
 
-// mostFaults is how many wrong entries an error tells of.
+// faults are what is wrong with a document, or with an entry: the first few.
+type faults []error
+
 const mostFaults = 8
+
+func (f *faults) add(format string, values ...any) {
+	if len(*f) < mostFaults {
+		*f = append(*f, fmt.Errorf(format, values...))
+	}
+}
 
 // parse reads a document strictly: what is misspelt would else revoke nothing, and
 // nobody would know. Its error holds the first few faults. In it, n is the place of an
 // entry, from 1 on.
 func parse(text []byte, most int) (d document, err error) {
-	var faults []error
-	fault := func(format string, values ...any) { faults = append(faults, fmt.Errorf(format, values...)) }
+	var faults faults
+	fault := faults.add
 	var entries strictjson.Value
 	var versioned, numbered bool
 	err = strictjson.Members(text, func(name string, value strictjson.Value) error {
@@ -72,7 +83,11 @@ func parse(text []byte, most int) (d document, err error) {
 		return nil
 	})
 	if err != nil {
-		return d, fmt.Errorf("it %w%s", err, strictjson.Why(text, err))
+		_, place := jsontext.NewDecoder(bytes.NewReader(text)).ReadValue()
+		if why := strictjson.Why(text, place); why != "" {
+			return d, fmt.Errorf("it %w: %s", err, why)
+		}
+		return d, fmt.Errorf("it %w", err)
 	}
 	if !versioned {
 		fault("%s is missing, wanted %s", memberVersion, version)
@@ -89,7 +104,7 @@ func parse(text []byte, most int) (d document, err error) {
 		d.entries = make([]Entry, 0, len(elements))
 		for n, element := range elements {
 			e, err := parseEntry(element)
-			if err != nil && len(faults) < mostFaults {
+			if err != nil {
 				fault("entry %d: %w", n+1, err)
 			}
 			d.entries = append(d.entries, e)
@@ -100,8 +115,8 @@ func parse(text []byte, most int) (d document, err error) {
 
 // parseEntry reads one entry.
 func parseEntry(object strictjson.Value) (e Entry, err error) {
-	var faults []error
-	fault := func(format string, values ...any) { faults = append(faults, fmt.Errorf(format, values...)) }
+	var faults faults
+	fault := faults.add
 	var issuer string
 	var named int // members that say whose tokens it is about
 	target := func(issuer string) Target { return Target{} }
@@ -151,7 +166,7 @@ func parseEntry(object strictjson.Value) (e Entry, err error) {
 	if e.target = target(issuer); named != 1 {
 		fault("it names %d targets, wanted one of token_id, client, subject, key_id, opaque_hash, or %s", named, memberAll)
 	} else if err := e.target.check(); err != nil {
-		faults = append(faults, err)
+		fault("%w", err)
 	}
 	return e, errors.Join(faults...)
 }

@@ -82,7 +82,7 @@ type keptError struct{ entries int }
 var _ error = (*keptError)(nil)
 
 func (e *keptError) Error() string {
-	return fmt.Sprintf("%d entries are gone from it, and its sequence is no higher than before: they go on counting until it is", e.entries)
+	return fmt.Sprintf("%d of the entries that count are gone from it, and its sequence is no higher than before: they go on counting until that is raised", e.entries)
 }
 
 // take merges a document. What is in it counts in any case; what is not is lifted only
