@@ -116,7 +116,7 @@ func (w *watch) take(d document) error {
 		return fmt.Errorf("its sequence is %d, and %d was read before: its entries count, and nothing is lifted, until it has %d or a higher one", d.sequence, l.sequence, l.sequence)
 	}
 	l.sequence = d.sequence
-	stands := merge(nil, add, func(s *slot) bool { return l.isOver(s, seconds(l.config.Now())) })
+	stands, _, _ := merge(nil, add, func(s *slot) bool { return l.isOver(s, seconds(l.config.Now())) })
 	if gone := l.total - len(stands); gone > 0 {
 		return &keptError{gone}
 	}

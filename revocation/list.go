@@ -46,7 +46,12 @@ type homeEntry struct {
 	key   Key
 	kind  Kind
 	lives uint32 // of List.lives; 0 for unknown, too
+	// entries is how many there are, and endless how many of them block for ever.
+	entries, endless int
 }
+
+// aggregated reports whether a token that names none of the kind may be about any.
+func (h *homeEntry) aggregated() bool { return h.kind <= BySubject }
 
 // feed is the state of what fills the list.
 type feed uint64

@@ -114,10 +114,10 @@ func (l *List) replace(add []slot) error {
 			n++
 		}
 		aggregates := slices.DeleteFunc(slices.Clone(l.shards[at].Load().slots), func(s slot) bool { return !s.is(aggregate) })
-		merged := merge(aggregates, add[:n], func(s *slot) bool { return l.isOver(s, now) })
-		if add = add[n:]; !slices.Equal(merged, l.shards[at].Load().slots) {
-			l.swap(at, merged, &of)
-		}
+		merged, _, _ := merge(aggregates, add[:n], func(s *slot) bool { return l.isOver(s, now) })
+		old := l.shards[at].Load().slots
+		add = add[n:]
+		l.swap(at, merged, missing(merged, old), missing(old, merged), &of)
 	}
 	if l.aggregate(now, &of); of.changed {
 		l.step(l.state(), true)
@@ -129,78 +129,74 @@ func (l *List) replace(add []slot) error {
 type change struct {
 	changed bool
 	left    int    // for lack of room
-	fresh   []slot // entries that were not there before
-	gone    []slot // entries that are there no more
+	fresh   []slot // that were not there before
+	gone    []slot // that are there no more
 }
 
 // takeShard merges slots that are all of one shard.
 func (l *List) takeShard(at int, add []slot, now uint32, of *change) {
 	old := l.shards[at].Load().slots
-	merged := merge(old, add, func(s *slot) bool { return l.isOver(s, now) })
-	if slices.Equal(old, merged) {
-		return
-	}
+	merged, fresh, gone := merge(old, add, func(s *slot) bool { return l.isOver(s, now) })
 	if grown := len(merged) - len(old); grown > 0 && l.total+grown > l.config.MaxEntries {
 		of.left += len(add)
 		return
 	}
-	l.swap(at, merged, of)
+	l.swap(at, merged, fresh, gone, of)
 }
 
-// swap puts a shard in its place and notes what is new and what is gone.
-func (l *List) swap(at int, merged []slot, of *change) {
-	old := l.shards[at].Load().slots
-	of.changed = true
-	count := func(slots []slot, by int) {
-		for n := range slots {
-			switch s := &slots[n]; {
-			case s.is(aggregate):
-			case s.is(lifting):
-				l.total, l.lifts = l.total+by, l.lifts+by
-			default:
-				l.total += by
-				l.kinds[l.table[s.place()].kind].Add(int64(by))
-			}
-		}
+// swap puts a shard in its place and counts what came and went.
+func (l *List) swap(at int, merged, fresh, gone []slot, of *change) {
+	if len(fresh) == 0 && len(gone) == 0 {
+		return
 	}
-	count(merged, 1)
-	count(old, -1)
-	of.fresh = append(of.fresh, missing(merged, old)...)
-	of.gone = append(of.gone, missing(old, merged)...)
+	of.changed = true
+	for n := range fresh {
+		l.count(&fresh[n], 1)
+	}
+	for n := range gone {
+		l.count(&gone[n], -1)
+	}
+	of.fresh, of.gone = append(of.fresh, fresh...), append(of.gone, gone...)
 	l.shards[at].Store(&shard{merged})
 }
 
-// missing are the entries of these slots that the others lack.
-func missing(these, others []slot) (entries []slot) {
-	for _, s := range these {
-		for len(others) > 0 && compare(others[0], s) < 0 {
-			others = others[1:]
-		}
-		if s.is(entry) && (len(others) == 0 || others[0] != s) {
-			entries = append(entries, s)
+func (l *List) count(s *slot, by int) {
+	of := &l.table[s.place()]
+	switch {
+	case s.is(aggregate):
+		return
+	case s.is(lifting):
+		l.lifts += by
+	default:
+		l.kinds[of.kind].Add(int64(by))
+		of.entries += by
+		if s.endless() {
+			of.endless += by
 		}
 	}
-	return entries
+	l.total += by
 }
 
 // aggregate has what a token that names nobody falls under follow the entries that came
-// and went. A cut-off that is gone, other than by its time, has all entries of that
-// kind and issuer looked through.
+// and went. If the last one of a cut-off is gone, other than by its time, all entries
+// may have to be looked through.
 func (l *List) aggregate(now uint32, of *change) {
 	fronts := make(map[int][]slot)
 	for n := range of.fresh {
 		l.join(fronts, &of.fresh[n])
 	}
-	again := make(map[int]bool)
+	again, scan := make(map[int]bool), false
 	for n := range of.gone {
 		s := &of.gone[n]
-		superseded := slices.ContainsFunc(fronts[s.place()], func(f slot) bool { return f.cutoff >= s.cutoff && f.expires >= s.expires })
-		if !superseded && !l.isOver(s, now) && l.leads(s) {
+		at := &l.table[s.place()]
+		superseded := s.endless() && at.endless > 0 || slices.ContainsFunc(fronts[s.place()], func(f slot) bool { return f.cutoff >= s.cutoff && f.expires >= s.expires })
+		if at.aggregated() && s.is(entry) && !superseded && !l.isOver(s, now) && l.leads(s) {
 			again[s.place()] = true
 			fronts[s.place()] = nil
+			scan = scan || at.entries > 0
 		}
 	}
-	if len(again) > 0 {
+	if scan {
 		for n := range l.shards {
 			slots := l.shards[n].Load().slots
 			for m := range slots {
@@ -219,7 +215,7 @@ func (l *List) aggregate(now uint32, of *change) {
 			rest = slices.DeleteFunc(slices.Clone(old), func(s slot) bool { return s.key == *key })
 		}
 		slices.SortFunc(front, compare)
-		merged := merge(rest, front, func(s *slot) bool { return l.isOver(s, now) })
+		merged, _, _ := merge(rest, front, func(s *slot) bool { return l.isOver(s, now) })
 		if !slices.Equal(merged, old) {
 			of.changed = true
 			l.shards[at].Store(&shard{merged})
@@ -230,6 +226,9 @@ func (l *List) aggregate(now uint32, of *change) {
 // join adds the cut-off of an entry to those of its kind and issuer, of which none
 // covers another.
 func (l *List) join(fronts map[int][]slot, s *slot) {
+	if !s.is(entry) || !l.table[s.place()].aggregated() {
+		return
+	}
 	a := slot{key: l.table[s.place()].key, high: Forever, low: Forever, cutoff: s.cutoff, expires: s.expires, home: uint32(s.place())<<homeShift | aggregate}
 	front := fronts[s.place()]
 	if !slices.ContainsFunc(front, func(f slot) bool { return f.covers(&a) }) {
@@ -268,8 +267,9 @@ func (l *List) sweep() {
 	var of change
 	for n := range l.shards {
 		old := l.shards[n].Load().slots
-		if slices.ContainsFunc(old, func(s slot) bool { return l.isOver(&s, now) }) {
-			l.swap(n, merge(old, nil, func(s *slot) bool { return l.isOver(s, now) }), &of)
+		if over := func(s slot) bool { return l.isOver(&s, now) }; slices.ContainsFunc(old, over) {
+			left := slices.Clone(slices.DeleteFunc(slices.Clone(old), over)) // of no more room than that
+			l.swap(n, left, nil, missing(old, left), &of)
 		}
 	}
 }

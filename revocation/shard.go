@@ -29,6 +29,7 @@ const (
 
 func (s *slot) is(what uint32) bool { return s.home&(1<<homeShift-1) == what }
 func (s *slot) place() int          { return int(s.home >> homeShift) }
+func (s *slot) endless() bool       { return s.cutoff == Forever && s.expires == Forever }
 func (s *slot) sequence() uint64    { return uint64(s.high)<<32 | uint64(s.low) }
 
 // covers reports whether s refuses whatever other does, for at least as long, and is
@@ -68,8 +69,8 @@ func (l *List) find(k *Key, issued, now uint32) (cutoff uint32, found bool) {
 	return cutoff, found
 }
 
-// first is where the slots of a key begin, or would. Keys are hashes, so that it is not
-// far from where it would be if they were spread evenly.
+// first is where the slots of a key begin, or would, among all of a shard. Keys are
+// hashes, so that it is not far from where it would be if they were spread evenly.
 func first(slots []slot, k *Key) int {
 	want := binary.BigEndian.Uint64(k[:])
 	guess, _ := bits.Mul64(want<<shardBits, uint64(len(slots)))
@@ -83,31 +84,48 @@ func first(slots []slot, k *Key) int {
 	return at
 }
 
-// merge returns old with what is new, both sorted, less what dead says is over.
-// Nothing depends on the order in which slots came, nor on how often.
-func merge(old, add []slot, dead func(*slot) bool) []slot {
-	merged := make([]slot, 0, len(old)+len(add))
-	for len(old) > 0 || len(add) > 0 {
-		if len(add) == 0 || len(old) > 0 && bytes.Compare(old[0].key[:], add[0].key[:]) < 0 {
-			if !dead(&old[0]) {
-				merged = append(merged, old[0])
-			}
-			old = old[1:]
-			continue
-		}
-		begin, key := len(merged), add[0].key
-		for len(old) > 0 && old[0].key == key {
-			merged, old = append(merged, old[0]), old[1:]
-		}
-		for len(add) > 0 && add[0].key == key {
-			merged, add = append(merged, add[0]), add[1:]
-		}
+// merge returns old with what is new, both sorted, and which slots came and went by
+// that. Nothing depends on the order in which slots came, nor on how often. What dead
+// says is over is left out where a key is touched.
+func merge(old, add []slot, dead func(*slot) bool) (merged, fresh, gone []slot) {
+	merged = make([]slot, 0, len(old)+len(add))
+	for len(add) > 0 {
+		key := add[0].key
+		before, _ := slices.BinarySearchFunc(old, key, func(s slot, k Key) int { return bytes.Compare(s.key[:], k[:]) })
+		merged, old = append(merged, old[:before]...), old[before:]
+		begin, held, came := len(merged), run(old, &key), run(add, &key)
+		merged = append(append(merged, old[:held]...), add[:came]...)
 		merged = settle(merged, begin, dead)
+		fresh = append(fresh, missing(merged[begin:], old[:held])...)
+		gone = append(gone, missing(old[:held], merged[begin:])...)
+		old, add = old[held:], add[came:]
 	}
+	merged = append(merged, old...)
 	if len(merged) < cap(merged) {
-		return slices.Clone(merged)
+		merged = slices.Clone(merged)
 	}
-	return merged
+	return merged, fresh, gone
+}
+
+// run is how many slots of a key there are at the beginning.
+func run(slots []slot, k *Key) (n int) {
+	for n < len(slots) && slots[n].key == *k {
+		n++
+	}
+	return n
+}
+
+// missing are those of these slots that the others lack; both are sorted.
+func missing(these, others []slot) (rest []slot) {
+	for _, s := range these {
+		for len(others) > 0 && compare(others[0], s) < 0 {
+			others = others[1:]
+		}
+		if len(others) == 0 || others[0] != s {
+			rest = append(rest, s)
+		}
+	}
+	return rest
 }
 
 // settle reduces the slots of one key, from begin on, to what counts: the highest lift,
