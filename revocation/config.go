@@ -151,8 +151,9 @@ func New(cfg Config) (*List, error) {
 	}
 	l.generation.Store(generationStep | uint64(unloaded))
 	l.homes, l.lives = map[Key]uint32{}, map[Key]uint32{}
+	empty := &shard{}
 	for n := range l.shards {
-		l.shards[n].Store(&shard{})
+		l.shards[n].Store(empty)
 	}
 	if c.File != "" {
 		ctx, cancel := context.WithCancel(context.Background())

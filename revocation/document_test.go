@@ -2,6 +2,7 @@ package revocation_test
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -166,4 +167,23 @@ func FuzzDocument(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestPage: what docs/revocation.md shows is read, and each member has its row there.
+func TestPage(t *testing.T) {
+	page, err := os.ReadFile("../docs/revocation.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(page), "```json\n")
+	shown, _, found := strings.Cut(rest, "```")
+	if sequence, entries, err := revocation.Parse([]byte(shown), 10); !found || err != nil || sequence != 12 || len(entries) != 2 {
+		t.Errorf("%d entries, sequence %d, %v", len(entries), sequence, err)
+	}
+	_, _, err = revocation.Parse([]byte(document(1, `{"?":1}`)), 10)
+	for _, member := range []string{"issuer", "token_id", "client", "subject", "key_id", "opaque_hash", "all", "block", "issued_before", "dangerously_expires", "note"} {
+		if !strings.Contains(err.Error(), member) || !strings.Contains(string(page), "`"+member+"`") {
+			t.Errorf("%s is not on the page, or not in %v", member, err)
+		}
+	}
 }

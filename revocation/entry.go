@@ -48,7 +48,7 @@ func Lift(t Target) Entry { return Entry{target: t, verb: lift} }
 // DangerouslyExpire returns the entry with an end: from then on it counts no more,
 // whether tokens that it was made against are good for longer or not. Without it, an
 // entry of IssuedBefore is dropped when all that it can match has expired
-// ([List.Bound]), and one of Block when it is lifted.
+// ([List.Serves]), and one of Block when it is lifted.
 //
 // For a Lift it is how long the lift is remembered, which must be longer than any
 // entry that it lifts can come again from a feed. Without it, that is for ever.

@@ -1,5 +1,7 @@
 package revocation
 
+import "unsafe"
+
 // Sweep drops what is over, as Current does once a minute.
 func (l *List) Sweep() {
 	l.mu.Lock()
@@ -22,3 +24,6 @@ func (m *Marks) Copy() *Marks {
 }
 
 func (m *Marks) Forget() { m.checked.Store(0) }
+
+// SizeOfMarks is what stands beside each remembered token, in bytes.
+const SizeOfMarks = unsafe.Sizeof(Marks{})

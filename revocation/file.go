@@ -89,10 +89,9 @@ func (e *keptError) Error() string {
 // where its sequence is higher than each before.
 func (w *watch) take(d document) error {
 	l := w.list
-	stamp := max(d.sequence, l.Stats().Sequence)
 	records := make([]Record, 0, len(d.entries))
 	for n, e := range d.entries {
-		r, err := l.Record(e, stamp)
+		r, err := l.Record(e, d.sequence)
 		if err != nil {
 			return fmt.Errorf("entry %d: %w", n+1, err)
 		}
@@ -101,15 +100,12 @@ func (w *watch) take(d document) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	add, err := l.slots(records)
-	switch {
-	case err != nil:
-		return err
-	case d.sequence > l.sequence:
-		err = l.replace(add)
-	default:
-		err = l.take(add)
-	}
 	if err != nil {
+		return err
+	}
+	if d.sequence > l.sequence {
+		l.replace(add)
+	} else if err := l.take(add); err != nil {
 		return err
 	}
 	if l.sequence > d.sequence {

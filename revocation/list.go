@@ -75,11 +75,13 @@ func (l *List) Generation() uint64 { return l.generation.Load() }
 // while the feed is stale. Where nothing is new since the last time, it costs one
 // comparison. It allocates nothing.
 func (l *List) Check(m *Marks, route WhenStale) Verdict {
-	if l.generation.Load()+1 == m.checked.Load() {
-		return Verdict{outcome: Passes}
+	if m.checked.Load() == l.generation.Load()+1 {
+		return passes
 	}
 	return l.check(m, route)
 }
+
+var passes = Verdict{outcome: Passes}
 
 // check looks a token up, unless that was done, and then asks how the feed does.
 func (l *List) check(m *Marks, route WhenStale) Verdict {
@@ -95,7 +97,7 @@ func (l *List) check(m *Marks, route WhenStale) Verdict {
 	}
 	switch feed(now & stateMask) {
 	case fresh:
-		return Verdict{outcome: Passes}
+		return passes
 	case stale:
 		return Verdict{outcome: orDefault(route, l.config.WhenStale).outcome()}
 	case unloaded:
@@ -185,6 +187,9 @@ func (l *List) state() feed { return feed(l.generation.Load() & stateMask) }
 type Stats struct {
 	// Entries and Lifts is how many are held.
 	Entries, Lifts int
+	// Foreign is how many entries are about issuers that nobody asks about here
+	// ([List.Serves]): those of other APIs, or names that are misspelt.
+	Foreign int
 	// Loaded says that the list was filled once, and Stale that its feed is older than
 	// Config.StaleAfter.
 	Loaded, Stale bool
@@ -203,6 +208,11 @@ func (l *List) Stats() Stats {
 	s := Stats{Entries: l.total - l.lifts, Lifts: l.lifts, Loaded: !l.asOf.IsZero(), Stale: l.state() == stale, Generation: l.Generation(), Sequence: l.sequence}
 	if s.Loaded {
 		s.Age = time.Since(l.asOf)
+	}
+	for n := range l.table {
+		if _, served := l.lives[l.table[n].key]; !served {
+			s.Foreign += l.table[n].entries
+		}
 	}
 	return s
 }

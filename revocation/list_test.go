@@ -130,6 +130,28 @@ func TestStale(t *testing.T) {
 	}
 }
 
+// TestLateWord: what was long on its way says how old it is, also the first time.
+func TestLateWord(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, err := revocation.New(revocation.Config{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		for _, age := range []time.Duration{time.Hour, 30 * time.Second, 29 * time.Second} {
+			l.Current(time.Now().Add(-age))
+			if s := l.Stats(); !s.Loaded || s.Age != age || s.Stale != (age >= 30*time.Second) {
+				t.Errorf("%v old: %+v", age, s)
+			}
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if s := l.Stats(); !s.Stale {
+			t.Errorf("a second later: %+v", s)
+		}
+	})
+}
+
 // TestUnnamed: whose token it is cannot be told, and one of them is revoked.
 func TestUnnamed(t *testing.T) {
 	c, s, id := revocation.Client(example, "c"), revocation.Subject(example, "s"), revocation.TokenID(example, "1")
@@ -143,27 +165,31 @@ func TestUnnamed(t *testing.T) {
 		want    revocation.Kind // 0: it passes
 		pass    bool            // by DangerouslyPassUnnamed
 	}{
-		"all named":                {[]revocation.Entry{revocation.Block(c), revocation.Block(s), revocation.Block(id)}, &full, 0, true},
-		"no client":                {[]revocation.Entry{revocation.Block(c)}, noClient, revocation.ByClient, true},
-		"no subject":               {[]revocation.Entry{revocation.Block(s)}, noSubject, revocation.BySubject, true},
-		"no client, by subject":    {[]revocation.Entry{revocation.Block(s)}, noClient, 0, true},
-		"no subject, by client":    {[]revocation.Entry{revocation.Block(c)}, noSubject, 0, true},
-		"another issuer's":         {[]revocation.Entry{revocation.Block(revocation.Client(example+"/", "c"))}, noClient, 0, true},
-		"too young for it":         {[]revocation.Entry{revocation.IssuedBefore(c, at.Add(-time.Second))}, noClient, 0, true},
-		"old enough for it":        {[]revocation.Entry{revocation.IssuedBefore(c, at)}, noClient, revocation.ByClient, true},
-		"lifted":                   {[]revocation.Entry{revocation.Block(c), revocation.Lift(c)}, noClient, 0, true},
-		"one of two lifted":        {[]revocation.Entry{revocation.Block(c), revocation.Block(revocation.Client(example, "e")), revocation.Lift(c)}, noClient, revocation.ByClient, true},
-		"the later of two lifted":  {[]revocation.Entry{revocation.Block(c), revocation.IssuedBefore(revocation.Client(example, "e"), at.Add(-time.Second)), revocation.Lift(c)}, noClient, 0, true},
-		"no jti":                   {[]revocation.Entry{revocation.Block(id)}, without(func(t *revocation.Token) { t.ID = "" }), 0, true},
-		"no kid":                   {[]revocation.Entry{revocation.Block(revocation.KeyID(example, "k"))}, &full, 0, true},
-		"no iat":                   {[]revocation.Entry{revocation.IssuedBefore(c, time.Unix(0, 0).Add(time.Second))}, without(func(t *revocation.Token) { t.Client, t.IssuedAt = "c", time.Time{} }), revocation.ByClient, false},
-		"iat before there was any": {[]revocation.Entry{revocation.IssuedBefore(c, at)}, without(func(t *revocation.Token) { t.Client, t.IssuedAt = "c", time.Unix(-1e12, 0) }), revocation.ByClient, false},
-		"iat after all times":      {[]revocation.Entry{revocation.Block(c)}, without(func(t *revocation.Token) { t.Client, t.IssuedAt = "c", time.Unix(1e12, 0) }), revocation.ByClient, false},
+		"all named":                 {[]revocation.Entry{revocation.Block(c), revocation.Block(s), revocation.Block(id)}, &full, 0, true},
+		"no client":                 {[]revocation.Entry{revocation.Block(c)}, noClient, revocation.ByClient, true},
+		"no subject":                {[]revocation.Entry{revocation.Block(s)}, noSubject, revocation.BySubject, true},
+		"no client, by subject":     {[]revocation.Entry{revocation.Block(s)}, noClient, 0, true},
+		"no subject, by client":     {[]revocation.Entry{revocation.Block(c)}, noSubject, 0, true},
+		"another issuer's":          {[]revocation.Entry{revocation.Block(revocation.Client(example+"/", "c"))}, noClient, 0, true},
+		"too young for it":          {[]revocation.Entry{revocation.IssuedBefore(c, at.Add(-time.Second))}, noClient, 0, true},
+		"old enough for it":         {[]revocation.Entry{revocation.IssuedBefore(c, at)}, noClient, revocation.ByClient, true},
+		"lifted":                    {[]revocation.Entry{revocation.Block(c), revocation.Lift(c)}, noClient, 0, true},
+		"one of two lifted":         {[]revocation.Entry{revocation.Block(c), revocation.Block(revocation.Client(example, "e")), revocation.Lift(c)}, noClient, revocation.ByClient, true},
+		"the later of two lifted":   {[]revocation.Entry{revocation.Block(c), revocation.IssuedBefore(revocation.Client(example, "e"), at.Add(-time.Second)), revocation.Lift(c)}, noClient, 0, true},
+		"the earlier of two stands": {[]revocation.Entry{revocation.IssuedBefore(revocation.Client(example, "e"), at), revocation.IssuedBefore(c, at.Add(time.Second)), revocation.Lift(c)}, noClient, revocation.ByClient, true},
+		"no jti":                    {[]revocation.Entry{revocation.Block(id)}, without(func(t *revocation.Token) { t.ID = "" }), 0, true},
+		"no kid":                    {[]revocation.Entry{revocation.Block(revocation.KeyID(example, "k"))}, &full, 0, true},
+		"no iat":                    {[]revocation.Entry{revocation.IssuedBefore(c, time.Unix(0, 0).Add(time.Second))}, without(func(t *revocation.Token) { t.Client, t.IssuedAt = "c", time.Time{} }), revocation.ByClient, false},
+		"iat before there was any":  {[]revocation.Entry{revocation.IssuedBefore(c, at)}, without(func(t *revocation.Token) { t.Client, t.IssuedAt = "c", time.Unix(-1e12, 0) }), revocation.ByClient, false},
+		"iat after all times":       {[]revocation.Entry{revocation.Block(c)}, without(func(t *revocation.Token) { t.Client, t.IssuedAt = "c", time.Unix(1e12, 0) }), revocation.ByClient, false},
+		"iat beyond 32 bits":        {[]revocation.Entry{revocation.IssuedBefore(c, at)}, without(func(t *revocation.Token) { t.Client, t.IssuedAt = "c", time.Unix(1<<32+5, 0) }), 0, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, pass := range []bool{false, true} {
 				l := newList(t, revocation.Config{DangerouslyPassUnnamed: pass})
-				tell(t, l, 1, tc.entries...)
+				for n, e := range tc.entries {
+					tell(t, l, uint64(n+1), e)
+				}
 				want := tc.want
 				if pass && tc.pass {
 					want = 0

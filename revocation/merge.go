@@ -36,14 +36,17 @@ func (l *List) Merge(records ...Record) error {
 	return errors.Join(err, l.take(add))
 }
 
-// slots are those of records, sorted, with one more for each entry that a token may
-// fall under because it names nobody. The caller holds mu.
+// slots are those of records, sorted. The caller holds mu.
 func (l *List) slots(records []Record) (add []slot, err error) {
 	bad := 0
-	add = make([]slot, 0, 2*len(records))
+	add = make([]slot, 0, len(records))
 	for n := range records {
 		r := &records[n]
-		if fault := r.check(len(l.hashes) > 0); fault != nil {
+		fault := r.check(len(l.hashes) > 0)
+		if at, known := l.homes[r.Home]; fault == nil && known && l.table[at].kind != r.Kind {
+			fault = fmt.Errorf("Home is that of entries by %v, and Kind says %v", l.table[at].kind, r.Kind)
+		}
+		if fault != nil {
 			if bad++; err == nil {
 				err = fmt.Errorf("record %d: %w", n, fault)
 			}
@@ -102,10 +105,7 @@ func (l *List) take(add []slot) error {
 
 // replace has slots take the place of all that is held: they are all that stands. The
 // caller holds mu.
-func (l *List) replace(add []slot) error {
-	if len(add) > l.config.MaxEntries {
-		return fmt.Errorf("%w: %d entries", ErrFull, len(add))
-	}
+func (l *List) replace(add []slot) {
 	now := seconds(l.config.Now())
 	var of change
 	for at := range l.shards {
@@ -122,7 +122,6 @@ func (l *List) replace(add []slot) error {
 	if l.aggregate(now, &of); of.changed {
 		l.step(l.state(), true)
 	}
-	return nil
 }
 
 // change is what a batch did.
@@ -256,8 +255,8 @@ func (l *List) isOver(s *slot, now uint32) bool {
 	if s.expires <= now {
 		return true
 	}
-	lives := l.table[s.place()].lives
-	return lives > 0 && !s.is(lifting) && s.cutoff < Forever && uint64(s.cutoff)+uint64(lives)+1 < uint64(now)
+	lives := l.table[s.place()].lives // of a block, Forever is never over
+	return lives > 0 && !s.is(lifting) && uint64(s.cutoff)+uint64(lives)+1 < uint64(now)
 }
 
 // sweep drops what is over. Verdicts do not change by it. The caller holds mu.
@@ -274,12 +273,12 @@ func (l *List) sweep() {
 	}
 }
 
-// Bound says how long tokens of an issuer are good for at most, from their iat, with
-// the clock skew: whoever asks the list refuses others. What can match only tokens that
-// have expired since is dropped then. Where several say it, the longest counts, and 0,
-// for any length, above all; of issuers that nobody spoke of nothing is dropped.
-// validator.New calls it for its issuers.
-func (l *List) Bound(issuer string, most time.Duration) {
+// Serves says that tokens of an issuer are asked about here, and for how long they are
+// good at most, from their iat on and with the clock skew, because whoever asks refuses
+// others; 0 for any length. What can match only tokens that have expired since is
+// dropped then. Where several say it, the longest counts, and 0 above all; of issuers
+// that nobody spoke of nothing is dropped. validator.New calls it for its issuers.
+func (l *List) Serves(issuer string, most time.Duration) {
 	lives := uint32(min(max(0, (most+time.Second-1)/time.Second), Forever))
 	l.mu.Lock()
 	defer l.mu.Unlock()

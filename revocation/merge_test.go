@@ -118,7 +118,7 @@ func TestLatestCutoff(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			l := newList(t, revocation.Config{})
 			tell(t, l, 1, entries...)
-			for n, want := range map[int64]revocation.Outcome{-1: revocation.Revoked, 0: revocation.Revoked, 1: revocation.Passes} {
+			for n, want := range map[int64]revocation.Outcome{-200: revocation.Revoked, -1: revocation.Revoked, 0: revocation.Revoked, 1: revocation.Passes} {
 				v := ask(l, &revocation.Token{Issuer: example, Client: "c", Subject: "c", IssuedAt: at(n)})
 				if v.Outcome() != want || want == revocation.Revoked && !v.Cutoff().Equal(at(0)) {
 					t.Errorf("issued at %d: %v", n, v)
@@ -182,6 +182,9 @@ func secrets(of ...byte) func() [][]byte {
 // TestOpaqueTokens are known by a hash, under either secret and no other.
 func TestOpaqueTokens(t *testing.T) {
 	const token = "0f3a-opaque"
+	if a, b := revocation.HashOpaque([]byte("s"), "i", token), revocation.HashOpaque([]byte("s"), "j", token); a == b {
+		t.Error("two issuers' tokens of one text are the same")
+	}
 	known := secrets('n', 'o')
 	for name, c := range map[string]struct {
 		secret       byte
@@ -231,33 +234,35 @@ func TestLiftIsRemembered(t *testing.T) {
 		t.Errorf("%+v, wanted nothing to be held", s)
 	}
 	tell(t, l, 6, revocation.Block(client))
-	tell(t, l, 7, revocation.Lift(client)) // for ever
+	tell(t, l, 7, revocation.Lift(client))                                             // for ever
+	tell(t, l, 7, revocation.Lift(client).DangerouslyExpire(time.Unix(begin+2000, 0))) // and not for less
+	tell(t, l, 8, revocation.Lift(client).DangerouslyExpire(time.Unix(begin+3000, 0)))
 	c.now = begin + 1e9
 	l.Sweep()
 	tell(t, l, 6, revocation.Block(client))
 	if v := ask(l, token); v.Outcome() != revocation.Passes {
 		t.Error(v)
 	}
-	tell(t, l, 8, revocation.Block(client))
+	tell(t, l, 9, revocation.Block(client))
 	if v := ask(l, token); v.Outcome() != revocation.Revoked {
 		t.Error(v)
 	}
 }
 
-// TestBound: what can match nothing but expired tokens is dropped, where it is known
+// TestServes: what can match nothing but expired tokens is dropped, where it is known
 // how long they live, and only there.
-func TestBound(t *testing.T) {
+func TestServes(t *testing.T) {
 	for name, c := range map[string]struct {
 		says func(l *revocation.List)
 		kept [3]bool // a moment before the end of an hour, after it, and after a day
 	}{
 		"nobody":                  {func(*revocation.List) {}, [3]bool{true, true, true}},
-		"one":                     {func(l *revocation.List) { l.Bound(example, time.Hour) }, [3]bool{true, false, false}},
-		"another issuer":          {func(l *revocation.List) { l.Bound(example+"/", time.Hour) }, [3]bool{true, true, true}},
-		"a longer one, later":     {func(l *revocation.List) { l.Bound(example, time.Hour); l.Bound(example, 2*time.Hour) }, [3]bool{true, true, false}},
-		"a shorter one, later":    {func(l *revocation.List) { l.Bound(example, 2*time.Hour); l.Bound(example, time.Hour) }, [3]bool{true, true, false}},
-		"one of any length later": {func(l *revocation.List) { l.Bound(example, time.Hour); l.Bound(example, 0) }, [3]bool{true, true, true}},
-		"a length after any":      {func(l *revocation.List) { l.Bound(example, 0); l.Bound(example, time.Hour) }, [3]bool{true, true, true}},
+		"one":                     {func(l *revocation.List) { l.Serves(example, time.Hour) }, [3]bool{true, false, false}},
+		"another issuer":          {func(l *revocation.List) { l.Serves(example+"/", time.Hour) }, [3]bool{true, true, true}},
+		"a longer one, later":     {func(l *revocation.List) { l.Serves(example, time.Hour); l.Serves(example, 2*time.Hour) }, [3]bool{true, true, false}},
+		"a shorter one, later":    {func(l *revocation.List) { l.Serves(example, 2*time.Hour); l.Serves(example, time.Hour) }, [3]bool{true, true, false}},
+		"one of any length later": {func(l *revocation.List) { l.Serves(example, time.Hour); l.Serves(example, 0) }, [3]bool{true, true, true}},
+		"a length after any":      {func(l *revocation.List) { l.Serves(example, 0); l.Serves(example, time.Hour) }, [3]bool{true, true, true}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, early := range []bool{true, false} {
@@ -282,6 +287,20 @@ func TestBound(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestForeign counts entries of issuers that nobody asks about.
+func TestForeign(t *testing.T) {
+	l := newList(t, revocation.Config{})
+	l.Serves(example, 0)
+	tell(t, l, 1, revocation.Block(revocation.Client(example, "a")), revocation.Block(revocation.Client(example+"/", "a")), revocation.Block(revocation.Issuer(example+"/")))
+	if n := l.Stats().Foreign; n != 2 {
+		t.Errorf("%d, wanted 2", n)
+	}
+	l.Serves(example+"/", time.Hour)
+	if n := l.Stats().Foreign; n != 0 {
+		t.Errorf("%d, wanted none", n)
 	}
 }
 
@@ -344,6 +363,12 @@ func TestRecordsThatAreWrong(t *testing.T) {
 			t.Errorf("%v, wanted %q and no change", err, want)
 		}
 	}
+	if err := l.Merge(good); err != nil {
+		t.Error(err)
+	}
+	if err := l.Merge(with(good, func(r *revocation.Record) { r.Kind, r.Key = revocation.ByKeyID, revocation.Key{7} })); err == nil || !strings.Contains(err.Error(), "Home is that of entries by client, and Kind says key id") {
+		t.Error(err)
+	}
 	if err := l.Merge(revocation.Record{}, good); err == nil || !strings.Contains(err.Error(), "1 of 2 records are wrong; record 0") {
 		t.Error(err)
 	}
@@ -392,9 +417,6 @@ func TestWhileItIsFilled(t *testing.T) {
 
 // TestMemory measures what a million entries take.
 func TestMemory(t *testing.T) {
-	if testing.Short() {
-		t.Skip("a million entries")
-	}
 	l, before := newList(t, revocation.Config{}), heap()
 	million(t, l)
 	each := float64(heap()-before) / float64(l.Stats().Entries)
@@ -403,6 +425,9 @@ func TestMemory(t *testing.T) {
 		t.Errorf("%+v of %.1f bytes, wanted a million of at most 64", l.Stats(), each)
 	}
 	runtime.KeepAlive(l)
+	if n := revocation.SizeOfMarks; n > 136 {
+		t.Errorf("the marks of a token take %d bytes, wanted 136", n)
+	}
 }
 
 func heap() uint64 {
