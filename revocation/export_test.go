@@ -27,3 +27,9 @@ func (m *Marks) Forget() { m.checked.Store(0) }
 
 // SizeOfMarks is what stands beside each remembered token, in bytes.
 const SizeOfMarks = unsafe.Sizeof(Marks{})
+
+// Hold holds what a merge holds, until the function that it returns is called.
+func (l *List) Hold() (release func()) {
+	l.mu.Lock()
+	return l.mu.Unlock
+}

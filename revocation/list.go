@@ -35,7 +35,9 @@ type List struct {
 	sequence uint64 // of the file
 	ripening *time.Timer
 	changed  chan struct{} // nil while nobody waits
-	told     map[string]bool
+
+	telling sync.Mutex // is of told alone, so that whoever asks waits for no merge
+	told    map[string]bool
 
 	stop    context.CancelFunc // nil without a file
 	running sync.WaitGroup
@@ -273,7 +275,7 @@ func (l *List) Close() {
 // unrevocable tells once per issuer that its tokens have no jti to be found by.
 func (l *List) unrevocable(issuer string) {
 	const most = 1024 // issuers; a Resolver may know any number
-	l.mu.Lock()
+	l.telling.Lock()
 	first := !l.told[issuer] && len(l.told) < most
 	if first {
 		if l.told == nil {
@@ -281,7 +283,7 @@ func (l *List) unrevocable(issuer string) {
 		}
 		l.told[issuer] = true
 	}
-	l.mu.Unlock()
+	l.telling.Unlock()
 	if first {
 		l.tell(&observe.Event{Kind: observe.Unrevocable, Issuer: observe.Fact{Text: issuer}, Err: errUnrevocable})
 	}

@@ -228,6 +228,28 @@ func TestUnrevocable(t *testing.T) {
 	}
 }
 
+// TestNobodyWaits for a merge, whatever is asked about.
+func TestNobodyWaits(t *testing.T) {
+	l := newList(t, revocation.Config{})
+	tell(t, l, 1, revocation.Block(revocation.TokenID(example, "1")), revocation.Block(revocation.Client(example, "c")))
+	release := l.Hold()
+	defer release()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for _, token := range tokens() {
+			token.Issuer = example
+			ask(l, token)
+			ask(l, token)
+		}
+	}()
+	select {
+	case <-done:
+	case <-time.After(20 * time.Second):
+		t.Error("a request waits for a merge")
+	}
+}
+
 // TestGeneration: a token is looked up when something is new, and then not again; what
 // is held already is nothing new, and a revoked one is looked up each time.
 func TestGeneration(t *testing.T) {

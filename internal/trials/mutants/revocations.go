@@ -37,6 +37,7 @@ var revocationMutants = []mutant{
 	{"revocation, verdict", "and not for those that were lifted", []edit{{"revocation/merge.go", "			again[s.place()] = true\n", ""}}, ofVerdicts},
 	{"revocation, verdict", "a token without jti is told of", []edit{{"revocation/list.go", "			l.unrevocable(m.issuer)\n", ""}}, []suite{{"revocation", "TestUnrevocable"}}},
 	{"revocation, verdict", "once", []edit{{"revocation/list.go", "first := !l.told[issuer] && ", "first := "}}, []suite{{"revocation", "TestUnrevocable"}}},
+	{"revocation, verdict", "nobody waits for a merge", []edit{{"revocation/list.go", "	l.telling.Lock()\n", "	l.mu.Lock()\n	defer l.mu.Unlock()\n	l.telling.Lock()\n"}}, []suite{{"revocation", "TestNobodyWaits"}}},
 	{"revocation, keys", "kinds never meet", []edit{{"revocation/target.go", "	text = append(text, byte(kind))\n", ""}}, ofKinds},
 	{"revocation, keys", "issuer and name never run together", []edit{{"revocation/target.go", "	text = binary.BigEndian.AppendUint32(text, uint32(len(issuer)))\n", ""}, {"revocation/target.go", "	\"encoding/binary\"\n", ""}}, ofKinds},
 	{"revocation, keys", "an opaque token is hashed with its issuer", []edit{{"revocation/target.go", "h.Write(appendIssuer(append(room[:0], opaqueLabel...), issuer))", "h.Write(append(room[:0], opaqueLabel...))"}}, ofKinds},
