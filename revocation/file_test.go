@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -273,6 +274,56 @@ func TestFileIsTheOnlyFeed(t *testing.T) {
 		elapse(time.Hour)
 		if s := l.Stats(); s.Entries != 0 || len(seen.all) != before {
 			t.Errorf("after Close: %+v", s)
+		}
+	})
+}
+
+// TestFileAgainstOracle replaces a file many times: after each, a list is of the
+// oracle's opinion about what the file says, or, where the sequence did not rise, about
+// all that it has said since it did.
+func TestFileAgainstOracle(t *testing.T) {
+	member := map[revocation.Kind]string{revocation.ByTokenID: "token_id", revocation.ByClient: "client", revocation.BySubject: "subject", revocation.ByKeyID: "key_id"}
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		file, seen := filepath.Join(dir, "revoked.json"), &events{}
+		c := &clock{begin}
+		l := watched(t, file, document(1), seen, revocation.Config{Now: c.Now})
+		r := rand.New(rand.NewPCG(5, 5))
+		var held []told
+		sequence, all := 1, tokens()
+		for round := range 60 {
+			var entries []string
+			if r.IntN(3) > 0 {
+				sequence++
+				held = nil
+			}
+			for _, e := range world(r, r.IntN(8)) {
+				if e.lift {
+					continue
+				}
+				target, verb := `"all":true`, `"block":true`
+				if name := member[e.kind]; name != "" {
+					target = fmt.Sprintf("%q:%q", name, e.name)
+				}
+				if e.cutoff != revocation.Forever {
+					verb = fmt.Sprintf(`"issued_before":%q`, time.Unix(int64(e.cutoff), 0).Format(time.RFC3339))
+				}
+				if e.expires > 0 {
+					verb += fmt.Sprintf(`,"dangerously_expires":%q`, time.Unix(int64(e.expires), 0).Format(time.RFC3339))
+				}
+				entries, held = append(entries, fmt.Sprintf(`{"issuer":%q,%s,%s}`, e.issuer, target, verb)), append(held, e)
+			}
+			replace(t, file, document(sequence, entries...))
+			elapse(poll)
+			c.now += uint32(r.IntN(4))
+			for _, token := range all {
+				if got, want := ask(l, token).Outcome() == revocation.Revoked, oracle(held, token, c.now); got != want {
+					t.Fatalf("round %d: revoked is %v, wanted %v for %v\nafter %v", round, got, want, describe(token), held)
+				}
+			}
+		}
+		if s := l.Stats(); int(s.Sequence) != sequence || s.Lifts != 0 {
+			t.Errorf("%+v, wanted sequence %d", s, sequence)
 		}
 	})
 }

@@ -113,6 +113,7 @@ func (l *List) replace(add []slot) {
 		for n < len(add) && shardOf(&add[n].key) == at {
 			n++
 		}
+		// What a token that names nobody falls under stays until the rest is in its place.
 		aggregates := slices.DeleteFunc(slices.Clone(l.shards[at].Load().slots), func(s slot) bool { return !s.is(aggregate) })
 		merged, _, _ := merge(aggregates, add[:n], func(s *slot) bool { return l.isOver(s, now) })
 		old := l.shards[at].Load().slots

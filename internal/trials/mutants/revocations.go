@@ -56,6 +56,7 @@ var revocationMutants = []mutant{
 	{"revocation, feed", "nor does a list that nobody made", []edit{{"revocation/list.go", "m.checked.Load() == l.generation.Load()+1", "m.checked.Load() == l.generation.Load()"}}, ofFeeds},
 	{"revocation, feed", "nor one that was closed", []edit{{"revocation/list.go", "	l.step(closed, false)\n", ""}}, ofFeeds},
 	{"revocation, file", "what is gone is lifted where the sequence rose, and nowhere else", []edit{{"revocation/file.go", "if d.sequence > l.sequence {", "if true {"}}, ofFiles},
+	{"revocation, file", "what names nobody follows the file, too", []edit{never("revocation/merge.go", "again[place]")}, []suite{{"revocation", "TestFileAgainstOracle"}}},
 	{"revocation, file", "what is gone without that is told", []edit{{"revocation/file.go", "gone > 0 {", "gone > 0 && false {"}}, ofFiles},
 	{"revocation, file", "an older file is no heartbeat", []edit{never("revocation/file.go", "l.sequence > d.sequence")}, ofFiles},
 	{"revocation, file", "a broken one is none, either", []edit{{"revocation/file.go", "		if _, all := errors.AsType[*keptError](err); err == nil || all {\n			w.list.current(began)", "		if _, all := errors.AsType[*keptError](err); true {\n			_ = all\n			w.list.current(began)"}}, ofFiles},
