@@ -153,6 +153,11 @@ var absentAsNull = [...]string{"iss", "sub", "aud", "nbf", "iat", "jti", "client
 // find returns the value of a claim as the profile names it, or nil.
 func (c *claims) find(p *Profile, name string) strictjson.Value {
 	where := p.places[name]
+	return c.at(p, &where)
+}
+
+// at returns the value of the claim that is at a place of the profile, or nil.
+func (c *claims) at(p *Profile, where *place) strictjson.Value {
 	switch p.top[where.top] {
 	case "scope":
 		return c.scope.Find(where.below...)
@@ -166,7 +171,7 @@ func (c *claims) find(p *Profile, name string) strictjson.Value {
 		strictjson.Value(c.token.claims).Pick(p.top, c.picked)
 	}
 	value := c.picked[where.top].Find(where.below...)
-	if value.IsNull() && len(where.below) == 0 && slices.Contains(absentAsNull[:], p.top[where.top]) {
+	if where.absentIfNull && value.IsNull() {
 		return nil
 	}
 	return value

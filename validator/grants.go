@@ -32,8 +32,8 @@ func (c *claims) grant(p *Profile) error {
 			return claimError(CheckAudience, "aud", err)
 		}
 	}
-	for _, name := range p.RoleClaims {
-		if roles, err := c.find(p, name).Strings(nil); err == nil {
+	for i := range p.holding {
+		if roles, err := c.at(p, &p.holding[i]).Strings(nil); err == nil {
 			t.roles = append(t.roles, roles...)
 		}
 	}
@@ -51,8 +51,8 @@ func (c *claims) grantScopes(p *Profile) error {
 	if err != nil {
 		return err
 	}
-	t.scopes = lists.Union(names) // for Grants to see
 	if p.Grants != nil {
+		t.scopes = lists.Union(names) // for it to see
 		more, err := c.ask(p)
 		if err != nil {
 			return err
@@ -74,32 +74,22 @@ func (c *claims) grantScopes(p *Profile) error {
 
 // namedScopes reads the claims that the profile lists.
 func (c *claims) namedScopes(p *Profile) (lists, names scopes.Set, err error) {
-	read := func(name string, whole bool) error {
-		value := c.find(p, name)
+	for i := range p.scoping {
+		claim := &p.scoping[i]
+		value := c.at(p, &claim.place)
 		if value == nil {
-			return nil
+			continue
 		}
-		granted, err := parseScopes(value, whole)
+		granted, err := parseScopes(value, claim.whole)
 		if err != nil {
-			e := refuseAs(CheckClaims, malformed, "claim "+name+", which grants scopes, "+err.Error())
+			e := refuseAs(CheckClaims, malformed, "claim "+claim.name+", which grants scopes, "+err.Error())
 			e.hint = "Profile.ScopeClaims and Profile.NameClaims list the claims that grant scopes; Profile.Grants reads what is no string and no list of strings"
-			return e
+			return scopes.Set{}, scopes.Set{}, e
 		}
-		if whole {
+		if claim.whole {
 			names = names.Union(granted)
 		} else {
 			lists = lists.Union(granted)
-		}
-		return nil
-	}
-	for _, name := range p.ScopeClaims {
-		if err := read(name, isWhole(name)); err != nil {
-			return scopes.Set{}, scopes.Set{}, err
-		}
-	}
-	for _, name := range p.NameClaims {
-		if err := read(name, true); err != nil {
-			return scopes.Set{}, scopes.Set{}, err
 		}
 	}
 	return lists, names, nil

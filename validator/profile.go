@@ -105,14 +105,24 @@ type Profile struct {
 	// that a token was meant for this API.
 	NoAudience bool
 
-	top    []string         // names of members that hold claims of the fields above
-	places map[string]place // of those claims
+	top     []string         // names of members that hold claims of the fields above
+	places  map[string]place // of those claims
+	scoping []scopingClaim   // ScopeClaims and NameClaims, in this order
+	holding []place          // RoleClaims
 }
 
 // place is where a claim is: under the steps below one of Profile.top.
 type place struct {
-	top   int
-	below []string
+	top          int
+	below        []string
+	absentIfNull bool // null is as if the claim were not there
+}
+
+// scopingClaim is a claim whose names are scopes.
+type scopingClaim struct {
+	name string
+	place
+	whole bool // a string is one name, and no list of them
 }
 
 // RFC9068 is the strict profile of RFC 9068 §2: the type is at+jwt, the
@@ -181,7 +191,17 @@ func (p *Profile) locate() {
 			top = len(p.top)
 			p.top = append(p.top, path[0])
 		}
-		p.places[name] = place{top, path[1:]}
+		p.places[name] = place{top, path[1:], len(path) == 1 && slices.Contains(absentAsNull[:], path[0])}
+	}
+	p.scoping, p.holding = nil, nil
+	for _, name := range p.ScopeClaims {
+		p.scoping = append(p.scoping, scopingClaim{name, p.places[name], isWhole(name)})
+	}
+	for _, name := range p.NameClaims {
+		p.scoping = append(p.scoping, scopingClaim{name, p.places[name], true})
+	}
+	for _, name := range p.RoleClaims {
+		p.holding = append(p.holding, p.places[name])
 	}
 }
 

@@ -44,7 +44,7 @@ var claimMutants = []mutant{
 	{"scopes", "a claim that grants scopes is well formed", []edit{{"validator/grants.go", "			return e\n		}\n		if whole {", "			return nil\n		}\n		if whole {"}}, ofValidator},
 	{"scopes", "a name that can be no scope refuses no token", []edit{{"validator/grants.go", "	names = slices.DeleteFunc(names, func(name string) bool { return !scopes.Valid(name) })\n", ""}}, ofValidator},
 	{"scopes", "a claim that is one name is no list", []edit{{"validator/grants.go", "read(name, isWhole(name))", "read(name, false)"}}, ofValidator},
-	{"scopes", "nor is one of NameClaims", []edit{{"validator/grants.go", "read(name, true)", "read(name, false)"}}, ofValidator},
+	{"scopes", "nor is one of NameClaims", []edit{{"validator/profile.go", "p.places[name], true}", "p.places[name], false}"}}, ofValidator},
 	{"scopes", "a claim is a list or a name, and not both", []edit{{"validator/profilefaults.go", "if slices.ContainsFunc(lists, func(list string) bool { return slices.Equal(steps(list), steps(name)) }) {", "if false {"}}, ofValidator},
 	{"scopes", "Grants is asked once for each proof", []edit{never("validator/grants.go", "c.granted")}, ofValidator},
 	{"scopes", "what Grants returns is copied", []edit{{"validator/grants.go", "return strings.Clone(name)", "return name"}}, ofValidator},
