@@ -2,6 +2,9 @@ package revocation
 
 import "unsafe"
 
+// MostServed is of how many issuers it is known how long their tokens live.
+const MostServed = mostServed
+
 // Sweep drops what is over, as Current does once a minute.
 func (l *List) Sweep() {
 	l.mu.Lock()

@@ -149,6 +149,10 @@ func (l *List) look(m *Marks) (v Verdict) {
 	return v
 }
 
+// StaleAfter is [Config.StaleAfter]: an issuer's word that is no older does for that of
+// a feed that is.
+func (l *List) StaleAfter() time.Duration { return l.config.StaleAfter }
+
 // Changed returns a channel that is closed when the generation changes next. Whoever
 // waits for it takes it before looking:
 //

@@ -274,18 +274,27 @@ func (l *List) sweep() {
 	}
 }
 
+// mostServed is of how many issuers it is known how long their tokens live.
+const mostServed = 10_000
+
 // Serves says that tokens of an issuer are asked about here, and for how long they are
 // good at most, from their iat on and with the clock skew, because whoever asks refuses
 // others; 0 for any length. What can match only tokens that have expired since is
 // dropped then. Where several say it, the longest counts, and 0 above all; of issuers
-// that nobody spoke of nothing is dropped. validator.New calls it for its issuers.
+// that nobody spoke of nothing is dropped, and Stats calls their entries foreign. It
+// takes a note of the first 10,000 issuers, since a Resolver may know any number.
+// validator.New calls it for its issuers.
 func (l *List) Serves(issuer string, most time.Duration) {
 	lives := uint32(min(max(0, (most+time.Second-1)/time.Second), Forever))
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for kind := ByTokenID; kind <= ByOpaqueToken; kind++ {
 		home := homeOf(kind, issuer)
-		if before, known := l.lives[home]; known && (before == 0 || lives > 0 && lives <= before) {
+		before, known := l.lives[home]
+		if known && (before == 0 || lives > 0 && lives <= before) {
+			return
+		}
+		if !known && len(l.lives) >= mostServed*int(ByOpaqueToken) {
 			return
 		}
 		l.lives[home] = lives

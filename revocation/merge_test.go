@@ -290,6 +290,26 @@ func TestServes(t *testing.T) {
 	}
 }
 
+// TestServesManyIssuers: of how many it takes a note is bounded, and of the others
+// nothing is dropped.
+func TestServesManyIssuers(t *testing.T) {
+	now := &clock{begin}
+	l := newList(t, revocation.Config{Now: now.Now})
+	for n := range revocation.MostServed + 1 {
+		l.Serves(fmt.Sprintf("%s/%d", example, n), time.Hour)
+	}
+	first, last := example+"/0", fmt.Sprintf("%s/%d", example, revocation.MostServed)
+	tell(t, l, 1, revocation.IssuedBefore(revocation.Issuer(first), time.Unix(begin, 0)), revocation.IssuedBefore(revocation.Issuer(last), time.Unix(begin, 0)))
+	if s := l.Stats(); s.Foreign != 1 {
+		t.Errorf("%d entries are foreign, wanted that of the last issuer", s.Foreign)
+	}
+	now.now += 86400
+	l.Sweep()
+	if s := l.Stats(); s.Entries != 1 || s.Foreign != 1 {
+		t.Errorf("%+v, wanted that of the last issuer", s)
+	}
+}
+
 // TestForeign counts entries of issuers that nobody asks about.
 func TestForeign(t *testing.T) {
 	l := newList(t, revocation.Config{})

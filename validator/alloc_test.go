@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/m2mguard/m2mguard/observe"
+	"github.com/m2mguard/m2mguard/revocation"
 	"github.com/m2mguard/m2mguard/scopes"
 	"github.com/m2mguard/m2mguard/validator"
 	"github.com/m2mguard/m2mguard/validator/issuertest"
@@ -38,6 +39,9 @@ func TestHitAllocatesNothing(t *testing.T) {
 			}
 		}}
 	}
+	list := newKillSwitch(t, revocation.Config{}).now()
+	list.tell(revocation.Block(revocation.Client(iss.URL(), "another")))
+	revocableJWT, revocableOpaque := newJWT(t, iss, revoking(list)), newOpaque(t, iss, revoking(list))
 	watchedJWT, watchedOpaque := newJWT(t, iss, asks), newOpaque(t, iss, asks)
 	for name, tc := range map[string]struct {
 		v   *validator.Validator
@@ -45,6 +49,9 @@ func TestHitAllocatesNothing(t *testing.T) {
 	}{
 		"JWT":    {jwt, iss.Token(issuertest.Claims{Scope: "a b"})},
 		"opaque": {opaque, iss.Opaque(issuertest.Claims{Scope: "a b"})},
+
+		"JWT, with a list":    {revocableJWT, iss.Token(issuertest.Claims{Scope: "a b"})},
+		"opaque, with a list": {revocableOpaque, iss.Opaque(issuertest.Claims{Scope: "a b"})},
 
 		"JWT, with wildcards":    {widenedJWT, iss.Token(issuertest.Claims{Scope: "a b"})},
 		"opaque, with wildcards": {widenedOpaque, iss.Opaque(issuertest.Claims{Scope: "a b"})},

@@ -11,6 +11,7 @@ import (
 	"github.com/m2mguard/m2mguard/introspection"
 	"github.com/m2mguard/m2mguard/jwks"
 	"github.com/m2mguard/m2mguard/observe"
+	"github.com/m2mguard/m2mguard/revocation"
 )
 
 // Defaults of Config.
@@ -69,6 +70,12 @@ type Config struct {
 	// httpauth.Config.PublicURL. Its Now is Config.Now unless it has one. Default none,
 	// which refuses such tokens.
 	DPoP *dpop.Config
+
+	// Revocations refuses tokens at each request that the list holds something against,
+	// remembered ones and JWTs, too, and ends what [Validator.Live] watches. It may be
+	// several validators', must outlive this one, and is filled and closed by whoever
+	// made it. Each remembered token takes 150 bytes more. Default none.
+	Revocations *revocation.List
 
 	// ClockSkew is how far this clock and an issuer's may differ: a token is
 	// accepted that long after exp and that long before nbf. Default 30 s, at
@@ -246,8 +253,9 @@ type settings struct {
 	verifyWait  time.Duration
 	now         func() time.Time
 	observer    observe.Observer
-	proofs      *dpop.Verifier // nil for none
-	log         *eventLog      // the default observer, which ends with the Validator; or nil
+	proofs      *dpop.Verifier   // nil for none
+	revoked     *revocation.List // nil for none
+	log         *eventLog        // the default observer, which ends with the Validator; or nil
 }
 
 // settle fills in defaults and reports every fault outside Issuers.
@@ -264,6 +272,10 @@ func (c *Config) settle() (settings, []error) {
 		verifyWait:  orDefault(c.VerifyWait, defaultVerifyWait),
 		now:         c.Now,
 		observer:    c.Observer,
+		revoked:     c.Revocations,
+	}
+	if s.revoked != nil && s.revoked.Generation() == 0 {
+		fault("Revocations is a zero List, which lets nobody in: wanted one that revocation.New made, or none")
 	}
 	if s.skew > maxClockSkew {
 		fault("ClockSkew is %v, wanted at most %v", c.ClockSkew, maxClockSkew)

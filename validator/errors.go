@@ -62,6 +62,7 @@ const (
 	CheckKey         Check = "key"         // a key of the issuer
 	CheckSignature   Check = "signature"   // by that key
 	CheckActive      Check = "active"      // introspection says so (RFC 7662 §2.2)
+	CheckRevoked     Check = "revoked"     // nothing is held against it (Config.Revocations)
 	CheckClaims      Check = "claims"      // what the profile asks for
 	CheckClient      Check = "client"      // on Issuer.Clients
 	CheckApp         Check = "app"         // issued to a client, where Issuer.AppOnly asks for it
@@ -106,6 +107,7 @@ var checks = map[Check]facts{
 	CheckKey:         {ErrInvalidToken, "The access token is signed with a key that its issuer does not publish.", "the issuer's key set, Issuer.Keys"},
 	CheckSignature:   {ErrInvalidToken, "The signature of the access token is not valid.", "the token was altered or is not the issuer's"},
 	CheckActive:      {ErrInvalidToken, "The access token is not active.", "it was revoked, has expired, or the authorization server does not show it to this API's client"},
+	CheckRevoked:     {ErrInvalidToken, "The access token was revoked.", "Config.Revocations; the client needs a new token, or that its entry is lifted"},
 	CheckScope:       {ErrInsufficientScope, "The access token lacks a scope that this request needs.", "the client should ask its authorization server for the scope"},
 	CheckPolicy:      {ErrDenied, "This API does not let the client of the access token do this.", "the API's own policy, in httpauth's RequireThat or Deny"},
 	CheckShare:       {ErrThrottled, "Too many access tokens of this caller wait to be checked.", "httpauth.Config.Source tells callers apart; Config.VerifyWait, and introspection's MaxConcurrent, MaxPerSecond, MaxWaiting and MaxWait say how many wait, and for how long"},

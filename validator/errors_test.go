@@ -42,7 +42,7 @@ var kinds = map[validator.Check]error{
 	validator.CheckProof: validator.ErrInvalidToken, validator.CheckNonce: validator.ErrInvalidToken, validator.CheckHost: validator.ErrInvalidRequest,
 	validator.CheckClient: validator.ErrInvalidToken, validator.CheckApp: validator.ErrInvalidToken,
 	validator.CheckKey: validator.ErrInvalidToken, validator.CheckSignature: validator.ErrInvalidToken,
-	validator.CheckActive: validator.ErrInvalidToken, validator.CheckScope: validator.ErrInsufficientScope,
+	validator.CheckActive: validator.ErrInvalidToken, validator.CheckRevoked: validator.ErrInvalidToken, validator.CheckScope: validator.ErrInsufficientScope,
 	validator.CheckPolicy:      validator.ErrDenied,
 	validator.CheckShare:       validator.ErrThrottled,
 	validator.CheckUnavailable: validator.ErrUnavailable,

@@ -47,6 +47,7 @@ var finer = map[flawOf]facts{
 	{CheckBinding, unwanted}:    {ErrInvalidToken, "The access token is not bound to a key, and must be sent as a bearer token.", "the client's use of the DPoP scheme"},
 	{CheckBinding, another}:     {ErrInvalidToken, "The access token is bound to another sender than the one that shows it.", "the client must use the certificate with which it fetched the token; a renewed one needs a new token (RFC 8705 §6.3)"},
 	{CheckClient, absent}:       {ErrInvalidToken, "The access token does not name the client that it was issued to.", "let the authorization server set client_id (RFC 9068 §2.2); Issuer.Clients"},
+	{CheckRevoked, absent}:      {ErrInvalidToken, "The access token does not say whose it is, and may be a revoked one.", "let the authorization server name client and subject; revocation.Config.DangerouslyPassUnnamed"},
 	{CheckActive, another}:      {ErrInvalidToken, "The authorization server did not confirm this access token.", "introspection answered about another token than it was asked about; Issuer.DangerouslyAcceptAnswerID"},
 }
 

@@ -89,6 +89,8 @@ func (l *eventLog) event(ctx context.Context, e *observe.Event) {
 		l.refused(ctx, e)
 	case observe.IntrospectionFailed, observe.IntrospectionRecovered, observe.TokenNotJudged:
 		l.introspection(ctx, e)
+	case observe.FeedFailed, observe.FeedStale, observe.FeedRecovered, observe.Unrevocable:
+		l.revocations(ctx, e)
 	default:
 		l.keys(ctx, e)
 	}
@@ -245,6 +247,21 @@ func (l *eventLog) introspection(ctx context.Context, e *observe.Event) {
 		attrs = append(attrs, slog.Int("status", e.Status))
 	}
 	l.logger().LogAttrs(ctx, level, "m2mguard: "+string(e.Kind), withError(attrs, e.Err, unavailableFix(e.Err))...)
+}
+
+func (l *eventLog) revocations(ctx context.Context, e *observe.Event) {
+	level := slog.LevelWarn
+	if e.Kind == observe.FeedRecovered {
+		level = slog.LevelInfo
+	}
+	var attrs []slog.Attr
+	if e.Issuer.Text != "" {
+		attrs = append(attrs, slog.String("issuer", quote.Plain(e.Issuer.Text)))
+	}
+	if e.URL != "" {
+		attrs = append(attrs, slog.String("url", quote.Plain(e.URL)))
+	}
+	l.logger().LogAttrs(ctx, level, "m2mguard: "+string(e.Kind), withError(attrs, e.Err, "")...)
 }
 
 // withError adds what happened, and where to mend it.

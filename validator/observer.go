@@ -59,10 +59,12 @@ func (v *Validator) report(ctx context.Context, r *Request, e *Error, seen *sigh
 		slog.Default().Error("m2mguard: " + errNotMade.text) // there is no observer, and this concerns everybody
 		return
 	}
-	if v.log != nil && seen != nil && v.log.onlyCounted(ctx, kindOf(string(e.check), seen.issuer, r != nil && r.ReportOnly, e)) {
+	reportOnly := r != nil && r.ReportOnly && e.check != CheckRevoked
+	if v.log != nil && seen != nil && v.log.onlyCounted(ctx, kindOf(string(e.check), seen.issuer, reportOnly, e)) {
 		return
 	}
 	v.tell(ctx, r, func(event *observe.Event) {
+		event.ReportOnly = reportOnly
 		event.Kind, event.Check, event.Err, event.Wanted = observe.Refused, string(e.check), e, e.needs
 		if seen != nil {
 			seen.fill(event)

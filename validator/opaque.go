@@ -77,7 +77,9 @@ func (v *Validator) proveByAsking(ctx context.Context, raw string, k *kept, a as
 	if err != nil {
 		return nil, err
 	}
-	c.token.bound = c.token.bound.and(p.claimed)
+	if p.own != nil {
+		c.token.bound = c.token.bound.and(p.own.bound)
+	}
 	if err := p.issuer.checkAnswer(&c, v.now(), v.skew); err != nil {
 		said := c.token.sighting(p.issuer.url)
 		said.proven = true // by the answer

@@ -15,13 +15,16 @@ import (
 //
 //	 1  time          proof.holds    nbf and exp, with the clock skew; an answer's own end
 //	 2  key           proof.holds    still in its issuer's set; the issuer not closed
-//	 3  revocation    –              nothing revokes tokens here yet
+//	 3  revocation    passRevocation nothing is held against it by a list that is recent enough,
+//	                                 or by its issuer in the place of one that is not
 //	 4  audience      passAudience   one of the route's own, where it narrows them
 //	 5  binding       passBinding    a bound token by its scheme and with its sender's certificate;
 //	                                 bound tokens alone, where the route asks for them
 //	    proof         passProof      and with its sender's proof of possession, which is spent by that
 //	 6  rule          Token.Check    the route's scopes, in the adapters
 //	 7  policy        –              the API's own decision, in the adapters
+//
+// Place 3 is asked before the issuer is, too, where a route has it asked each time.
 //
 // A token that is in the cache passes 1 and 2 in recall. One that was proven just
 // now passes them when it lands, because proving takes time; if it does not, it is

@@ -11,6 +11,7 @@ import (
 
 	"github.com/m2mguard/m2mguard/introspection"
 	"github.com/m2mguard/m2mguard/jwks"
+	"github.com/m2mguard/m2mguard/revocation"
 	"github.com/m2mguard/m2mguard/validator/internal/cache"
 )
 
@@ -28,8 +29,11 @@ type proof struct {
 	key    *jwks.Key
 	// chosen: the token is opaque, and Config.OpaqueIssuer chose the issuer.
 	chosen bool
-	// claimed is the cnf of a JWT that is asked about.
-	claimed *binding
+	// own is what a JWT says that is asked about, until the answer was judged; nil for
+	// another token.
+	own *ownWord
+	// marks are what the token can be revoked by; nil without Config.Revocations.
+	marks *revocation.Marks
 	// tokenHash is ath of a proof of possession for a token that is bound to a key, and
 	// holder is with whose proofs it is counted: a client can have any number of keys.
 	tokenHash, holder string
@@ -39,6 +43,29 @@ type proof struct {
 	answer weak.Pointer[introspection.Result]
 	// confirmed is the last answer about a JWT, for VerifyFresh.
 	confirmed atomic.Pointer[confirmation]
+}
+
+// ownWord is what a JWT says of itself, in the place of what an answer says or beside it.
+type ownWord struct {
+	bound *binding
+	id    string
+}
+
+// mark notes what the token raw can be revoked by, before others see the proof.
+func (p *proof) mark(l *revocation.List, raw string) {
+	t := revocation.Token{
+		Issuer: p.issuer.url, Client: p.said.clientID, Subject: p.said.subject, IssuedAt: p.said.issuedAt,
+	}
+	switch {
+	case p.key != nil:
+		t.ID, t.KeyID = p.said.id, p.key.ID()
+	case p.own != nil:
+		t.ID = p.own.id
+	default: // an answer's jti may be another token's
+		t.Opaque = raw
+	}
+	p.marks = new(revocation.Marks)
+	l.Mark(p.marks, &t)
 }
 
 // kept is a proof with its place in the cache.

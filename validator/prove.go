@@ -111,6 +111,10 @@ func (v *Validator) remember(k *kept, c *claims, raw string) *proof {
 	if c.hasNBF {
 		p.notBefore = c.token.notBefore.Add(-v.skew)
 	}
+	if v.revoked != nil {
+		p.mark(v.revoked, raw)
+	}
+	p.own = nil
 	if v.cache == nil || p.key == nil && p.until.IsZero() {
 		return p
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/m2mguard/m2mguard/observe"
+	"github.com/m2mguard/m2mguard/revocation"
 )
 
 // Request is what one request shows. Adapters fill in what their protocol has.
@@ -37,8 +38,8 @@ type Request struct {
 	Method, URL string
 	// Route is the pattern or the full name of what was called. It is for events.
 	Route string
-	// ReportOnly says that the request is let through even if it is refused. It is
-	// for events, and decides nothing.
+	// ReportOnly says that the request is let through even if it is refused, unless for
+	// CheckRevoked. It is for events, and decides nothing.
 	ReportOnly bool
 	// Source is who seems to call: the connection's peer, or what stands for it
 	// behind a proxy. Where tokens that were not seen before wait for their turn,
@@ -63,6 +64,10 @@ type Demand struct {
 
 	// Bound accepts sender-bound tokens alone.
 	Bound bool
+
+	// Stale is what happens while Config.Revocations has not heard of its feed for too
+	// long. Default: as the list is configured.
+	Stale revocation.WhenStale
 
 	// More says that the caller asks for more afterwards, such as a rule or a
 	// policy, and tells of acceptance itself, with ReportAccepted.

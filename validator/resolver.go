@@ -44,6 +44,7 @@ func (v *Validator) makeResolved(url string, said Issuer) (*issuer, error) {
 		return nil, resolverFailed("the Resolver returned a wrong configuration: %w", errors.Join(faults...))
 	}
 	i.lastUse = new(registry.Use)
+	v.asksOf(i)
 	return i, nil
 }
 

@@ -139,6 +139,9 @@ func (v *Validator) proveJWTByAsking(ctx context.Context, t *jwt, i *issuer, pay
 		if name == "cnf" && !value.IsNull() {
 			c.token.bound = readBinding(value)
 		}
+		if name == "jti" {
+			c.token.id, _ = value.String() // what is no string is in no list, either
+		}
 		if value.IsNull() && name != "exp" { // whether it has expired is for the issuer to say
 			return c.null(name)
 		}
@@ -147,5 +150,5 @@ func (v *Validator) proveJWTByAsking(ctx context.Context, t *jwt, i *issuer, pay
 	if err != nil {
 		return nil, payloadError(err)
 	}
-	return v.proveByAsking(ctx, t.raw, &kept{ID: t.id, Value: proof{issuer: i, claimed: c.token.bound}}, a)
+	return v.proveByAsking(ctx, t.raw, &kept{ID: t.id, Value: proof{issuer: i, own: &ownWord{c.token.bound, c.token.id}}}, a)
 }

@@ -57,10 +57,26 @@ func New(cfg Config) (*Validator, error) {
 		v.resolved = v.newResolved(cfg.Resolver, limit, cmp.Or(cfg.ResolvesPerSecond, defaultResolvesPerSecond))
 		v.headers = memo.New(headersPerIssuer*(len(cfg.Issuers)+limit), header.clone)
 	}
+	for _, i := range v.issuers {
+		v.asksOf(i)
+	}
 	if s.entries > 0 {
 		v.cache = cache.New[proof](s.entries, s.maxToken)
 	}
 	return v, nil
+}
+
+// asksOf tells the list of revocations whose tokens it is asked about, and for how long
+// those are good.
+func (v *Validator) asksOf(i *issuer) {
+	if v.revoked == nil {
+		return
+	}
+	most := i.maxLifetime
+	if most > 0 {
+		most += v.skew
+	}
+	v.revoked.Serves(i.url, most)
 }
 
 func (v *Validator) allAlgorithms(r Resolver) []string {
@@ -79,8 +95,8 @@ func (v *Validator) allAlgorithms(r Resolver) []string {
 }
 
 // Ready is for a readiness probe: nil if the keys of every issuer in
-// Config.Issuers can be used now, else an error that matches ErrUnavailable and
-// names the issuers.
+// Config.Issuers can be used now and Config.Revocations is ready, else an error that
+// matches ErrUnavailable and names the issuers.
 // It fetches them if they are not there, so calling it once at start also warms
 // the key sets up. Introspection is not asked, for there is no harmless question:
 // a wrong secret or endpoint shows at the first token, as observe.IntrospectionFailed.
@@ -106,6 +122,13 @@ func (v *Validator) Ready(ctx context.Context) error {
 		}
 	}
 	wg.Wait()
+	if v.revoked != nil {
+		if err := v.revoked.Ready(); err != nil {
+			e := unavailable(0, err)
+			e.hint = "what fills Config.Revocations"
+			faults = append(faults, e)
+		}
+	}
 	return errors.Join(faults...)
 }
 

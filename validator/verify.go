@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/m2mguard/m2mguard/observe"
+	"github.com/m2mguard/m2mguard/revocation"
 	"github.com/m2mguard/m2mguard/validator/internal/cache"
 )
 
@@ -80,23 +81,48 @@ func (v *Validator) verify(ctx context.Context, r *Request, d *Demand, seen *sig
 		return nil, "", errClosed
 	}
 	id, tally := v.fingerprints.Of(raw)
-	p := v.recall(&id)
-	if p != nil && p.key == nil && (a.fresh() || !v.choseThis(ctx, raw, p)) {
-		p = nil // introspection's own cache knows how old its answer is
+	p, way := v.recall(&id), observe.ByCache
+	if p != nil && p.key == nil && !v.choseThis(ctx, raw, p) {
+		p = nil
 	}
-	if p != nil && (p.key == nil || !a.fresh()) {
+	if p != nil && !a.fresh() {
 		tally.Hit()
-		return p, observe.ByCache, nil
+	} else {
+		tally.Miss()
+		var err error
+		if p, err = v.settle(ctx, r, d, id, p, a, seen); err != nil {
+			return nil, "", err
+		}
+		if way = observe.ByIntrospection; p.key != nil && !a.fresh() {
+			way = observe.BySignature
+		}
 	}
-	tally.Miss()
-	p, err := v.settle(ctx, r, d, id, p, a, seen)
-	if err != nil {
-		return nil, "", err
+	if v.revoked == nil || v.revoked.Check(p.marks, d.Stale).Outcome() == revocation.Passes {
+		return p, way, nil
 	}
-	if p.key != nil && !a.fresh() {
-		return p, observe.BySignature, nil
+	return v.passRevocation(ctx, r, d, id, p, way, a, seen)
+}
+
+// passRevocation covers what a list holds against a token, or does not know. Where the
+// issuer's word is to stand for the list's, one will do that is no older than a list may
+// be; and what came for the list meanwhile counts, too.
+func (v *Validator) passRevocation(ctx context.Context, r *Request, d *Demand, id cache.ID, p *proof, way observe.Way, a asked, seen *sighting) (*proof, observe.Way, error) {
+	most := v.revoked.StaleAfter()
+	for {
+		asks, err := v.judgeRevocation(p, d.Stale)
+		switch {
+		case err != nil:
+			return nil, "", err
+		case !asks || a.fresh() && *a.maxAge <= most:
+			return p, way, nil
+		case p.issuer.introspection == nil:
+			return nil, "", p.sighting().on(errNobodyToAsk)
+		}
+		a.maxAge, way = &most, observe.ByIntrospection
+		if p, err = v.settle(ctx, r, d, id, p, a, seen); err != nil {
+			return nil, "", err
+		}
 	}
-	return p, observe.ByIntrospection, nil
 }
 
 // changes is how often the rules may change under a request before it is told
@@ -108,6 +134,12 @@ const changes = 3
 // forgotten, the key withdrawn or the validator closed: then the token is
 // proven anew, by the rules of now.
 func (v *Validator) settle(ctx context.Context, r *Request, d *Demand, id cache.ID, p *proof, a asked, seen *sighting) (*proof, error) {
+	if p != nil && p.key == nil { // introspection's own cache knows how old its answer is
+		if err := v.notRevoked(p); err != nil {
+			return nil, err
+		}
+		p = nil
+	}
 	for range changes {
 		if p == nil {
 			var err error
@@ -116,7 +148,10 @@ func (v *Validator) settle(ctx context.Context, r *Request, d *Demand, id cache.
 			}
 		}
 		if p.key != nil && a.fresh() { // without a key, it was just proven by asking
-			err := passBinding(p.said.bound, r, d.Bound) // nobody is asked about a token that another shows
+			err := v.notRevoked(p)
+			if err == nil {
+				err = passBinding(p.said.bound, r, d.Bound) // nobody is asked about a token that another shows
+			}
 			if err == nil {
 				var nonce string
 				if nonce, err = v.passProof(ctx, p, r, false); err == nil {

@@ -21,8 +21,9 @@
 //	a scope is missing                    403  insufficient_scope, and what the route needs
 //	the API's own policy says no          403  access_denied, no challenge
 //	too many new tokens of one caller     429  no challenge; Retry-After
-//	keys, introspection or the store of
-//	seen proofs cannot be had             503  no challenge; Retry-After
+//	keys, introspection, the store of
+//	seen proofs or what is revoked
+//	cannot be had                         503  no challenge; Retry-After
 //
 // Besides Require there are gates for routes that ask for more or for less:
 // [Middleware.RequireFresh], [Middleware.RequireThat], [Middleware.RequireBound],

@@ -1,6 +1,7 @@
 package httpauth
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -8,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/m2mguard/m2mguard/revocation"
 	"github.com/m2mguard/m2mguard/scopes"
 	"github.com/m2mguard/m2mguard/validator"
 )
@@ -22,12 +24,13 @@ type Gate struct {
 	Policy func(context.Context, *validator.Token) error // RequireThat; nil for none
 	Bound  bool                                          // RequireBound
 
-	Audience []string // in the place of Config.Audience, if not nil
+	Audience []string             // in the place of Config.Audience, if not nil
+	Stale    revocation.WhenStale // in the place of Config.Stale, if not StaleByConfig
 
 	Optional bool // a request without any credentials passes, without a token
 
-	// DangerouslyReportOnly refuses nobody. It goes with none of MaxAge, Policy and
-	// Bound.
+	// DangerouslyReportOnly refuses nobody but whose token was revoked. It goes with none
+	// of MaxAge, Policy and Bound.
 	DangerouslyReportOnly bool
 }
 
@@ -56,7 +59,7 @@ func (g *Gate) kind() string {
 
 // Compile makes a Route of a gate, for adapters of other frameworks. It panics
 // where RequireFresh does, if g asks for what excludes each other, and if its
-// Audience is empty or holds an empty name.
+// Audience is empty or holds an empty name, or its Stale is none.
 func (m *Middleware) Compile(g Gate) *Route {
 	if g.DangerouslyReportOnly && g.strict() {
 		panic("httpauth: Gate: DangerouslyReportOnly is set beside MaxAge, Policy or Bound, which it never loosens: wanted one of them")
@@ -67,11 +70,13 @@ func (m *Middleware) Compile(g Gate) *Route {
 	} else {
 		g.Audience = m.audience
 	}
+	g.Stale = cmp.Or(g.Stale, m.stale)
+	checkStale("Gate", g.Stale)
 	rt := &Route{
 		middleware:   m,
 		gate:         g,
 		missingScope: newAnswer(m.realm, validator.NewError(validator.CheckScope), g.Rule.Needs()),
-		demand:       validator.Demand{Audience: slices.Clone(g.Audience), Bound: g.Bound, More: true},
+		demand:       validator.Demand{Audience: slices.Clone(g.Audience), Bound: g.Bound, Stale: g.Stale, More: true},
 	}
 	if g.MaxAge != nil {
 		maxAge := *g.MaxAge
@@ -99,7 +104,7 @@ type Route struct {
 
 func (rt *Route) check(r *http.Request, shown *validator.Request, refusal *validator.Error) (validator.Accepted, *Failure) {
 	accepted, failure := rt.judge(r, shown, refusal)
-	if !rt.gate.DangerouslyReportOnly {
+	if !rt.gate.DangerouslyReportOnly || failure != nil && failure.Err.Check() == validator.CheckRevoked {
 		return accepted, failure
 	}
 	rt.middleware.open.passed(failure != nil)

@@ -247,6 +247,8 @@ func TestGatesThatExcludeEachOther(t *testing.T) {
 		"report-only and a policy": func() { auth.Gate(httpauth.Gate{DangerouslyReportOnly: true, Policy: pass}) },
 		"report-only and bound":    func() { auth.Gate(httpauth.Gate{DangerouslyReportOnly: true, Bound: true}) },
 		"report-only and fresh":    func() { auth.Gate(httpauth.Gate{DangerouslyReportOnly: true, MaxAge: new(time.Duration)}) },
+		"no stale policy":          func() { auth.Gate(httpauth.Gate{Stale: 99}) },
+		"none for all":             func() { httpauth.New(newValidator(t, issuertest.New(t)), &httpauth.Config{Stale: 99}) },
 		"no policy":                func() { auth.RequireThat(scopes.AnyToken(), nil) },
 	} {
 		t.Run(name, func(t *testing.T) {

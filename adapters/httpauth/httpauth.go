@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/m2mguard/m2mguard/revocation"
 	"github.com/m2mguard/m2mguard/scopes"
 	"github.com/m2mguard/m2mguard/validator"
 )
@@ -109,6 +110,11 @@ type Config struct {
 	// so for one route. Default: what the issuer's configuration accepts.
 	Audience []string
 
+	// Stale is what happens at the routes of this middleware while the validator's
+	// Config.Revocations has not heard of its feed for too long; Gate.Stale says so for
+	// one route. Default: as the list is configured.
+	Stale revocation.WhenStale
+
 	// DangerouslyReportOnly makes all routes of this middleware report what they
 	// would refuse, and let it through, as [Middleware.DangerouslyReportOnly] does
 	// for one. It never loosens RequireFresh, RequireThat and RequireBound.
@@ -133,6 +139,7 @@ type Middleware struct {
 	elsewhere         bool                                                  // and that field counts for nothing
 	clientCertificate func(*http.Request) ([]byte, error)                   // nil for the connection's own
 	audience          []string
+	stale             revocation.WhenStale
 	accepts           validator.Accepts
 	urls              publicURLs
 	metadata          Metadata
@@ -146,8 +153,8 @@ type Middleware struct {
 // New makes the middleware for v. A nil cfg stands for the zero Config. Like
 // http.ServeMux.Handle, New panics if it is called wrongly: with a nil v, one
 // that validator.New did not make, a realm that no challenge can hold, an
-// empty name or an empty list in Config.Audience, a wrong PublicURL, or none where
-// the validator checks proofs of possession.
+// empty name or an empty list in Config.Audience, a Stale that is no policy, a wrong
+// PublicURL, or none where the validator checks proofs of possession.
 func New(v *validator.Validator, cfg *Config) *Middleware {
 	if v == nil {
 		panic("httpauth: New: the validator is nil")
@@ -164,7 +171,7 @@ func New(v *validator.Validator, cfg *Config) *Middleware {
 		m.clientCertificate = cfg.ClientCertificate
 		m.urls, m.metadata = newPublicURLs(cfg.PublicURL, cfg.PublicPathPrefix), cfg.Metadata
 		m.metadata.Scopes = slices.Clone(cfg.Metadata.Scopes)
-		m.audience, m.reportOnly = slices.Clone(cfg.Audience), cfg.DangerouslyReportOnly
+		m.audience, m.stale, m.reportOnly = slices.Clone(cfg.Audience), cfg.Stale, cfg.DangerouslyReportOnly
 		if cfg.Realm != "" {
 			m.realm = cfg.Realm
 		}
@@ -183,6 +190,7 @@ func New(v *validator.Validator, cfg *Config) *Middleware {
 	if m.audience != nil {
 		checkAudience("New: Config", m.audience)
 	}
+	checkStale("New: Config", m.stale)
 	if m.elsewhere && m.credentials == nil {
 		panic("httpauth: New: Config.DangerouslyIgnoreAuthorization is set without Credentials, wanted the function that finds tokens elsewhere")
 	}
@@ -193,6 +201,13 @@ func New(v *validator.Validator, cfg *Config) *Middleware {
 func checkAudience(where string, names []string) {
 	if len(names) == 0 || slices.Contains(names, "") {
 		panic(fmt.Sprintf("httpauth: %s.Audience is %q, wanted names that tokens hold, or nil", where, names))
+	}
+}
+
+// checkStale panics for what is no policy, which would refuse everybody.
+func checkStale(where string, s revocation.WhenStale) {
+	if !s.Valid() {
+		panic(fmt.Sprintf("httpauth: %s.Stale is %d, wanted StaleGoOn, StaleRefuse, StaleAskIssuer or none", where, s))
 	}
 }
 
@@ -248,7 +263,9 @@ func (m *Middleware) Optional(rule scopes.Rule) func(http.Handler) http.Handler 
 
 // DangerouslyReportOnly protects nothing: what Require would refuse is reported
 // to the observer and let through, with its token if that is a good one that
-// lacks a scope, else without. It is for rolling scopes out. While such requests
+// lacks a scope, else without. It is for rolling scopes out. A token that
+// validator.Config.Revocations holds something against is refused all the same: whoever
+// revokes a client wants it to stop. While such requests
 // come, a line at level Warn to slog.Default says, at the first of them and then
 // once a minute, how many routes are open and what they let through.
 func (m *Middleware) DangerouslyReportOnly(rule scopes.Rule) func(http.Handler) http.Handler {

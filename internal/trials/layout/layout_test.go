@@ -52,7 +52,7 @@ var rooms = map[string][]string{
 	"validator/internal":   {"validator/internal/cache"}, // and of the root's internal/ turns alone, see below
 	"validator/issuertest": {"testdata", jwx},
 	"validator/providers":  {"validator", "jwks", "introspection"},
-	"adapters/httpauth":    {"validator", "scopes"},
+	"adapters/httpauth":    {"validator", "scopes", "revocation"},
 	"adapters/echoauth":    {"adapters/httpauth", "validator", "scopes", echo},
 	"adapters/ginauth":     {"adapters/httpauth", "validator", "scopes", gin},
 	"adapters/guardtest":   {"adapters/httpauth", "scopes", "validator/issuertest"},
@@ -213,7 +213,7 @@ var storeys = [][]string{
 	{"sighting", "errors", "binding", "flaw", "hints", "scopehint", "syntax", "header", "times", "spiffe", "claims", "claim", "decode", "delegation", "grants", "profile", "profilefaults", "token", "context", "print", "request"},
 	{"config", "tenants", "identifier", "assertion", "log"},
 	{"settle", "insist", "issuer", "signer", "answer", "proof", "compiled"},
-	{"passes", "possession"},
+	{"passes", "revoked", "possession"},
 	{"checks", "lifetime", "keys", "whose", "shape", "prove", "opaque", "resolver"},
 	{"verify", "validator", "observer", "stats", "accepts", "doc"},
 }

@@ -26,13 +26,13 @@ var claimMutants = []mutant{
 	{"cnf", "a certificate is shown", []edit{{"validator/passes.go", "		return noCertificate(r.CertificateErr)\n", "		return nil\n"}}, ofValidator},
 	{"cnf", "it is the token's", []edit{{"validator/passes.go", "!= 1 {\n		return errOtherCertificate", "!= 1 && false {\n		return errOtherCertificate"}}, ofValidator},
 	{"cnf", "that it cannot be told is unavailable", []edit{neverCase("validator/passes.go", "errors.Is(cause, ErrUnavailable)")}, ofValidator},
-	{"cnf", "nobody is asked about a token that another shows", []edit{{"validator/verify.go", "err := passBinding(p.said.bound, r, d.Bound)", "var err error"}}, ofValidator},
+	{"cnf", "nobody is asked about a token that another shows", []edit{{"validator/verify.go", "err = passBinding(p.said.bound, r, d.Bound)", "err = nil"}}, ofValidator},
 	{"cnf", "null is no way out of it", []edit{{"validator/claims.go", `	case "cnf":
 		c.token.bound = &binding{unknown: "its cnf is null"}
 	case "exp":
 `, `	case "exp":
 `}}, ofValidator},
-	{"cnf", "an introspected JWT's own counts", []edit{{"validator/opaque.go", "	c.token.bound = c.token.bound.and(p.claimed)\n", ""}}, ofValidator},
+	{"cnf", "an introspected JWT's own counts", []edit{{"validator/opaque.go", "	c.token.bound = c.token.bound.and(p.own.bound)\n", ""}}, ofValidator},
 	{"cnf", "a DPoP token is refused by its token_type, too", []edit{never("validator/opaque.go", `asciiEqualFold(kind, "DPoP") && (c.token.bound == nil || c.token.bound.key == "")`)}, ofValidator},
 	{"claims", "what the profile requires must be there", []edit{{"validator/profile.go", "value == nil || value.IsNull()", "value != nil && false"}}, ofValidator},
 	{"claims", "what the profile matches must match", []edit{{"validator/profile.go", "		case !slices.ContainsFunc(wanted, value.Is):\n", "		case false:\n"}}, ofValidator},

@@ -24,7 +24,7 @@ var revocationMutants = []mutant{
 	{"revocation, merge", "an entry has its end", []edit{{"revocation/shard.go", " && s.expires > now {", " {"}}, ofMerge},
 	{"revocation, merge", "what is over is dropped", []edit{never("revocation/merge.go", "s.expires <= now")}, []suite{{"revocation", "TestLiftIsRemembered"}}},
 	{"revocation, merge", "what matches expired tokens alone is dropped, and no sooner", []edit{{"revocation/merge.go", "uint64(s.cutoff)+uint64(lives)+1 < uint64(now)", "uint64(s.cutoff)+uint64(lives) < uint64(now)"}}, []suite{{"revocation", "TestServes"}}},
-	{"revocation, merge", "of two lifetimes the longer counts", []edit{{"revocation/merge.go", "known && (before == 0 || lives > 0 && lives <= before) {", "known && before == lives {"}}, []suite{{"revocation", "TestServes"}}},
+	{"revocation, merge", "of two lifetimes the longer counts", []edit{{"revocation/merge.go", "if known && (before == 0 || lives > 0 && lives <= before) {", "if known && before == lives {"}}, []suite{{"revocation", "TestServes"}}},
 	{"revocation, merge", "nothing is forgotten for lack of room, nor taken in beyond it", []edit{{"revocation/merge.go", "grown > 0 && l.total+grown > l.config.MaxEntries {", "grown > 0 && false {"}}, []suite{{"revocation", "TestFull"}}},
 	{"revocation, merge", "a wrong record changes nothing", []edit{{"revocation/merge.go", "		if fault != nil {", "		if false && fault != nil {"}}, []suite{{"revocation", "TestRecordsThatAreWrong"}}},
 	{"revocation, verdict", "what was issued in the same second is cut off", []edit{{"revocation/shard.go", "s.cutoff >= issued", "s.cutoff > issued"}}, ofVerdicts},
