@@ -45,6 +45,10 @@ func newKey(thumbprint string, algorithms []string, public crypto.PublicKey) *Ke
 // ID returns the key's kid, empty if it has none.
 func (k *Key) ID() string { return k.id }
 
+// Retired reports whether the key has left its set, or changed in it. An outage or a
+// set that has aged retires none.
+func (k *Key) Retired() bool { return k.retired.Load() }
+
 // Thumbprint returns the key's RFC 7638 thumbprint: SHA-256, in base64url.
 func (k *Key) Thumbprint() string { return k.thumbprint }
 

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/m2mguard/m2mguard/revocation"
 	"github.com/m2mguard/m2mguard/validator"
 	"github.com/m2mguard/m2mguard/validator/issuertest"
 )
@@ -89,6 +90,18 @@ func TestCacheKeepsItsBoundWithLargeAnswers(t *testing.T) {
 		tokens[i] = iss.Opaque(issuertest.Claims{Extra: extra{"note": strings.Repeat("x", 50<<10)}})
 	}
 	measureCache(t, v, tokens, entries*(maxToken+700))
+}
+
+// TestCacheKeepsItsBoundWithAList: what a token can be revoked by takes its 150 bytes.
+func TestCacheKeepsItsBoundWithAList(t *testing.T) {
+	const entries, maxToken = 128, 4 << 10
+	iss := issuertest.NewInMemory(t)
+	v := newJWT(t, iss, revoking(newKillSwitch(t, revocation.Config{}).now()), func(c *validator.Config) { c.CacheEntries, c.MaxTokenBytes = entries, maxToken })
+	tokens := make([]string, 2*entries)
+	for i := range tokens {
+		tokens[i] = iss.Token(issuertest.Claims{Algorithm: "EdDSA", Extra: extra{"n": i, "x": strings.Repeat("x", 2600)}})
+	}
+	measureCache(t, v, tokens, entries*(maxToken+700+150))
 }
 
 // measureCache takes tokens to v and fails if it holds more than bound after it.

@@ -18,10 +18,18 @@ type claims struct {
 	details   strictjson.Value
 	picked    []strictjson.Value // the profile's Profile.top
 	endless   []string           // what as exp says that there is none; nil for a JWT
+	own       *ownWord           // of an answer about a JWT; else nil
 	hasIssuer bool
 	hasExpiry bool
 	hasNBF    bool
 	granted   bool // grant was called
+}
+
+// ownWord is what a JWT says of itself, beside what an answer about it says or in its
+// place.
+type ownWord struct {
+	bound *binding
+	id    string
 }
 
 // limitsOf bound what a token that nobody proved can cost, beside its length:

@@ -11,6 +11,7 @@ import (
 	"github.com/m2mguard/m2mguard/validator/internal/fingerprint"
 	"github.com/m2mguard/m2mguard/validator/internal/flights"
 	"github.com/m2mguard/m2mguard/validator/internal/registry"
+	"github.com/m2mguard/m2mguard/validator/internal/wheel"
 )
 
 // Validator verifies access tokens. It is safe for concurrent use, and made
@@ -44,6 +45,7 @@ type Validator struct {
 	flights      *flights.Group[verification, *proof]
 	slots        slots.Slots   // of all issuers together
 	revocations  atomic.Uint64 // counts inactive answers
+	streams      *wheel.Wheel
 	closed       atomic.Bool
 }
 

@@ -18,6 +18,7 @@ import (
 // issuer is a compiled Issuer.
 type issuer struct {
 	url               string
+	of                *Validator
 	audience          []string
 	ours              map[string]bool // the same names
 	longestName       int             // of those, in bytes
@@ -72,7 +73,7 @@ const nowhere = "https://issuer.invalid"
 func (v *Validator) newIssuer(c Issuer) (*issuer, []error) {
 	i, faults := settleIssuer(c)
 	faults = append(faults, c.unmet(v.given)...)
-	i.slots, i.proofs = slots.New(v.verifySlots, v.verifyWait), v.proofs != nil
+	i.of, i.slots, i.proofs = v, slots.New(v.verifySlots, v.verifyWait), v.proofs != nil
 	from := c.URL
 	if c.refusals != nil || cmp.Or(checkIdentifier(c.URL), c.discovery().check(c.URL)) != "" {
 		from = nowhere

@@ -48,7 +48,7 @@ func (v *Validator) proveOpaque(ctx context.Context, raw string, id cache.ID, a 
 	if err != nil {
 		return nil, err
 	}
-	p, err := v.proveByAsking(ctx, raw, &kept{ID: id, Value: proof{issuer: i, chosen: v.opaqueIssuer != nil}}, a)
+	p, err := v.proveByAsking(ctx, raw, &kept{ID: id, Value: proof{issuer: i, chosen: v.opaqueIssuer != nil}}, nil, a)
 	return p, (&sighting{issuer: i.url}).on(err)
 }
 
@@ -61,8 +61,8 @@ func (v *Validator) choseThis(ctx context.Context, raw string, p *proof) bool {
 
 // proveByAsking completes a proof with what its issuer says of the token; the
 // answer's claims pass the same checks as a JWT's. An answer that was read and
-// checked before is not read again.
-func (v *Validator) proveByAsking(ctx context.Context, raw string, k *kept, a asked) (*proof, error) {
+// checked before is not read again. own is what a JWT says of itself, or nil.
+func (v *Validator) proveByAsking(ctx context.Context, raw string, k *kept, own *ownWord, a asked) (*proof, error) {
 	p := &k.Value
 	revocations := v.revocations.Load()
 	result, err := v.ask(ctx, p.issuer, raw, k.ID, a)
@@ -77,8 +77,8 @@ func (v *Validator) proveByAsking(ctx context.Context, raw string, k *kept, a as
 	if err != nil {
 		return nil, err
 	}
-	if p.own != nil {
-		c.token.bound = c.token.bound.and(p.own.bound)
+	if c.own = own; own != nil {
+		c.token.bound = c.token.bound.and(own.bound)
 	}
 	if err := p.issuer.checkAnswer(&c, v.now(), v.skew); err != nil {
 		said := c.token.sighting(p.issuer.url)

@@ -29,9 +29,6 @@ type proof struct {
 	key    *jwks.Key
 	// chosen: the token is opaque, and Config.OpaqueIssuer chose the issuer.
 	chosen bool
-	// own is what a JWT says that is asked about, until the answer was judged; nil for
-	// another token.
-	own *ownWord
 	// marks are what the token can be revoked by; nil without Config.Revocations.
 	marks *revocation.Marks
 	// tokenHash is ath of a proof of possession for a token that is bound to a key, and
@@ -45,22 +42,17 @@ type proof struct {
 	confirmed atomic.Pointer[confirmation]
 }
 
-// ownWord is what a JWT says of itself, in the place of what an answer says or beside it.
-type ownWord struct {
-	bound *binding
-	id    string
-}
-
-// mark notes what the token raw can be revoked by, before others see the proof.
-func (p *proof) mark(l *revocation.List, raw string) {
+// mark notes what the token raw can be revoked by, before others see the proof. own is
+// what a JWT says of itself that was asked about, or nil.
+func (p *proof) mark(l *revocation.List, raw string, own *ownWord) {
 	t := revocation.Token{
 		Issuer: p.issuer.url, Client: p.said.clientID, Subject: p.said.subject, IssuedAt: p.said.issuedAt,
 	}
 	switch {
 	case p.key != nil:
 		t.ID, t.KeyID = p.said.id, p.key.ID()
-	case p.own != nil:
-		t.ID = p.own.id
+	case own != nil:
+		t.ID = own.id
 	default: // an answer's jti may be another token's
 		t.Opaque = raw
 	}

@@ -112,9 +112,9 @@ func (v *Validator) remember(k *kept, c *claims, raw string) *proof {
 		p.notBefore = c.token.notBefore.Add(-v.skew)
 	}
 	if v.revoked != nil {
-		p.mark(v.revoked, raw)
+		p.mark(v.revoked, raw, c.own)
 	}
-	p.own = nil
+	p.said.origin = p
 	if v.cache == nil || p.key == nil && p.until.IsZero() {
 		return p
 	}

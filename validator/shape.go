@@ -150,5 +150,5 @@ func (v *Validator) proveJWTByAsking(ctx context.Context, t *jwt, i *issuer, pay
 	if err != nil {
 		return nil, payloadError(err)
 	}
-	return v.proveByAsking(ctx, t.raw, &kept{ID: t.id, Value: proof{issuer: i, own: &ownWord{c.token.bound, c.token.id}}}, a)
+	return v.proveByAsking(ctx, t.raw, &kept{ID: t.id, Value: proof{issuer: i}}, &ownWord{c.token.bound, c.token.id}, a)
 }

@@ -16,6 +16,8 @@ type Stats struct {
 	// CacheEntries is how many proofs the verified-token cache holds, of which some
 	// may have ended; CacheSize is how many it can hold.
 	CacheEntries, CacheSize int
+	// Streams is how many contexts of Live have not ended.
+	Streams int
 	// Verifying is how many signatures are being verified, and VerifyWaiting how
 	// many wait for a slot (Config.VerifySlots).
 	Verifying, VerifyWaiting int
@@ -51,6 +53,7 @@ func (v *Validator) Stats() Stats {
 	if v.cache != nil {
 		s.CacheEntries, s.CacheSize = v.cache.Len(), v.cache.Size()
 	}
+	s.Streams = v.streams.Len()
 	s.Verifying = v.slots.Working()
 	s.VerifyWaiting = v.slots.Waiting()
 	for _, url := range v.issuerURLs {

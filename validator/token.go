@@ -41,6 +41,7 @@ type contents struct {
 	// neither.
 	delegation *delegation
 	bound      *binding // nil for a bearer token
+	origin     any      // the proof that it comes from, for Validator.Live; nil for none
 }
 
 // Issuer is the configured issuer that the token was proven with.

@@ -13,6 +13,7 @@ import (
 	"github.com/m2mguard/m2mguard/validator/internal/cache"
 	"github.com/m2mguard/m2mguard/validator/internal/fingerprint"
 	"github.com/m2mguard/m2mguard/validator/internal/flights"
+	"github.com/m2mguard/m2mguard/validator/internal/wheel"
 )
 
 // New compiles cfg. It reports every fault of cfg at once, makes no request and
@@ -29,6 +30,9 @@ func New(cfg Config) (*Validator, error) {
 		fingerprints: fingerprint.New(),
 		headers:      memo.New(headersPerIssuer*len(cfg.Issuers), header.clone),
 		flights:      flights.New[verification, *proof](leaderGaveUp),
+	}
+	if v.streams = wheel.New(nil); s.revoked != nil {
+		v.streams = wheel.New(s.revoked)
 	}
 	v.slots = slots.New(2*s.verifySlots, s.verifyWait) // whatever one issuer takes, as many are left
 	if len(cfg.Issuers) == 0 && cfg.Resolver == nil {
@@ -133,13 +137,14 @@ func (v *Validator) Ready(ctx context.Context) error {
 }
 
 // Close ends what was started for v and waits for it: refreshes, calls under
-// way, timers. Verify then answers ErrUnavailable. Close may be called more
+// way, timers, contexts of Live. Verify then answers ErrUnavailable. Close may be called more
 // than once, but not by Config.Observer.
 func (v *Validator) Close() {
 	if !v.made() {
 		return
 	}
 	v.closed.Store(true)
+	v.streams.Close()
 	for _, i := range v.issuers {
 		i.close()
 	}

@@ -65,6 +65,12 @@ func (m *Middleware) RequireBound(rule scopes.Rule) echo.MiddlewareFunc {
 	return m.Gate(httpauth.Gate{Rule: rule, Bound: true})
 }
 
+// RequireLive is Require for what lasts: the request's context ends with its token; see
+// httpauth.Middleware.RequireLive.
+func (m *Middleware) RequireLive(rule scopes.Rule) echo.MiddlewareFunc {
+	return m.Gate(httpauth.Gate{Rule: rule, Live: true})
+}
+
 // Optional is Require for routes that strangers may use as well; see
 // httpauth.Middleware.Optional.
 func (m *Middleware) Optional(rule scopes.Rule) echo.MiddlewareFunc {

@@ -27,7 +27,7 @@
 //
 // Besides Require there are gates for routes that ask for more or for less:
 // [Middleware.RequireFresh], [Middleware.RequireThat], [Middleware.RequireBound],
-// [Middleware.Optional] and [Middleware.DangerouslyReportOnly]. Where gates stand
+// [Middleware.RequireLive], [Middleware.Optional] and [Middleware.DangerouslyReportOnly]. Where gates stand
 // behind each other, a request must pass all of them, and the handler sees what
 // the last one let in.
 //

@@ -23,6 +23,7 @@ type Gate struct {
 	MaxAge *time.Duration                                // RequireFresh; nil for what caches hold
 	Policy func(context.Context, *validator.Token) error // RequireThat; nil for none
 	Bound  bool                                          // RequireBound
+	Live   bool                                          // RequireLive
 
 	Audience []string             // in the place of Config.Audience, if not nil
 	Stale    revocation.WhenStale // in the place of Config.Stale, if not StaleByConfig
@@ -44,7 +45,7 @@ func (g *Gate) kind() string {
 		is   bool
 		name string
 	}{
-		{g.Optional, "optional"}, {g.MaxAge != nil, "fresh"}, {g.Policy != nil, "policy"}, {g.Bound, "bound"},
+		{g.Optional, "optional"}, {g.MaxAge != nil, "fresh"}, {g.Policy != nil, "policy"}, {g.Bound, "bound"}, {g.Live, "live"},
 		{g.DangerouslyReportOnly, "report-only"},
 	} {
 		if part.is {
@@ -135,6 +136,9 @@ func (rt *Route) Admit(h http.Header, r *http.Request, pattern string) (*http.Re
 	ctx := m.withCertificate(r.Context(), shown)
 	if accepted.Token != nil || validator.FromContext(ctx) != nil {
 		ctx = accepted.NewContext(ctx)
+	}
+	if rt.gate.Live && accepted.Token != nil {
+		ctx, _ = m.validator.Live(ctx, accepted.Token) // which ends with r
 	}
 	if ctx == r.Context() {
 		return r, nil

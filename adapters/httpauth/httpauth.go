@@ -253,6 +253,15 @@ func (m *Middleware) RequireBound(rule scopes.Rule) func(http.Handler) http.Hand
 	return m.Gate(Gate{Rule: rule, Bound: true})
 }
 
+// RequireLive is Require for what lasts: the request's context ends with the token, when
+// that expires or is revoked, or its key is withdrawn, and when the validator is closed
+// (validator.Live), and context.Cause is an *validator.Error then. A handler of an event
+// stream or a long poll returns when its context is done; one of a WebSocket closes the
+// connection, by context.AfterFunc, since its reads wait for no context.
+func (m *Middleware) RequireLive(rule scopes.Rule) func(http.Handler) http.Handler {
+	return m.Gate(Gate{Rule: rule, Live: true})
+}
+
 // Optional is Require for routes that strangers may use as well: a request
 // without any credentials reaches the handler without a token. Where an
 // Authorization field is sent, of whatever scheme, or Config.Credentials finds

@@ -14,8 +14,8 @@ type RouteInfo struct {
 	Pattern string
 	// Scope is the rule in the form of a challenge's scope attribute.
 	Scope string
-	// Kind is required, or one or several of optional, fresh, policy, bound and
-	// report-only, with commas between them.
+	// Kind is required, or one or several of optional, fresh, policy, bound, live
+	// and report-only, with commas between them.
 	Kind string
 	// Rule is the rule itself.
 	Rule scopes.Rule

@@ -31,6 +31,7 @@ type gates[M any] interface {
 	RequireFresh(time.Duration, scopes.Rule) M
 	RequireThat(scopes.Rule, func(context.Context, *validator.Token) error) M
 	RequireBound(scopes.Rule) M
+	RequireLive(scopes.Rule) M
 	Optional(scopes.Rule) M
 	DangerouslyReportOnly(scopes.Rule) M
 }
@@ -42,7 +43,7 @@ var (
 )
 
 // gatePaths are where each gate stands. The handler behind /deny asks decide.
-var gatePaths = []string{"/require", "/fresh", "/that", "/bound", "/optional", "/report", "/deny"}
+var gatePaths = []string{"/require", "/fresh", "/that", "/bound", "/live", "/optional", "/report", "/deny"}
 
 // gated are the gates by path. RequireFresh is one where v can ask an issuer.
 func gated[M any](auth gates[M], v *validator.Validator) map[string]func(scopes.Rule) M {
@@ -50,6 +51,7 @@ func gated[M any](auth gates[M], v *validator.Validator) map[string]func(scopes.
 		"/require":  auth.Require,
 		"/that":     func(rule scopes.Rule) M { return auth.RequireThat(rule, decide) },
 		"/bound":    auth.RequireBound,
+		"/live":     auth.RequireLive,
 		"/optional": auth.Optional,
 		"/report":   auth.DangerouslyReportOnly,
 		"/deny":     auth.Require,

@@ -2,6 +2,9 @@ package adaptertest_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"sync"
@@ -178,5 +181,70 @@ func TestStaleByRoute(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// TestStreamsEndWithTheirToken: what RequireLive let in ends when its client is revoked,
+// over HTTP/1.1 and HTTP/2, with the reason in the handler's context; that of others goes
+// on, and so does what another gate let in.
+func TestStreamsEndWithTheirToken(t *testing.T) {
+	iss := issuertest.New(t)
+	for _, m := range modes {
+		for _, f := range frameworks {
+			for _, http2 := range []bool{false, true} {
+				t.Run(fmt.Sprintf("%s/%s/%v", m.name, f.name, http2), func(t *testing.T) {
+					list := newList(t, revocation.Config{})
+					v := revocable(t, m.issuer(iss), list, func(*observe.Event) {})
+					causes := make(chan error, 3)
+					server := httptest.NewUnstartedServer(f.api(v, nil, func(w http.ResponseWriter, r *http.Request) {
+						w.Header().Set("Content-Type", "text/event-stream")
+						_, _ = io.WriteString(w, "data: open\n\n")
+						_ = http.NewResponseController(w).Flush()
+						<-r.Context().Done()
+						causes <- context.Cause(r.Context())
+					}))
+					server.EnableHTTP2 = http2
+					server.StartTLS()
+					t.Cleanup(server.Close)
+					open := func(path, client string) (body io.ReadCloser) {
+						r, err := http.NewRequestWithContext(t.Context(), "GET", server.URL+path, nil)
+						if err != nil {
+							t.Fatal(err)
+						}
+						r.Header["Authorization"] = bearer(m.token(iss, issuertest.Claims{ClientID: client, Subject: client, Scope: "orders:read"}))
+						response, err := server.Client().Do(r)
+						if err != nil || response.StatusCode != 200 {
+							t.Fatal(response, err)
+						}
+						if _, err := io.ReadFull(response.Body, make([]byte, len("data: open\n\n"))); err != nil {
+							t.Fatal(err)
+						}
+						return response.Body
+					}
+					ended, other, plain := open("/live/orders", "compromised"), open("/live/group/read", "good"), open("/require", "compromised")
+					if n := v.Stats().Streams; n != 2 {
+						t.Errorf("%d streams are open, wanted 2", n)
+					}
+					revoke(t, list, revocation.Block(revocation.Client(iss.URL(), "compromised")))
+					if rest, err := io.ReadAll(ended); err != nil || len(rest) > 0 {
+						t.Errorf("%q, %v", rest, err)
+					}
+					cause, ok := errors.AsType[*validator.Error](<-causes)
+					if !ok || cause.Check() != validator.CheckRevoked {
+						t.Errorf("the handler's context ended with %v", cause)
+					}
+					if n := v.Stats().Streams; n != 1 || len(causes) > 0 {
+						t.Errorf("%d streams are open, wanted 1; %d more ended", n, len(causes))
+					}
+					_ = other.Close()
+					_ = plain.Close()
+					for range 2 {
+						if err := <-causes; !errors.Is(err, context.Canceled) {
+							t.Errorf("a client that went: %v", err)
+						}
+					}
+				})
+			}
+		}
 	}
 }

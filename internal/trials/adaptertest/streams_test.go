@@ -18,7 +18,7 @@ import (
 )
 
 // open are the paths of frameworks that let a good token in.
-var open = []string{"/require", "/fresh", "/that", "/optional", "/report", "/deny"}
+var open = []string{"/require", "/fresh", "/that", "/live", "/optional", "/report", "/deny"}
 
 // wait ends when something comes, or the client has gone.
 func wait(r *http.Request, c <-chan struct{}) {

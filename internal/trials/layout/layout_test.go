@@ -65,7 +65,7 @@ var rooms = map[string][]string{
 // what is above.
 var lower = []string{
 	"validator/internal/cache", "validator/internal/fingerprint", "validator/internal/flights",
-	"validator/internal/registry",
+	"validator/internal/registry", "validator/internal/wheel",
 }
 
 // public lists the packages that a user may import.
@@ -213,7 +213,7 @@ var storeys = [][]string{
 	{"sighting", "errors", "binding", "flaw", "hints", "scopehint", "syntax", "header", "times", "spiffe", "claims", "claim", "decode", "delegation", "grants", "profile", "profilefaults", "token", "context", "print", "request"},
 	{"config", "tenants", "identifier", "assertion", "log"},
 	{"settle", "insist", "issuer", "signer", "answer", "proof", "compiled"},
-	{"passes", "revoked", "possession"},
+	{"passes", "revoked", "possession", "live"},
 	{"checks", "lifetime", "keys", "whose", "shape", "prove", "opaque", "resolver"},
 	{"verify", "validator", "observer", "stats", "accepts", "doc"},
 }

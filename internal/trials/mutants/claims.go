@@ -32,7 +32,7 @@ var claimMutants = []mutant{
 	case "exp":
 `, `	case "exp":
 `}}, ofValidator},
-	{"cnf", "an introspected JWT's own counts", []edit{{"validator/opaque.go", "	c.token.bound = c.token.bound.and(p.own.bound)\n", ""}}, ofValidator},
+	{"cnf", "an introspected JWT's own counts", []edit{{"validator/opaque.go", "	c.token.bound = c.token.bound.and(own.bound)\n", ""}}, ofValidator},
 	{"cnf", "a DPoP token is refused by its token_type, too", []edit{never("validator/opaque.go", `asciiEqualFold(kind, "DPoP") && (c.token.bound == nil || c.token.bound.key == "")`)}, ofValidator},
 	{"claims", "what the profile requires must be there", []edit{{"validator/profile.go", "value == nil || value.IsNull()", "value != nil && false"}}, ofValidator},
 	{"claims", "what the profile matches must match", []edit{{"validator/profile.go", "		case !slices.ContainsFunc(wanted, value.Is):\n", "		case false:\n"}}, ofValidator},
@@ -81,7 +81,7 @@ var claimMutants = []mutant{
 	{"cache", "the whole fingerprint is compared", []edit{{"validator/internal/cache/cache.go", "e != nil && e.ID == *id", "e != nil"}}, ofCache},
 	{"cache", "an inactive answer drops the entry", []edit{{"validator/opaque.go", "		v.forget(id)\n", ""}}, ofValidator},
 	{"cache", "large entries go when the room is used up", []edit{{"validator/internal/cache/large.go", "for c.held.Load() > c.room {", "for false {"}}, ofCache},
-	{"cache", "large entries are kept while there is room", []edit{{"validator/internal/cache/cache.go", "if int64(bytes) > c.room {", "if int64(bytes) > c.usual {"}}, ofCache},
+	{"cache", "large entries are kept while there is room", []edit{{"validator/internal/cache/cache.go", "if int64(bytes) > c.room || ", "if int64(bytes) > c.usual || "}}, ofCache},
 	{"cache", "an answer that was read is not read again", []edit{{"validator/opaque.go", "known != nil && known.answer == p.answer", "false && known.answer == p.answer"}}, ofValidator},
 	{"headers", "one under a bad signature is not remembered", []edit{{"validator/prove.go", "if err == nil && t.text != nil {", "if t.text != nil {"}}, ofValidator},
 	{"headers", "long ones are not remembered", []edit{{"internal/memo/memo.go", "	if len(text) > maxChars {\n		return\n	}\n", ""}}, ofMemo},

@@ -18,7 +18,7 @@ type ID [16]byte
 type Entry[T any] struct {
 	ID    ID
 	Value T
-	bytes int64
+	bytes int32         // so that an entry is one of a smaller class
 	stamp atomic.Uint32 // the cache's tick at the last use
 }
 
@@ -109,7 +109,7 @@ func (c *Cache[T]) Get(id *ID) *T {
 // ID, in an empty place, or in that of the entry unused for longest. What can never
 // fit is not stored. An entry is put once.
 func (c *Cache[T]) Put(e *Entry[T], bytes int) {
-	if int64(bytes) > c.room {
+	if int64(bytes) > c.room || bytes > math.MaxInt32 {
 		return
 	}
 	if c.inserts.Add(1)%c.step == 0 {
@@ -117,8 +117,8 @@ func (c *Cache[T]) Put(e *Entry[T], bytes int) {
 	}
 	now := c.tick.Load()
 	e.stamp.Store(now)
-	e.bytes = int64(bytes)
-	c.held.Add(e.bytes)
+	e.bytes = int32(bytes)
+	c.held.Add(int64(e.bytes))
 	defer c.shrink(e)
 	n, tag := c.place(&e.ID)
 	s := &c.sets[n]
@@ -145,7 +145,7 @@ func (c *Cache[T]) Put(e *Entry[T], bytes int) {
 		c.left(old)
 		c.entries.Add(-1)
 	}
-	if e.bytes > c.usual {
+	if int64(e.bytes) > c.usual {
 		c.large.add(e)
 		if s.entries[victim].Load() != e { // dropped before it was on the list
 			c.large.remove(e)

@@ -10,8 +10,8 @@ type large[T any] struct {
 
 // left takes an entry off the count that was removed from its place, once.
 func (c *Cache[T]) left(e *Entry[T]) {
-	c.held.Add(-e.bytes)
-	if e.bytes > c.usual {
+	c.held.Add(-int64(e.bytes))
+	if int64(e.bytes) > c.usual {
 		c.large.remove(e)
 	}
 }

@@ -11,7 +11,7 @@ func (c *Cache[T]) bytesHeld() (n int64) {
 	for i := range c.sets {
 		for j := range c.sets[i].entries {
 			if p := c.sets[i].entries[j].Load(); p != nil {
-				n += p.bytes
+				n += int64(p.bytes)
 			}
 		}
 	}
