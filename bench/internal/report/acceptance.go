@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/m2mguard/m2mguard/bench/internal/measure"
 	"github.com/m2mguard/m2mguard/bench/internal/suite"
@@ -23,6 +24,7 @@ func Acceptance(r *suite.Results) []Line {
 	lines = append(lines, wholeRequests(r)...)
 	lines = append(lines, rejections(r)...)
 	lines = append(lines, boundTokens(r)...)
+	lines = append(lines, revocations(r)...)
 	lines = append(lines, manyTokens(r)...)
 	return append(lines, manyIssuers(r)...)
 }
@@ -201,6 +203,28 @@ func manyTokens(r *suite.Results) []Line {
 		})
 	}
 	return lines
+}
+
+// What a list of revocations may cost, and how soon it must end what lasts.
+const (
+	listedBound = 1.1 // of a hit without a list
+	entryBound  = 64  // bytes
+	endBound    = time.Second
+)
+
+func revocations(r *suite.Results) (lines []Line) {
+	l := r.Revocations
+	for _, n := range suite.Listed {
+		lines = append(lines, both(l.Pair, func(g measure.Results, cores string) Line {
+			return atMost(fmt.Sprintf("token seen before, with a list of %s entries against without, %s", thousands(n), cores), listedBound, g.Get(suite.AskingList(n)).Time/g.Get(suite.Seen).Time)
+		})...)
+		lines = append(lines, allocations(fmt.Sprintf("the same, of %s entries, allocations", thousands(n)), 0, l.One.Get(suite.AskingList(n)).Allocs))
+	}
+	return append(lines,
+		Line{"an entry of a million", fmt.Sprintf("at most %d bytes", entryBound), fmt.Sprintf("%.1f bytes", l.EntryBytes), l.EntryBytes <= entryBound},
+		Line{fmt.Sprintf("the last stream of a revoked client, of %s open ones", thousands(suite.OpenStreams)), "within " + endBound.String(), l.Streams.End.Round(time.Microsecond).String(), l.Streams.End <= endBound},
+		Line{"goroutines for those", "at most 1", fmt.Sprint(l.Streams.Goroutines), l.Streams.Goroutines <= 1},
+	)
 }
 
 // missBound allows a miss what the clock and the scheduler make two medians of

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/m2mguard/m2mguard/bench/internal/measure"
 	"github.com/m2mguard/m2mguard/bench/internal/report"
@@ -35,6 +36,15 @@ func results() *suite.Results {
 			measure.Result{Name: suite.IssuersSubject(100, 1), Time: 360},
 			measure.Result{Name: suite.IssuersSubject(100, 100), Time: 480},
 		),
+		Revocations: suite.Revocations{
+			Pair: both(
+				measure.Result{Name: suite.Seen, Time: 400},
+				measure.Result{Name: suite.AskingList(0), Time: 440},
+				measure.Result{Name: suite.AskingList(1000), Time: 440},
+				measure.Result{Name: suite.AskingList(1_000_000), Time: 440},
+			),
+			EntryBytes: 64, Streams: suite.Streams{End: time.Second, Goroutines: 1},
+		},
 		Reuse:      []reuse.Result{{Distinct: 1_000_000, Draws: 1_000_000, Hits: 0.55, Ideal: 0.6, Hit: 300, Miss: 60_000, Uncached: 60_000}},
 		Memory:     reuse.Memory{Entries: 10, Total: 1000, Bound: 1000},
 		LongMemory: reuse.Memory{Entries: 10, Total: 2000, Bound: 2000},
@@ -130,6 +140,14 @@ func TestAcceptanceMissesWhatIsTooMuch(t *testing.T) {
 		{"bearer beside DPoP", func(r *suite.Results) {
 			set(r.Bound[0].One, suite.BearerBeside, func(m *measure.Result) { m.Time = 421 })
 		}, "bearer token seen before, with DPoP"},
+		{"a list", func(r *suite.Results) {
+			r.Revocations.One = slices.Clone(r.Revocations.One) // which all cores are not
+			set(r.Revocations.One, suite.AskingList(1000), slower)
+		}, "token seen before, with a list of 1,000 entries against without"},
+		{"a list allocates", func(r *suite.Results) { set(r.Revocations.One, suite.AskingList(0), greedier) }, "the same, of 0 entries, allocations"},
+		{"an entry", func(r *suite.Results) { r.Revocations.EntryBytes = 64.1 }, "an entry of a million"},
+		{"a late end", func(r *suite.Results) { r.Revocations.Streams.End++ }, "the last stream of a revoked client"},
+		{"a goroutine for each", func(r *suite.Results) { r.Revocations.Streams.Goroutines = 2 }, "goroutines for those"},
 		{"a bad proof", func(r *suite.Results) { set(r.Bound[0].One, "dear", slower) }, "a bad proof, refused before its signature: dear"},
 		{"memory", func(r *suite.Results) { r.Memory.Total++ }, "distinct tokens, memory"},
 		{"memory of long tokens", func(r *suite.Results) { r.LongMemory.Total++ }, "cache full of tokens of"},

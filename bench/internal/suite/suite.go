@@ -41,7 +41,9 @@ type Results struct {
 	Opaque   Pair
 	Requests Pair
 	Issuers  Pair
-	Reuse    []reuse.Result
+
+	Revocations Revocations
+	Reuse       []reuse.Result
 	// Memory is that of the cache under tokens as everywhere, and under the
 	// longest that it takes.
 	Memory, LongMemory reuse.Memory
@@ -76,7 +78,7 @@ type Rejected struct {
 func Run(o Options) (*Results, error) {
 	begun := time.Now()
 	s := &suite{Options: o, results: new(Results)}
-	steps := []func() error{s.verify, s.rejected, s.dear, s.bound, s.opaque, s.requests, s.issuers, s.reuse}
+	steps := []func() error{s.verify, s.rejected, s.dear, s.bound, s.opaque, s.requests, s.issuers, s.revocations, s.reuse}
 	for _, step := range steps {
 		if err := step(); err != nil {
 			return nil, err
