@@ -117,25 +117,29 @@ func Example_webSocketSubprotocol() {
 func Example_streams() {
 	auth := gate(nil)
 
+	news := make(chan string, 2)
+	news <- "order-1"
+	news <- "order-2"
+	close(news)
+
 	events := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ctx := r.Context()
-		if end := validator.FromContext(ctx).Expiry(); !end.IsZero() { // an introspection answer may name none
-			var cancel context.CancelFunc
-			ctx, cancel = context.WithDeadline(ctx, end)
-			defer cancel()
-		}
-		for n := range 3 {
-			if ctx.Err() != nil {
-				return // the token has expired: the client comes back with a new one
+		for {
+			select {
+			case order, more := <-news:
+				if !more {
+					return
+				}
+				fmt.Fprintf(w, "data: %s\n\n", order)
+				_ = http.NewResponseController(w).Flush()
+			case <-r.Context().Done():
+				return // the client comes back with a new token, or is told why by the gate
 			}
-			fmt.Fprintf(w, "data: %d\n\n", n)
-			_ = http.NewResponseController(w).Flush()
 		}
 	})
-	stream := auth.Require(scopes.All("orders:read"))(events)
+	stream := auth.RequireLive(scopes.All("orders:read"))(events)
 
 	fmt.Println(strings.Fields(call(stream, "GET", gateIssuer.Token(issuertest.Claims{Scope: "orders:read"})).Body.String()))
-	// Output: [data: 0 data: 1 data: 2]
+	// Output: [data: order-1 data: order-2]
 }
 
 func Example_keysInAFile() {

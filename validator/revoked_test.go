@@ -426,21 +426,27 @@ func TestResolvedIssuersServe(t *testing.T) {
 	wantOutcome(t, "revoked")(v.Verify(t.Context(), raw))
 }
 
-// TestMaxTokenLifetimeServes: the clock skew counts, during which an expired token passes.
+// TestMaxTokenLifetimeServes: an entry stands for as long as what it matches passes, the
+// clock skew included.
 func TestMaxTokenLifetimeServes(t *testing.T) {
-	iss := issuertest.NewInMemory(t)
-	clock := newClock(time.Now())
-	list := newKillSwitch(t, revocation.Config{Now: clock.Now}).now()
-	issuer := keysOf(iss)
-	issuer.MaxTokenLifetime = time.Hour
-	v := newValidator(t, issuer, revoking(list), func(c *validator.Config) { c.Now, c.ClockSkew = clock.Now, time.Minute })
-	raw := iss.Token(issuertest.Claims{IssuedAt: clock.Now(), ExpiresIn: time.Hour})
-	list.tell(revocation.IssuedBefore(revocation.Client(iss.URL(), issuertest.ClientID), clock.Now()))
-	clock.set(clock.Now().Add(time.Hour + 58*time.Second))
-	list.tell(revocation.Block(revocation.Client(iss.URL(), "other"))) // which looks at all again
-	wantOutcome(t, "revoked")(v.Verify(t.Context(), raw))
-	clock.set(clock.Now().Add(time.Minute))
-	wantOutcome(t, "exp")(v.Verify(t.Context(), raw))
+	synctest.Test(t, func(t *testing.T) {
+		iss := issuertest.NewInMemory(t)
+		list := newKillSwitch(t, revocation.Config{}).now()
+		issuer := keysOf(iss)
+		issuer.MaxTokenLifetime = time.Hour
+		v := newValidator(t, issuer, revoking(list), func(c *validator.Config) { c.ClockSkew = time.Minute })
+		raw := iss.Token(issuertest.Claims{ExpiresIn: time.Hour})
+		list.tell(revocation.IssuedBefore(revocation.Client(iss.URL(), issuertest.ClientID), time.Now()))
+		elapse(time.Hour + 58*time.Second)
+		list.now() // which drops what is over
+		wantOutcome(t, "revoked")(v.Verify(t.Context(), raw))
+		elapse(2 * time.Minute)
+		list.now()
+		if n := list.Stats().Entries; n != 0 {
+			t.Errorf("%d entries are left", n)
+		}
+		wantOutcome(t, "exp")(v.Verify(t.Context(), raw))
+	})
 }
 
 // TestZeroList is refused, since it would let nobody in.
