@@ -154,7 +154,7 @@ func (r *Record) check(secrets bool) error {
 	case r.Sequence == 0:
 		return errors.New("Sequence is 0, wanted 1 or more")
 	case r.Key == Key{} || r.Home == Key{} || r.Key == r.Home:
-		return errors.New("Key or Home is empty, or they are the same, wanted those of List.Record")
+		return errors.New("its Key or Home is empty, or they are the same, wanted those of List.Record")
 	case r.Lift && r.Cutoff != 0:
 		return errors.New("Cutoff is set in a Lift, wanted none")
 	case r.Kind == ByOpaqueToken && !secrets:

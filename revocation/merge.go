@@ -44,7 +44,7 @@ func (l *List) slots(records []Record) (add []slot, err error) {
 		r := &records[n]
 		fault := r.check(len(l.hashes) > 0)
 		if at, known := l.homes[r.Home]; fault == nil && known && l.table[at].kind != r.Kind {
-			fault = fmt.Errorf("Home is that of entries by %v, and Kind says %v", l.table[at].kind, r.Kind)
+			fault = fmt.Errorf("its Home is that of entries by %v, and Kind says %v", l.table[at].kind, r.Kind)
 		}
 		if fault != nil {
 			if bad++; err == nil {
