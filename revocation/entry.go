@@ -152,7 +152,7 @@ func (r *Record) check(secrets bool) error {
 	case r.Kind < ByTokenID || r.Kind > ByOpaqueToken:
 		return fmt.Errorf("Kind is %d, wanted one of the kinds", r.Kind)
 	case r.Sequence == 0:
-		return errors.New("Sequence is 0, wanted 1 or more")
+		return errors.New("its Sequence is 0, wanted 1 or more")
 	case r.Key == Key{} || r.Home == Key{} || r.Key == r.Home:
 		return errors.New("its Key or Home is empty, or they are the same, wanted those of List.Record")
 	case r.Lift && r.Cutoff != 0:
