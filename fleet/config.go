@@ -1,0 +1,137 @@
+package fleet
+
+import (
+	"cmp"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/m2mguard/m2mguard/observe"
+	"github.com/m2mguard/m2mguard/revocation"
+)
+
+// Bounds of Config.
+const (
+	maxName = 64
+	// minSecret is what a secret must have to be nobody's guess, and maxSecrets how many
+	// live at a time while they rotate.
+	minSecret, maxSecrets = 32, 2
+
+	defaultRevokeTimeout               = 5 * time.Second
+	minRevokeTimeout, maxRevokeTimeout = 100 * time.Millisecond, 5 * time.Minute
+	mostReplicas                       = 16
+)
+
+// Config is what New goes by. The zero value of each field but Name, Secrets and one of
+// URL and Conn means its default.
+type Config struct {
+	_ [0]func()
+
+	// URL is where Redis (6.2 or later) or Valkey is, as redis://, rediss:// (TLS) or
+	// unix://, with an ACL user's name and password if it has one:
+	//
+	//	rediss://orders:password@cache.internal:6380/0
+	//	redis://node1:6379?addr=node2:6379&addr=node3:6379                      a cluster's nodes
+	//	redis://sentinel1:26379?addr=sentinel2:26379&master_set=mymaster        sentinels, and the primary's name
+	//
+	// Whether it is a cluster is found out.
+	URL string
+
+	// TLS is for a rediss URL whose server a private CA vouches for, or that wants a
+	// certificate of ours. Default the system's CAs and the URL's host.
+	TLS *tls.Config
+
+	// Conn is another client of Redis, instead of URL. Close leaves it open.
+	Conn Conn
+
+	// Name is the deployment's: instances of one name and secret share what they have,
+	// whatever else lives in the same Redis. 1 to 64 letters, digits, '-', '_' and '.'.
+	// All of its keys begin with {m2mguard:Name} or m2mguard:Name.
+	Name string
+
+	// Secrets are one or two of at least 32 random bytes each, the same for all of a
+	// deployment. The first one seals, and both open. To rotate, let the new one be
+	// second everywhere, then first, and take the old one out once what it sealed was
+	// written anew (docs/fleet.md). It is called often and must answer from memory. The
+	// hash of an opaque token (OpaqueToken) goes by what it returns when New is called.
+	Secrets func() [][]byte
+
+	// Revocations says how the list of Revocations does: what is stale and what happens
+	// then, how much it holds, and what tokens without a name are. File and Secrets are
+	// not to be set; Observer and Now are those below where it has none.
+	Revocations revocation.Config
+
+	// Replicas is how many replicas must hold an entry before Revoke goes on: 0 to 16,
+	// default 0. The receipt says how many hold it in any case.
+	Replicas int
+
+	// RevokeTimeout bounds Revoke where its context does not end before: 100 ms to 5 min,
+	// default 5 s.
+	RevokeTimeout time.Duration
+
+	// Observer is told what fails: observe.FeedFailed, once for each fault.
+	Observer observe.Observer
+
+	// Now is the clock that sequence numbers and what expires go by; default time.Now.
+	Now func() time.Time
+}
+
+// complete fills in defaults.
+func (c *Config) complete() {
+	c.RevokeTimeout = cmp.Or(c.RevokeTimeout, defaultRevokeTimeout)
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Revocations.Now == nil {
+		c.Revocations.Now = c.Now
+	}
+	if r := &c.Revocations; r.Observer.Event == nil && r.Observer.Start == nil {
+		r.Observer = c.Observer
+	}
+}
+
+// faults are all that is wrong but for what URL and Revocations say.
+func (c *Config) faults() error {
+	var faults []error
+	fault := func(format string, values ...any) {
+		faults = append(faults, fmt.Errorf("fleet: Config."+format, values...))
+	}
+	switch {
+	case c.URL == "" && c.Conn == nil:
+		fault("URL and Conn are empty, wanted one of them: where Redis is")
+	case c.URL != "" && c.Conn != nil:
+		fault("URL is set beside Conn, wanted one of them")
+	case c.TLS != nil && !strings.HasPrefix(c.URL, "rediss:"):
+		fault("TLS is set, and URL is no rediss://, wanted both or none")
+	}
+	switch {
+	case c.Name == "" || len(c.Name) > maxName:
+		fault("Name has %d characters, wanted 1 to %d", len(c.Name), maxName)
+	case strings.ContainsFunc(c.Name, func(r rune) bool { return !isNameLetter(r) }):
+		fault("Name is %q, wanted letters, digits, '-', '_' and '.' alone", c.Name)
+	}
+	if c.Secrets == nil {
+		fault("Secrets is nil, wanted one or two secrets of %d random bytes", minSecret)
+	} else {
+		faults = append(faults, secretFaults(c.Secrets()))
+	}
+	if c.Revocations.File != "" {
+		fault("Revocations.File is set, wanted none: Redis fills this list")
+	}
+	if c.Revocations.Secrets != nil {
+		fault("Revocations.Secrets is set, wanted none: they are derived from Config.Secrets")
+	}
+	if c.Replicas < 0 || c.Replicas > mostReplicas {
+		fault("Replicas is %d, wanted 0 to %d", c.Replicas, mostReplicas)
+	}
+	if c.RevokeTimeout < minRevokeTimeout || c.RevokeTimeout > maxRevokeTimeout {
+		fault("RevokeTimeout is %v, wanted %v to %v", c.RevokeTimeout, minRevokeTimeout, maxRevokeTimeout)
+	}
+	return errors.Join(faults...)
+}
+
+func isNameLetter(r rune) bool {
+	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '-' || r == '_' || r == '.'
+}

@@ -1,0 +1,94 @@
+package fleet
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/m2mguard/m2mguard/revocation"
+)
+
+// Fleet is what instances of one deployment share, as one of them sees it. It is safe
+// for concurrent use, and made with New.
+type Fleet struct {
+	config Config
+	keys   *keys
+	conn   Conn
+	own    *redis // nil where the user brought conn
+	list   *revocation.List
+	feed   *feed
+}
+
+// New compiles a configuration. Its error holds all faults; New does no I/O. Close ends
+// what it begins.
+func New(cfg Config) (*Fleet, error) {
+	f := &Fleet{config: cfg, conn: cfg.Conn}
+	c := &f.config
+	c.complete()
+	faults := []error{c.faults()}
+	if c.URL != "" {
+		var err error
+		if f.own, err = newRedis(c.URL, c.TLS); err != nil {
+			faults = append(faults, err)
+		} else {
+			f.conn = f.own
+		}
+	}
+	rules := c.Revocations
+	rules.File, rules.Secrets = "", nil
+	list, err := revocation.New(rules)
+	if err != nil {
+		faults = append(faults, fmt.Errorf("fleet: Config.Revocations: %w", err))
+	}
+	if err := errors.Join(faults...); err != nil {
+		return nil, err
+	}
+	if f.keys, err = newKeys(c.Name, c.Secrets); err != nil {
+		return nil, err
+	}
+	rules.Secrets = f.opaqueSecrets
+	if f.list, err = revocation.New(rules); err != nil {
+		return nil, fmt.Errorf("fleet: Config.Revocations: %w", err)
+	}
+	list.Close()
+	f.feed = newFeed(f)
+	return f, nil
+}
+
+// opaqueSecrets are what opaque tokens are hashed with.
+func (f *Fleet) opaqueSecrets() (secrets [][]byte) {
+	for _, d := range f.keys.ring.Load().of[forOpaque] {
+		secrets = append(secrets, d.key)
+	}
+	return secrets
+}
+
+// OpaqueToken is one opaque token as Revoke's target. It is known by a hash of it alone.
+func (f *Fleet) OpaqueToken(issuer, token string) revocation.Target {
+	return revocation.OpaqueToken(issuer, revocation.HashOpaque(f.opaqueSecrets()[0], issuer, token))
+}
+
+// Revocations is the list for validator.Config, filled from Redis from the first call
+// on, until Close.
+func (f *Fleet) Revocations() *revocation.List {
+	f.feed.start()
+	return f.list
+}
+
+// Close ends what New and Revocations began, and the list with it. It says to the
+// others that this instance has gone, if Redis answers.
+func (f *Fleet) Close() {
+	f.feed.close()
+	f.list.Close()
+	if f.own != nil {
+		f.own.close()
+	}
+}
+
+// slotKey names what belongs to the deployment as a whole and lives in one slot of a
+// cluster, so that one script may change several.
+func (f *Fleet) slotKey(what string) string { return "{m2mguard:" + f.config.Name + "}:" + what }
+
+// spreadKey names one of many, which are spread over a cluster's slots.
+func (f *Fleet) spreadKey(kind, name string) string {
+	return "m2mguard:" + f.config.Name + ":" + kind + ":" + name
+}
