@@ -1,9 +1,236 @@
 package fleet
 
-// feed fills the list from Redis.
-type feed struct{ f *Fleet }
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
 
-func newFeed(f *Fleet) *feed { return &feed{f} }
+	"github.com/m2mguard/m2mguard/observe"
+	"github.com/m2mguard/m2mguard/revocation"
+)
 
-func (d *feed) start() {}
-func (d *feed) close() {}
+// tempo is how long things take. Tests have a faster one.
+type tempo struct {
+	beat      time.Duration // between heartbeats
+	answer    time.Duration // for one command
+	reconcile time.Duration // between looks at all that stands in Redis
+	least     time.Duration // between two of them that something gave reason for
+	retry     time.Duration // before the next connection; four times that after many
+	repeat    time.Duration // before the same fault is told again
+}
+
+var usual = tempo{beat: time.Second, answer: 2 * time.Second, reconcile: 5 * time.Minute, least: time.Second, retry: 100 * time.Millisecond, repeat: time.Minute}
+
+// A peer that was not heard for silentBeats is none that Revoke waits for.
+const silentBeats = 4
+
+// feed fills the list from Redis. One goroutine follows the log over a connection of
+// its own, one sends heartbeats, and one acknowledgements.
+type feed struct {
+	f     *Fleet
+	me    id
+	tempo tempo
+	// staleAfter is how long a peer that fell silent is unknown, and not gone.
+	staleAfter time.Duration
+
+	begin   sync.Once
+	end     context.CancelFunc
+	ctx     context.Context
+	running sync.WaitGroup
+	loaded  chan struct{} // closed after the first snapshot
+	acks    chan ackOf
+
+	mu       sync.Mutex
+	known    map[field]held // what stands in Redis, as far as it is ours
+	digest   uint64         // of known: the sum of its records' sums
+	junk     uint64         // what stands there, too, and cannot be opened
+	at       position       // up to where the log was read
+	ackAt    string         // the same of our own log of acknowledgements
+	moved    position       // where known changed last
+	changes  uint64         // how many there were at that place
+	epoch    string
+	complete bool // the list holds all that was read
+	isLoaded bool
+	wanted   string // why all must be read again; "" for no reason
+	looked   time.Time
+	heard    time.Time // of our own heartbeat, last
+	highest  uint64    // sequence
+	beats    uint64
+	echoes   map[uint64]*echo
+	peers    map[id]*peer
+	awaited  map[field]awaited
+	written  uint64
+	pending  map[uint64]*pending
+	told     map[string]time.Time
+}
+
+type held struct{ sequence, sum uint64 }
+
+// echo is what is known about a heartbeat of ours: what we had when we read it, and
+// what Redis had.
+type echo struct {
+	sent           time.Time
+	read, answered bool
+	have, stands   standing
+}
+
+// standing is what stands in Redis, or what we think of it.
+type standing struct {
+	epoch            string
+	changes, entries uint64
+}
+
+type peer struct {
+	count uint64
+	heard time.Time
+}
+
+// awaited is a record that was written and must come by the log.
+type awaited struct {
+	sequence uint64
+	at       position
+}
+
+func newFeed(f *Fleet) *feed {
+	d := &feed{f: f, tempo: usual, staleAfter: cmp.Or(f.config.Revocations.StaleAfter, revocation.DefaultStaleAfter), loaded: make(chan struct{}), acks: make(chan ackOf, 1024), ackAt: "0-0",
+		known: map[field]held{}, echoes: map[uint64]*echo{}, peers: map[id]*peer{}, awaited: map[field]awaited{}, pending: map[uint64]*pending{}, told: map[string]time.Time{}}
+	_, _ = rand.Read(d.me[:]) // it never fails
+	d.ctx, d.end = context.WithCancel(context.Background())
+	return d
+}
+
+func (d *feed) start() {
+	d.begin.Do(func() {
+		if d.ctx.Err() != nil {
+			return
+		}
+		d.running.Go(d.run)
+		d.running.Go(d.beatOn)
+		d.running.Go(d.acknowledge)
+	})
+}
+
+func (d *feed) close() {
+	started := true
+	d.begin.Do(func() { started = false })
+	if started && d.ctx.Err() == nil {
+		ctx, cancel := context.WithTimeout(d.ctx, min(d.tempo.answer, time.Second/2))
+		_ = d.beatOnce(ctx, true) // who is not heard is silent instead
+		cancel()
+	}
+	d.end()
+	d.running.Wait()
+}
+
+// run follows the log, over one connection after the other.
+func (d *feed) run() {
+	wait := d.tempo.retry
+	for d.ctx.Err() == nil {
+		began := time.Now()
+		err := d.f.conn.Session(d.ctx, d.logKey(), func(do Do) error { return d.follow(do) })
+		if d.ctx.Err() != nil {
+			return
+		}
+		if err != nil {
+			d.tell("connection", fmt.Errorf("fleet: the log of revocations cannot be followed, and is tried again: %w", err))
+		}
+		if time.Since(began) > 10*d.tempo.beat {
+			wait = d.tempo.retry
+		}
+		pause(d.ctx, wait)
+		wait = min(2*wait, 4*d.tempo.retry)
+	}
+}
+
+func pause(ctx context.Context, how time.Duration) {
+	timer := time.NewTimer(how)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+var errSilent = errors.New("no heartbeat of our own came back: the link is half open, or leads to a Redis that takes no part")
+
+// follow reads on where the last connection ended, or all if that is not enough.
+func (d *feed) follow(do Do) error {
+	d.mu.Lock()
+	d.heard = time.Now()
+	d.mu.Unlock()
+	for d.ctx.Err() == nil {
+		if periodic, due := d.due(); due {
+			if err := d.reconcile(do, periodic); err != nil {
+				return err
+			}
+		}
+		if err := d.read(do); err != nil {
+			return err
+		}
+		d.mu.Lock()
+		silent := time.Since(d.heard) > silentBeats*d.tempo.beat
+		d.mu.Unlock()
+		if silent {
+			return errSilent
+		}
+	}
+	return nil
+}
+
+// due reports whether all must be read, and whether it is only for its time.
+func (d *feed) due() (periodic, due bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	since := time.Since(d.looked)
+	switch {
+	case !d.isLoaded:
+		return false, true
+	case d.wanted != "":
+		return false, since >= d.tempo.least
+	}
+	return true, since >= d.tempo.reconcile
+}
+
+// want has all be read again. The caller holds mu.
+func (d *feed) want(why string) {
+	if d.wanted == "" {
+		d.wanted = why
+	}
+}
+
+// command is one of the set, the log and what is known about both.
+func (d *feed) command(ctx context.Context, do Do, script string, args ...string) (any, error) {
+	ctx, cancel := context.WithTimeout(ctx, d.tempo.answer)
+	defer cancel()
+	return do(ctx, append([]string{"EVAL", script, "3", d.setKey(), d.logKey(), d.metaKey()}, args...)...)
+}
+
+func (d *feed) setKey() string         { return d.f.slotKey("revoked") }
+func (d *feed) logKey() string         { return d.f.slotKey("log") }
+func (d *feed) metaKey() string        { return d.f.slotKey("meta") }
+func (d *feed) ackKey(of id) string    { return d.f.slotKey("acks:" + of.String()) }
+func (d *feed) newEpoch() string       { return id(rand16()).String() }
+func rand16() (b [16]byte)             { _, _ = rand.Read(b[:]); return b }
+func (d *feed) silence() time.Duration { return silentBeats * d.tempo.beat }
+
+// tell tells a fault, once in a while.
+func (d *feed) tell(what string, err error) {
+	d.mu.Lock()
+	last, again := d.told[what]
+	quiet := again && time.Since(last) < d.tempo.repeat
+	if !quiet {
+		d.told[what] = time.Now()
+	}
+	d.mu.Unlock()
+	if !quiet {
+		d.f.config.Observer.Tell(context.Background(), &observe.Event{Kind: observe.FeedFailed, Err: err})
+	}
+}
+
+func (d *feed) bounded() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(d.ctx, d.tempo.answer)
+}

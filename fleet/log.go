@@ -1,0 +1,239 @@
+package fleet
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/m2mguard/m2mguard/revocation"
+)
+
+// field is a record's name in the set, decoded.
+type field [16]byte
+
+func parseField(text string) (f field, err error) {
+	if len(text) != fieldSize {
+		return f, errNotSealed
+	}
+	if n, err := base64.RawURLEncoding.Strict().Decode(f[:], []byte(text)); err != nil || n != len(f) {
+		return f, errNotSealed
+	}
+	return f, nil
+}
+
+// entry is one of the log, with its fields.
+type entry struct {
+	at    position
+	id    string
+	texts map[string]string
+}
+
+// read waits for what is new in the log, for as long as a heartbeat takes, and takes it
+// in.
+func (d *feed) read(do Do) error {
+	d.mu.Lock()
+	at, ackAt := d.at.String(), d.ackAt
+	d.mu.Unlock()
+	ctx, cancel := context.WithTimeout(d.ctx, d.tempo.beat+d.tempo.answer)
+	defer cancel()
+	got, err := do(ctx, "XREAD", "COUNT", "2000", "BLOCK", strconv.FormatInt(max(1, d.tempo.beat.Milliseconds()), 10),
+		"STREAMS", d.logKey(), d.ackKey(d.me), at, ackAt)
+	if err != nil {
+		return err
+	}
+	logs, err := parseRead(got)
+	if err != nil {
+		return err
+	}
+	d.takeAcks(logs[d.ackKey(d.me)])
+	return d.take(logs[d.logKey()])
+}
+
+func parseRead(got any) (map[string][]entry, error) {
+	logs := make(map[string][]entry)
+	if got == nil {
+		return logs, nil
+	}
+	list, ok := got.([]any)
+	if !ok {
+		return nil, errAnswer
+	}
+	for _, of := range list {
+		pair, ok := of.([]any)
+		if !ok || len(pair) != 2 {
+			return nil, errAnswer
+		}
+		name, named := pair[0].(string)
+		entries, ok := pair[1].([]any)
+		if !ok || !named {
+			return nil, errAnswer
+		}
+		for _, e := range entries {
+			parsed, err := parseEntry(e)
+			if err != nil {
+				return nil, err
+			}
+			logs[name] = append(logs[name], parsed)
+		}
+	}
+	return logs, nil
+}
+
+func parseEntry(of any) (e entry, err error) {
+	pair, ok := of.([]any)
+	if !ok || len(pair) != 2 {
+		return e, errAnswer
+	}
+	e.id, _ = pair[0].(string)
+	if e.at, err = parsePosition(e.id); err != nil {
+		return e, err
+	}
+	texts, _ := pair[1].([]any)
+	e.texts = make(map[string]string, len(texts)/2)
+	for n := 0; n+1 < len(texts); n += 2 {
+		name, _ := texts[n].(string)
+		text, _ := texts[n+1].(string)
+		e.texts[name] = text
+	}
+	return e, nil
+}
+
+// opened is a record of the log, with where it stands.
+type opened struct {
+	message
+	field field
+	at    position
+}
+
+// take takes entries of the log in: records first, so that whatever a heartbeat says
+// about them is true.
+func (d *feed) take(entries []entry) error {
+	if len(entries) == 0 {
+		return nil
+	}
+	ring := d.ring()
+	news := make(map[int]opened)
+	var records []revocation.Record
+	for n := range entries {
+		e := &entries[n]
+		sealed, is := e.texts["record"]
+		if !is {
+			continue
+		}
+		m, _, err := ring.openRecord(e.texts["field"], e.texts["sequence"], sealed)
+		at, bad := parseField(e.texts["field"])
+		if err = errors.Join(err, bad); err != nil {
+			d.tell("logged record", fmt.Errorf("fleet: a record in Redis' log counts for nothing: %w", err))
+			continue
+		}
+		news[n] = opened{m, at, e.at}
+		records = append(records, m.record)
+	}
+	fault := d.f.list.Merge(records...)
+	if fault != nil {
+		d.tell("list", fmt.Errorf("fleet: what was revoked could not be taken in: %w", fault))
+	}
+	var current time.Time
+	acks := make(map[id][]uint64)
+	d.mu.Lock()
+	if fault != nil {
+		d.complete = false
+		d.want("the list did not take all in")
+	}
+	for n := range entries {
+		e := &entries[n]
+		d.at = e.at
+		if change, ok := e.texts["change"]; ok {
+			number, err := strconv.ParseUint(change, 10, 64)
+			if err != nil || number != d.changes+1 {
+				d.want("the log is not whole: it was trimmed, or the data was replaced")
+			}
+			d.changes, d.moved = number, e.at
+		}
+		if record, ok := news[n]; ok {
+			d.hold(record.field, &record.record)
+			if record.writer != (id{}) && record.writer != d.me {
+				acks[record.writer] = append(acks[record.writer], record.own)
+			}
+		} else if _, broken := e.texts["record"]; broken {
+			d.want("a record of the log cannot be opened")
+		}
+		if sealed, ok := e.texts["drop"]; ok {
+			d.dropAll(ring, sealed)
+		}
+		if sealed, ok := e.texts["beat"]; ok {
+			if sent := d.hear(ring, sealed); sent.After(current) {
+				current = sent
+			}
+		}
+	}
+	d.overdue()
+	d.mu.Unlock()
+	if fault == nil {
+		for to, own := range acks {
+			d.sendAck(to, own)
+		}
+	}
+	if !current.IsZero() {
+		d.f.list.Current(current)
+	}
+	return nil
+}
+
+// hold notes what stands in Redis. The caller holds mu.
+func (d *feed) hold(at field, r *revocation.Record) {
+	before := d.known[at]
+	if before.sequence >= r.Sequence {
+		return
+	}
+	now := held{r.Sequence, sumOf(r)}
+	d.known[at] = now
+	d.digest += now.sum - before.sum
+	d.highest = max(d.highest, r.Sequence)
+}
+
+// dropAll notes what stands there no more. The caller holds mu.
+func (d *feed) dropAll(ring *keyring, sealed string) {
+	text, _, err := ring.open(forFeed, placeDrop, []byte(sealed))
+	var drops []dropped
+	if err == nil {
+		drops, err = decodeDrop(text)
+	}
+	if err != nil {
+		d.want("an entry of the log cannot be opened")
+		return
+	}
+	for _, of := range drops {
+		at, err := parseField(of.field)
+		if before, known := d.known[at]; err == nil && known && before.sequence <= of.sequence {
+			delete(d.known, at)
+			d.digest -= before.sum
+		}
+	}
+}
+
+// overdue has what we wrote, and what did not come though the log went on behind it,
+// written again. The caller holds mu.
+func (d *feed) overdue() {
+	for at, of := range d.awaited {
+		switch {
+		case d.known[at].sequence >= of.sequence:
+			delete(d.awaited, at)
+		case d.at.after(of.at) || d.at == of.at:
+			delete(d.awaited, at)
+			d.want("a record that was written here did not come by the log")
+		}
+	}
+}
+
+// ring is what the secrets are now.
+func (d *feed) ring() *keyring {
+	ring, err := d.f.keys.now()
+	if err != nil {
+		d.tell("secrets", fmt.Errorf("%w; the ones before go on counting", err))
+	}
+	return ring
+}

@@ -1,0 +1,236 @@
+package fleet
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/m2mguard/m2mguard/revocation"
+)
+
+// Bounds of what is read and written at once.
+const (
+	scanCount = "2000"
+	perWrite  = 200
+)
+
+// standingRecord is a record of the set.
+type standingRecord struct {
+	name   string // of its field
+	value  string
+	secret int // 0 for the first
+	message
+}
+
+// reconcile reads where the log ends, then all that stands in the set, and goes on with
+// the log from there: so nothing is lost between. What the list holds and Redis lacks
+// is written back.
+func (d *feed) reconcile(do Do, periodic bool) error {
+	began := time.Now()
+	ring := d.ring()
+	got, err := d.command(d.ctx, do, scriptLook, logLength, d.newEpoch())
+	if err != nil {
+		return err
+	}
+	at, stands, err := parseStanding(got)
+	if err != nil {
+		return err
+	}
+	records, broken, err := d.scan(do, ring)
+	if err != nil {
+		return err
+	}
+	end, err := d.command(d.ctx, do, scriptLook, logLength, d.newEpoch())
+	if err != nil {
+		return err
+	}
+	moved, _, err := parseStanding(end)
+	if err != nil {
+		return err
+	}
+	merged := make([]revocation.Record, len(records))
+	for n := range records {
+		merged[n] = records[n].record
+	}
+	fault := d.f.list.Merge(merged...)
+	lacking := d.lacking(merged)
+	first := d.settle(records, len(broken), at, moved, stands, fault == nil)
+	d.report(fault, len(broken), len(lacking), first)
+	if err := d.write(do, ring, lacking, broken); err != nil {
+		return err
+	}
+	if fault == nil && len(lacking) == 0 {
+		d.f.list.Current(began)
+	}
+	if periodic {
+		return d.tidy(do, ring, records)
+	}
+	return nil
+}
+
+// scan reads the set. What cannot be opened is returned apart, by its field.
+func (d *feed) scan(do Do, ring *keyring) (records []standingRecord, broken map[string]string, err error) {
+	broken = make(map[string]string)
+	seen := make(map[string]bool)
+	for cursor := "0"; ; {
+		got, err := d.plain(do, "HSCAN", d.setKey(), cursor, "COUNT", scanCount)
+		if err != nil {
+			return nil, nil, err
+		}
+		page, ok := got.([]any)
+		if !ok || len(page) != 2 {
+			return nil, nil, errAnswer
+		}
+		next, _ := page[0].(string)
+		texts, ok := page[1].([]any)
+		if !ok || next == "" || len(texts)%2 != 0 {
+			return nil, nil, errAnswer
+		}
+		for n := 0; n < len(texts); n += 2 {
+			name, _ := texts[n].(string)
+			value, _ := texts[n+1].(string)
+			if seen[name] {
+				continue // a hash that grows may show some twice
+			}
+			seen[name] = true
+			m, secret, err := message{}, 0, errNotSealed
+			if len(value) > digits && len(name) == fieldSize {
+				m, secret, err = ring.openRecord(name, value[:digits], value[digits:])
+			}
+			if _, bad := parseField(name); err != nil || bad != nil {
+				broken[name] = value
+				continue
+			}
+			records = append(records, standingRecord{name, value, secret, m})
+		}
+		if cursor = next; cursor == "0" {
+			return records, broken, nil
+		}
+	}
+}
+
+// plain sends a command that is no script.
+func (d *feed) plain(do Do, command ...string) (any, error) {
+	ctx, cancel := d.bounded()
+	defer cancel()
+	return do(ctx, command...)
+}
+
+// lacking lists what the list holds and Redis does not.
+func (d *feed) lacking(stand []revocation.Record) (lacking []revocation.Record) {
+	have := make(map[uint64]struct{}, len(stand))
+	for n := range stand {
+		have[sumOf(&stand[n])] = struct{}{}
+	}
+	now := d.f.config.Now().Unix()
+	for r := range d.f.list.Records() {
+		if _, stands := have[sumOf(&r)]; !stands && int64(r.Expires) > now {
+			lacking = append(lacking, r)
+		}
+	}
+	return lacking
+}
+
+// settle has known be what stands in Redis, and reports whether it was read for the
+// first time.
+func (d *feed) settle(records []standingRecord, broken int, at, moved position, stands standing, whole bool) (first bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.known = make(map[field]held, len(records))
+	d.digest, d.junk = 0, uint64(broken)
+	for n := range records {
+		if f, err := parseField(records[n].name); err == nil {
+			d.hold(f, &records[n].record)
+		}
+	}
+	for f, of := range d.awaited {
+		if d.known[f].sequence >= of.sequence {
+			delete(d.awaited, f)
+		}
+	}
+	d.at, d.moved, d.epoch, d.changes = at, moved, stands.epoch, stands.changes
+	d.complete, d.wanted = whole, ""
+	d.looked, d.heard = time.Now(), time.Now()
+	first = !d.isLoaded
+	if first && whole {
+		d.isLoaded = true
+		close(d.loaded)
+	}
+	return first
+}
+
+func (d *feed) report(fault error, broken, lacking int, first bool) {
+	if fault != nil {
+		d.tell("list", fmt.Errorf("fleet: what was revoked could not be taken in: %w", fault))
+	}
+	if broken > 0 {
+		d.tell("record", fmt.Errorf("fleet: %d records in Redis count for nothing: %w", broken, errNotSealed))
+	}
+	if lacking > 0 && !first {
+		d.tell("lacking", fmt.Errorf("fleet: Redis lacked %d entries that are held here, which are written back: it was emptied, restored, failed over, or somebody took them away", lacking))
+	}
+}
+
+// write writes records back, as they are.
+func (d *feed) write(do Do, ring *keyring, records []revocation.Record, broken map[string]string) error {
+	for len(records) > 0 {
+		n := min(len(records), perWrite)
+		args := []string{logLength, d.newEpoch(), "again"}
+		for _, r := range records[:n] {
+			name := ring.field(&r)
+			sealed := ring.seal(forFeed, name, (&message{record: r}).encode())
+			args = append(args, name, hex16(r.Sequence), string(sealed), broken[name])
+		}
+		if _, err := d.command(d.ctx, do, scriptWrite, args...); err != nil {
+			return err
+		}
+		records = records[n:]
+	}
+	return nil
+}
+
+// graceSeconds is how long a record that expired is left for clocks that are late.
+const graceSeconds = 3600
+
+// tidy writes anew what the second secret sealed, and takes out what is needless: what
+// was lifted, what expired, and what was written anew before.
+func (d *feed) tidy(do Do, ring *keyring, records []standingRecord) error {
+	now := d.f.config.Now().Unix()
+	lifts := make(map[revocation.Key]uint64)
+	anew := make(map[uint64]bool)
+	for n := range records {
+		r := &records[n].record
+		if r.Lift && r.Expires == 0 {
+			lifts[r.Key] = max(lifts[r.Key], r.Sequence)
+		}
+		if records[n].secret == 0 {
+			anew[sumOf(r)] = true
+		}
+	}
+	var rewrite []revocation.Record
+	var drops []dropped
+	var pairs []string
+	for n := range records {
+		r := &records[n]
+		expired := r.record.Expires != 0 && int64(r.record.Expires)+graceSeconds < now
+		lifted := !r.record.Lift && r.record.Sequence <= lifts[r.record.Key]
+		switch again := anew[sumOf(&r.record)]; {
+		case expired, lifted, r.secret != 0 && again:
+			drops = append(drops, dropped{r.name, r.record.Sequence})
+			pairs = append(pairs, r.name, r.value)
+		case r.secret != 0:
+			rewrite = append(rewrite, r.record)
+		}
+	}
+	if err := d.write(do, ring, rewrite, nil); err != nil {
+		return err
+	}
+	for len(drops) > 0 {
+		n := min(len(drops), perWrite)
+		sealed := ring.seal(forFeed, placeDrop, encodeDrop(drops[:n]))
+		if _, err := d.command(d.ctx, do, scriptDrop, append([]string{logLength, d.newEpoch(), string(sealed)}, pairs[:2*n]...)...); err != nil {
+			return err
+		}
+		drops, pairs = drops[n:], pairs[2*n:]
+	}
+	return nil
+}

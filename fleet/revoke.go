@@ -1,0 +1,256 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"sync"
+
+	"github.com/m2mguard/m2mguard/revocation"
+)
+
+// ErrUnacknowledged is why Revoke failed though Redis has the entry: no live instance
+// said in time that it counts there, or too few replicas hold it. It counts wherever
+// the log is followed. To revoke once more does no harm.
+var ErrUnacknowledged = errors.New("fleet: Redis has the entry, and nobody else confirmed it in time")
+
+// Receipt says who has an entry.
+type Receipt struct {
+	_ [0]func()
+	// Sequence is the entry's place among all of the deployment.
+	Sequence uint64
+	// Acknowledged are the instances where it counts, this one first; Waiting those that
+	// are alive and did not say so yet; Unknown those that fell silent within the stale
+	// bound, and may serve what is revoked, or be gone. Names are random, one for each
+	// New (Fleet.Instance).
+	Acknowledged, Waiting, Unknown []string
+	// Replicas is how many replicas of Redis hold it; -1 where Redis did not say.
+	Replicas int
+	// Persisted says that it stands in an append-only file on a disk (WAITAOF, from
+	// Redis 7.2 on). False says nothing.
+	Persisted bool
+
+	of *pending
+}
+
+// All reports whether each instance that may be alive has acknowledged the entry.
+func (r *Receipt) All() bool { return len(r.Waiting) == 0 && len(r.Unknown) == 0 }
+
+// Wait waits until each live instance has acknowledged the entry, and fails when ctx
+// ends before. It brings Acknowledged and Waiting up to date. It is for whoever made
+// the receipt, and not for several at once.
+func (r *Receipt) Wait(ctx context.Context) error {
+	if r.of == nil {
+		return nil
+	}
+	var err error
+	select {
+	case <-r.of.all:
+	case <-ctx.Done():
+		err = fmt.Errorf("fleet: not all live instances have acknowledged the entry: %w", context.Cause(ctx))
+	}
+	r.Acknowledged, r.Waiting = r.of.lists()
+	return err
+}
+
+// pending is an entry whose acknowledgements are counted.
+type pending struct {
+	mu         sync.Mutex
+	have, wait []string
+	first, all chan struct{} // closed when somebody, or all, acknowledged
+}
+
+func newPending(me id, others []id) *pending {
+	p := &pending{have: []string{me.String()}, first: make(chan struct{}), all: make(chan struct{})}
+	for _, other := range others {
+		p.wait = append(p.wait, other.String())
+	}
+	slices.Sort(p.wait)
+	if len(p.wait) == 0 {
+		close(p.first)
+		close(p.all)
+	}
+	return p
+}
+
+func (p *pending) acknowledged(by id) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	name := by.String()
+	if slices.Contains(p.have, name) {
+		return
+	}
+	p.have = append(p.have, name)
+	at, waited := slices.BinarySearch(p.wait, name)
+	if !waited {
+		return // it came later than the entry
+	}
+	p.wait = slices.Delete(p.wait, at, at+1)
+	select {
+	case <-p.first:
+	default:
+		close(p.first)
+	}
+	if len(p.wait) == 0 {
+		close(p.all)
+	}
+}
+
+func (p *pending) lists() (have, wait []string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.have), slices.Clone(p.wait)
+}
+
+// Instance is this instance's name in receipts, random with each New.
+func (f *Fleet) Instance() string { return f.feed.me.String() }
+
+// mostPending is of how many entries acknowledgements are counted, at most.
+const mostPending = 4096
+
+// Revoke has an entry, or a lift, count everywhere. It returns when Redis has it, and
+// at least one other live instance has acknowledged it, if there is one; the receipt
+// says who else did, and Receipt.Wait waits for the rest. Each that is connected has it
+// within a second.
+//
+// Where it fails, the entry may or may not count: revoke once more. The error is
+// ErrUnacknowledged where Redis has it, and the receipt is of use then, too.
+func (f *Fleet) Revoke(ctx context.Context, e revocation.Entry) (Receipt, error) {
+	if _, err := f.list.Record(e, 1); err != nil {
+		return Receipt{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, f.config.RevokeTimeout)
+	defer cancel()
+	d := f.feed
+	d.start()
+	select {
+	case <-d.loaded: // so that the entry's place is above all that is known
+	case <-d.ctx.Done():
+		return Receipt{}, errClosed
+	case <-ctx.Done():
+		return Receipt{}, fmt.Errorf("fleet: nothing was revoked, Redis could not be read yet: %w", context.Cause(ctx))
+	}
+	d.mu.Lock()
+	d.written++
+	own, sequence := d.written, d.highest+1
+	live, silent := d.live()
+	receipt := Receipt{Replicas: -1, of: newPending(d.me, live)}
+	d.pending[own] = receipt.of
+	delete(d.pending, own-mostPending)
+	d.mu.Unlock()
+	for _, who := range silent {
+		receipt.Unknown = append(receipt.Unknown, who.String())
+	}
+	slices.Sort(receipt.Unknown)
+	// Numbers follow the clock, too, so that they rise where Redis has lost its last ones.
+	sequence = max(sequence, uint64(max(0, f.config.Now().UnixMicro())))
+	record, err := d.place(ctx, e, own, sequence, &receipt)
+	if err != nil {
+		return receipt, fmt.Errorf("fleet: whether it was revoked is not known: %w", err)
+	}
+	receipt.Sequence = record.Sequence
+	if err := f.list.Merge(record); err != nil {
+		return receipt, fmt.Errorf("fleet: the entry stands in Redis, and does not count here: %w", err)
+	}
+	if receipt.Replicas < f.config.Replicas {
+		err = fmt.Errorf("%w: %d replicas hold it, wanted %d (Config.Replicas)", ErrUnacknowledged, max(0, receipt.Replicas), f.config.Replicas)
+	}
+	select {
+	case <-receipt.of.first:
+	case <-ctx.Done():
+		err = fmt.Errorf("%w: %d instances are alive", ErrUnacknowledged, len(live))
+	}
+	receipt.Acknowledged, receipt.Waiting = receipt.of.lists()
+	return receipt, err
+}
+
+// place writes an entry above all others, and has Redis say who holds it.
+func (d *feed) place(ctx context.Context, e revocation.Entry, own, sequence uint64, receipt *Receipt) (record revocation.Record, err error) {
+	const tries = 16 // others write, too
+	ring, how := d.ring(), "new"
+	err = d.f.conn.Session(ctx, d.logKey(), func(do Do) error {
+		for range tries {
+			if record, err = d.f.list.Record(e, sequence); err != nil {
+				return err
+			}
+			name := ring.field(&record)
+			sealed := ring.seal(forFeed, name, (&message{record, d.me, own}).encode())
+			got, err := d.command(ctx, do, scriptWrite, logLength, d.newEpoch(), how, name, hex16(sequence), string(sealed), "")
+			if err != nil {
+				return err
+			}
+			list, ok := got.([]any)
+			if !ok || len(list) != 2 {
+				return errAnswer
+			}
+			at, _ := list[0].(string)
+			top, _ := list[1].(string)
+			if at == "" {
+				above, err := strconv.ParseUint(top, 16, 64)
+				switch {
+				case err != nil || above < sequence:
+					return errAnswer
+				case above > d.plausible():
+					how = "over" // nobody of us has written that number
+				default:
+					sequence = above + 1
+				}
+				continue
+			}
+			where, err := parsePosition(at)
+			if err != nil {
+				return err
+			}
+			d.await(name, sequence, where)
+			d.ask(ctx, do, receipt)
+			return nil
+		}
+		return fmt.Errorf("others wrote in between %d times", tries)
+	})
+	return record, err
+}
+
+// plausible is what no sequence is above: numbers follow clocks, and all of those that
+// count are sealed.
+func (d *feed) plausible() uint64 {
+	const ahead = 24 * 3600 * 1_000_000 // a day, in microseconds
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return max(d.highest, uint64(max(0, d.f.config.Now().UnixMicro()))+ahead)
+}
+
+// await notes that a record must come by the log.
+func (d *feed) await(name string, sequence uint64, at position) {
+	f, err := parseField(name)
+	if err != nil {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.highest = max(d.highest, sequence)
+	d.awaited[f] = awaited{sequence, at}
+	d.overdue()
+}
+
+// ask finds out which replicas and disks hold what was written over this connection.
+// Where Redis does not know, nobody does.
+func (d *feed) ask(ctx context.Context, do Do, receipt *Receipt) {
+	wait := func(command ...string) any {
+		within, cancel := context.WithTimeout(ctx, 2*d.tempo.answer)
+		defer cancel()
+		got, err := do(within, append(command, strconv.FormatInt(max(1, d.tempo.answer.Milliseconds()), 10))...)
+		if err != nil {
+			return nil
+		}
+		return got
+	}
+	if held, ok := wait("WAIT", strconv.Itoa(d.f.config.Replicas)).(int64); ok {
+		receipt.Replicas = int(held)
+	}
+	if held, ok := wait("WAITAOF", "1", "0").([]any); ok && len(held) == 2 {
+		local, _ := held[0].(int64)
+		receipt.Persisted = local > 0
+	}
+}
