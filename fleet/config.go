@@ -5,6 +5,8 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -77,6 +79,21 @@ type Config struct {
 	// Now is the clock that sequence numbers and what expires go by; default time.Now.
 	Now func() time.Time
 }
+
+// A URL may hold a password.
+var (
+	_ fmt.Formatter  = Config{}
+	_ slog.LogValuer = Config{}
+)
+
+// String names the deployment.
+func (c Config) String() string { return "fleet.Config of " + c.Name }
+
+// Format prints what String returns, whatever the verb is.
+func (c Config) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, c.String()) }
+
+// LogValue is what log/slog writes.
+func (c Config) LogValue() slog.Value { return slog.StringValue(c.String()) }
 
 // complete fills in defaults.
 func (c *Config) complete() {

@@ -12,3 +12,6 @@ func (f *Fleet) Hurry(by int) {
 
 // Tidy is how often all that stands in Redis is looked at.
 func (f *Fleet) Tidy(every time.Duration) { f.feed.tempo.reconcile = every }
+
+// Single keeps a client from following what a miniredis says that its cluster is.
+func (f *Fleet) Single() { f.own.option.ForceSingleClient = true }

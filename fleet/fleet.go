@@ -3,6 +3,8 @@ package fleet
 import (
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 
 	"github.com/m2mguard/m2mguard/revocation"
 )
@@ -73,6 +75,20 @@ func (f *Fleet) Revocations() *revocation.List {
 	f.feed.start()
 	return f.list
 }
+
+var (
+	_ fmt.Formatter  = (*Fleet)(nil)
+	_ slog.LogValuer = (*Fleet)(nil)
+)
+
+// String names the deployment.
+func (f *Fleet) String() string { return "fleet " + f.config.Name }
+
+// Format prints what String returns, whatever the verb is.
+func (f *Fleet) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, f.String()) }
+
+// LogValue is what log/slog writes.
+func (f *Fleet) LogValue() slog.Value { return slog.StringValue(f.String()) }
 
 // Close ends what New and Revocations began, and the list with it. It says to the
 // others that this instance has gone, if Redis answers.

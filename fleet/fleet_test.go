@@ -66,6 +66,7 @@ func start(t *testing.T, address string, change func(*fleet.Config)) *fleet.Flee
 	}
 	t.Cleanup(f.Close)
 	f.Hurry(10)
+	f.Single()
 	f.Revocations()
 	return f
 }

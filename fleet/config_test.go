@@ -1,0 +1,67 @@
+package fleet_test
+
+import (
+	"bytes"
+	"crypto/tls"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/m2mguard/m2mguard/fleet"
+	"github.com/m2mguard/m2mguard/revocation"
+)
+
+// TestFaultsOfConfig: New reports all at once, and no password or secret with them.
+func TestFaultsOfConfig(t *testing.T) {
+	for name, c := range map[string]struct {
+		cfg    fleet.Config
+		wanted []string
+	}{
+		"nothing": {fleet.Config{}, []string{"URL and Conn are empty", "Name has 0 characters", "Secrets is nil"}},
+		"all of it": {fleet.Config{
+			URL: "http://user:hunter2@host", TLS: &tls.Config{}, Name: "a b", Secrets: secrets([]byte("hunter2")),
+			Revocations: revocation.Config{File: "x", Secrets: secrets(secretA), StaleAfter: time.Millisecond}, Replicas: -1, RevokeTimeout: time.Hour,
+		}, []string{
+			"URL cannot be read", "TLS is set, and URL is no rediss://", `Name is "a b"`, "one of 7 bytes", "Revocations.File is set", "Revocations.Secrets is set",
+			"StaleAfter is 1ms", "Replicas is -1", "RevokeTimeout is 1h0m0s",
+		}},
+		"URL beside Conn":     {fleet.Config{URL: "redis://h", Conn: nowhere{}, Name: "a", Secrets: secrets(secretA)}, []string{"URL is set beside Conn"}},
+		"a port that is none": {fleet.Config{URL: "redis://:hunter2@h:6379x/0", Name: "a", Secrets: secrets(secretA)}, []string{"URL cannot be read"}},
+		"three secrets":       {fleet.Config{URL: "redis://h", Name: "a", Secrets: secrets(secretA, secretB, bytes.Repeat([]byte("C"), 32))}, []string{"returns 3"}},
+		"one secret twice":    {fleet.Config{URL: "redis://h", Name: "a", Secrets: secrets(secretA, secretA)}, []string{"the same twice"}},
+		"a name too long":     {fleet.Config{URL: "redis://h", Name: strings.Repeat("a", 65), Secrets: secrets(secretA)}, []string{"Name has 65 characters"}},
+		"braces in a name":    {fleet.Config{URL: "redis://h", Name: "a}b", Secrets: secrets(secretA)}, []string{`Name is "a}b"`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f, err := fleet.New(c.cfg)
+			if err == nil {
+				f.Close()
+				t.Fatal("New took it")
+			}
+			for _, part := range c.wanted {
+				if !strings.Contains(err.Error(), part) {
+					t.Errorf("no %q in\n%v", part, err)
+				}
+			}
+			if strings.Contains(err.Error(), "hunter2") {
+				t.Errorf("a secret in %v", err)
+			}
+		})
+	}
+}
+
+// TestPrintsNoSecret, whatever is printed.
+func TestPrintsNoSecret(t *testing.T) {
+	cfg := fleet.Config{URL: "redis://user:hunter2@127.0.0.1:1", Name: "orders", Secrets: secrets(secretA)}
+	f, err := fleet.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
+		if text := fmt.Sprintf(verb, f) + fmt.Sprintf(verb, cfg) + fmt.Sprintf(verb, &cfg); strings.Contains(text, "hunter2") || strings.Contains(text, "AAAA") || strings.Contains(text, "65, 65") {
+			t.Errorf("%s prints %s", verb, text)
+		}
+	}
+}
