@@ -149,8 +149,7 @@ func TestRotation(t *testing.T) {
 	rotating := func() [][]byte { mu.Lock(); defer mu.Unlock(); return now }
 	rotate := func(to ...[]byte) { mu.Lock(); defer mu.Unlock(); now = to }
 	use := func(c *fleet.Config) { c.Secrets = rotating }
-	a, b := start(t, server.Addr(), use), start(t, server.Addr(), use)
-	a.Tidy(200 * time.Millisecond)
+	a, b := startTidy(t, server.Addr(), 200*time.Millisecond, use), start(t, server.Addr(), use)
 	if _, err := a.Revoke(t.Context(), revocation.Block(revocation.Client(issuer, "old"))); err != nil {
 		t.Fatal(err)
 	}

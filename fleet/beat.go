@@ -11,6 +11,10 @@ import (
 // beatOn sends heartbeats. One that comes back by the log, and with what stands in
 // Redis as we know it, says that the list is current as of when it was sent.
 func (d *feed) beatOn() {
+	select {
+	case <-d.loaded: // nobody counts on an instance before
+	case <-d.ctx.Done():
+	}
 	for d.ctx.Err() == nil {
 		began := time.Now()
 		ctx, cancel := context.WithTimeout(d.ctx, max(d.tempo.beat, d.tempo.answer/2))
@@ -27,7 +31,7 @@ func (d *feed) beatOnce(ctx context.Context, leaving bool) error {
 	d.mu.Lock()
 	d.beats++
 	number := d.beats
-	b := beat{from: d.me, count: number, leaving: leaving, loaded: d.isLoaded, position: d.at, digest: d.digest, entries: uint64(len(d.known))}
+	b := beat{from: d.me, count: number, leaving: leaving, position: d.at, digest: d.digest, entries: uint64(len(d.known))}
 	d.echoes[number] = &echo{sent: time.Now()}
 	delete(d.echoes, number-16) // nobody waits for it any more
 	d.mu.Unlock()
@@ -41,7 +45,7 @@ func (d *feed) beatOnce(ctx context.Context, leaving bool) error {
 		return err
 	}
 	d.mu.Lock()
-	if !at.after(d.at) && d.echoes[number] != nil && !d.echoes[number].read && d.isLoaded {
+	if !at.after(d.at) && d.echoes[number] != nil && !d.echoes[number].read {
 		d.want("the log ends before where it was read: it is another one")
 	}
 	var current time.Time
@@ -104,13 +108,12 @@ func (d *feed) hear(ring *keyring, sealed string) (current time.Time) {
 		return current // it was replayed
 	}
 	p.count, p.heard = b.count, time.Now()
-	switch {
-	case b.leaving:
+	if b.leaving {
 		delete(d.peers, b.from)
-	case b.loaded:
+	} else {
 		d.peers[b.from] = p
 		// Where both have read the same, both have the same.
-		if d.isLoaded && !d.moved.after(b.position) && (b.digest != d.digest || b.entries != uint64(len(d.known))) {
+		if !d.moved.after(b.position) && (b.digest != d.digest || b.entries != uint64(len(d.known))) {
 			d.want("another instance holds something else")
 		}
 	}
@@ -200,6 +203,9 @@ func (d *feed) takeAcks(entries []entry) {
 		}
 		if err != nil {
 			continue // it is nobody's
+		}
+		if d.peers[a.from] == nil {
+			d.peers[a.from] = &peer{heard: time.Now()} // whose heartbeat is on its way
 		}
 		for _, own := range a.own {
 			if p := d.pending[own]; p != nil {

@@ -55,8 +55,9 @@ type feed struct {
 	epoch    string
 	complete bool // the list holds all that was read
 	isLoaded bool
-	wanted   string // why all must be read again; "" for no reason
-	looked   time.Time
+	wanted   string    // why all must be read again; "" for no reason
+	looked   time.Time // at all, last
+	tidied   time.Time // and then tidied
 	heard    time.Time // of our own heartbeat, last
 	highest  uint64    // sequence
 	beats    uint64
@@ -99,6 +100,7 @@ func newFeed(f *Fleet) *feed {
 	d := &feed{f: f, tempo: usual, staleAfter: cmp.Or(f.config.Revocations.StaleAfter, revocation.DefaultStaleAfter), loaded: make(chan struct{}), acks: make(chan ackOf, 1024), ackAt: "0-0",
 		known: map[field]held{}, echoes: map[uint64]*echo{}, peers: map[id]*peer{}, awaited: map[field]awaited{}, pending: map[uint64]*pending{}, told: map[string]time.Time{}}
 	_, _ = rand.Read(d.me[:]) // it never fails
+	d.tidied = time.Now()
 	d.ctx, d.end = context.WithCancel(context.Background())
 	return d
 }
@@ -117,13 +119,19 @@ func (d *feed) start() {
 func (d *feed) close() {
 	started := true
 	d.begin.Do(func() { started = false })
-	if started && d.ctx.Err() == nil {
+	if started && d.ctx.Err() == nil && d.hasLoaded() {
 		ctx, cancel := context.WithTimeout(d.ctx, min(d.tempo.answer, time.Second/2))
 		_ = d.beatOnce(ctx, true) // who is not heard is silent instead
 		cancel()
 	}
 	d.end()
 	d.running.Wait()
+}
+
+func (d *feed) hasLoaded() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.isLoaded
 }
 
 // run follows the log, over one connection after the other.
@@ -185,14 +193,13 @@ func (d *feed) follow(do Do) error {
 func (d *feed) due() (periodic, due bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	since := time.Since(d.looked)
 	switch {
 	case !d.isLoaded:
 		return false, true
-	case d.wanted != "":
-		return false, since >= d.tempo.least
+	case time.Since(d.tidied) >= d.tempo.reconcile:
+		return true, true
 	}
-	return true, since >= d.tempo.reconcile
+	return false, d.wanted != "" && time.Since(d.looked) >= d.tempo.least
 }
 
 // want has all be read again. The caller holds mu.

@@ -56,6 +56,12 @@ func (e *events) has(part string) bool {
 // start makes an instance that is ten times as fast as usual.
 func start(t *testing.T, address string, change func(*fleet.Config)) *fleet.Fleet {
 	t.Helper()
+	return startTidy(t, address, 0, change)
+}
+
+// startTidy makes one that looks at all that stands in Redis as often as this.
+func startTidy(t *testing.T, address string, every time.Duration, change func(*fleet.Config)) *fleet.Fleet {
+	t.Helper()
 	cfg := fleet.Config{URL: "redis://" + address, Name: "orders", Secrets: secrets(secretA)}
 	if change != nil {
 		change(&cfg)
@@ -67,6 +73,9 @@ func start(t *testing.T, address string, change func(*fleet.Config)) *fleet.Flee
 	t.Cleanup(f.Close)
 	f.Hurry(10)
 	f.Single()
+	if every > 0 {
+		f.Tidy(every)
+	}
 	f.Revocations()
 	return f
 }

@@ -128,7 +128,6 @@ type beat struct {
 	from     id
 	count    uint64 // of this instance's, from 1 on
 	leaving  bool
-	loaded   bool
 	position position // up to where it has read the log
 	digest   uint64   // of all records that it knows to stand in Redis
 	entries  uint64
@@ -144,9 +143,6 @@ func (b *beat) encode() []byte {
 	if b.leaving {
 		flags |= 1
 	}
-	if b.loaded {
-		flags |= 2
-	}
 	to = append(to, flags)
 	for _, n := range []uint64{b.position.ms, b.position.n, b.digest, b.entries} {
 		to = binary.BigEndian.AppendUint64(to, n)
@@ -155,12 +151,12 @@ func (b *beat) encode() []byte {
 }
 
 func decodeBeat(text []byte) (b beat, err error) {
-	if len(text) != beatSize || text[0] != isBeat || text[25] > 3 {
+	if len(text) != beatSize || text[0] != isBeat || text[25] > 1 {
 		return b, errForm
 	}
 	copy(b.from[:], text[1:17])
 	b.count = binary.BigEndian.Uint64(text[17:])
-	b.leaving, b.loaded = text[25]&1 != 0, text[25]&2 != 0
+	b.leaving = text[25] == 1
 	b.position = position{binary.BigEndian.Uint64(text[26:]), binary.BigEndian.Uint64(text[34:])}
 	b.digest = binary.BigEndian.Uint64(text[42:])
 	b.entries = binary.BigEndian.Uint64(text[50:])

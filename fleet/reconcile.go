@@ -62,6 +62,9 @@ func (d *feed) reconcile(do Do, periodic bool) error {
 		d.f.list.Current(began)
 	}
 	if periodic {
+		d.mu.Lock()
+		d.tidied = time.Now()
+		d.mu.Unlock()
 		return d.tidy(do, ring, records)
 	}
 	return nil
