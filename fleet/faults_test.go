@@ -65,7 +65,7 @@ func TestFaults(t *testing.T) {
 	var running sync.WaitGroup
 	for range *side {
 		running.Go(func() {
-			servers := [2]*redistest.Server{startRedis(t, "--appendonly", "yes", "--appendfsync", "always"), startRedis(t, "--appendonly", "yes", "--appendfsync", "always")}
+			servers := [2]*redistest.Server{startRedis(t, "--appendonly", "yes", "--appendfsync", "no"), startRedis(t, "--appendonly", "yes", "--appendfsync", "no")}
 			for {
 				mu.Lock()
 				n := next
