@@ -40,3 +40,48 @@ func TestForgedAcknowledgement(t *testing.T) {
 		})
 	}
 }
+
+// TestHeartbeatsOfOthers: one that has read the same, and knows something else, has all
+// be read again; one that was replayed, or comes from elsewhere, is nobody's.
+func TestHeartbeatsOfOthers(t *testing.T) {
+	f, err := New(Config{URL: "redis://127.0.0.1:1", Name: "orders", Secrets: func() [][]byte { return [][]byte{bytes.Repeat([]byte("s"), 32)} }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	d := f.feed
+	d.known[field{1}] = held{5, 77}
+	d.digest, d.moved = 77, position{100, 0}
+	other := id{1}
+	same := beat{from: other, count: 9, position: position{100, 1}, digest: 77, entries: 1}
+	for name, of := range map[string]struct {
+		change func(*beat)
+		wants  bool
+		heard  bool
+	}{
+		"all is alike":         {func(*beat) {}, false, true},
+		"another digest":       {func(b *beat) { b.digest++ }, true, true},
+		"another number":       {func(b *beat) { b.entries++ }, true, true},
+		"has not read as much": {func(b *beat) { b.digest++; b.position = position{99, 9} }, false, true},
+		"was replayed":         {func(b *beat) { b.count = 8 }, false, false},
+		"goes":                 {func(b *beat) { b.leaving = true }, false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d.wanted, d.peers[other] = "", &peer{count: 8}
+			b := same
+			of.change(&b)
+			d.hear(d.ring(), string(d.ring().seal(forFeed, placeBeat, b.encode())))
+			p := d.peers[other]
+			if (d.wanted != "") != of.wants || (p != nil && !p.heard.IsZero()) != of.heard {
+				t.Errorf("all is read again: %q, the peer is %+v", d.wanted, p)
+			}
+		})
+	}
+	delete(d.peers, other)
+	foreign := testRing(t, "payments")
+	d.hear(d.ring(), string(foreign.seal(forFeed, placeBeat, same.encode())))
+	d.hear(d.ring(), string(d.ring().seal(forFeed, placeDrop, same.encode())))
+	if len(d.peers) != 0 {
+		t.Errorf("a heartbeat from elsewhere counts: %v", d.peers)
+	}
+}
