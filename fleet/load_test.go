@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -30,6 +31,66 @@ func TestTrimmed(t *testing.T) {
 	server.Del(logKey)
 	link.Heal()
 	eventually(t, "a refuses", func() bool { return refuses(a, "meanwhile") })
+}
+
+// TestNumbersRise also where Redis has lost its last ones, and who writes knows none: a
+// lift that comes later lifts.
+func TestNumbersRise(t *testing.T) {
+	server := miniredis.RunT(t)
+	link, err := badlink.New(server.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer link.Close()
+	a := start(t, link.Address, nil)
+	for _, client := range []string{"another", "one"} {
+		if _, err := a.Revoke(t.Context(), revocation.Block(revocation.Client(issuer, client))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	link.Cut()
+	server.FlushAll()
+	b := start(t, server.Addr(), nil)
+	if _, err := b.Revoke(t.Context(), revocation.Lift(revocation.Client(issuer, "one"))); err != nil {
+		t.Fatal(err)
+	}
+	link.Heal()
+	eventually(t, "lifted", func() bool { return !refuses(a, "one") })
+}
+
+// split is a Conn whose sessions stay where they began, while all else goes elsewhere.
+type split struct{ now atomic.Pointer[fleet.Conn] }
+
+func (s *split) Do(ctx context.Context, key string, command ...string) (any, error) {
+	return (*s.now.Load()).Do(ctx, key, command...)
+}
+
+func (s *split) Session(ctx context.Context, key string, use func(fleet.Do) error) error {
+	return (*s.now.Load()).Session(ctx, key, use)
+}
+
+// TestLogOfAnotherRedis: an instance that follows the log of a Redis that was left, and
+// still answers, notices by its own heartbeats, which do not come back.
+func TestLogOfAnotherRedis(t *testing.T) {
+	before, after := miniredis.RunT(t), miniredis.RunT(t)
+	old, done := fleet.Dial(t, before.Addr())
+	defer done()
+	other, done := fleet.Dial(t, after.Addr())
+	defer done()
+	var conn split
+	conn.now.Store(&old)
+	a, err := fleet.New(fleet.Config{Conn: &conn, Name: "orders", Secrets: secrets(secretA)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	a.Hurry(10)
+	a.Revocations()
+	eventually(t, "loaded", loaded(a))
+	conn.now.Store(&other)
+	b := start(t, after.Addr(), func(c *fleet.Config) { c.RevokeTimeout = 200 * time.Millisecond })
+	_, _ = b.Revoke(t.Context(), revocation.Block(revocation.Client(issuer, "one"))) // a does not confirm it yet
+	eventually(t, "a refuses", func() bool { return refuses(a, "one") })
 }
 
 // TestLoad loads 100,000 entries from a real Redis, and holds that against a bare read
