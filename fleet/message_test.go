@@ -125,3 +125,15 @@ func TestKeysOfPurposes(t *testing.T) {
 		t.Error("parts run into each other")
 	}
 }
+
+// TestKeysInRedis: what one script changes is in one slot of a cluster, and what is
+// many is spread.
+func TestKeysInRedis(t *testing.T) {
+	f := &Fleet{config: Config{Name: "orders"}}
+	if got := f.slotKey("log"); got != "{m2mguard:orders}:log" {
+		t.Errorf("a key of the slot is %q", got)
+	}
+	if got := f.spreadKey("replay", "x"); got != "m2mguard:orders:replay:x" {
+		t.Errorf("one of many is %q", got)
+	}
+}
