@@ -67,12 +67,12 @@ func FuzzOpen(f *testing.F) {
 	f.Add(name, hex16(7), sealed[:len(sealed)-1])
 	f.Fuzz(func(t *testing.T, place, sequence string, text []byte) {
 		m, _, err := ring.openRecord(place, sequence, string(text))
-		same := place == name && sequence == hex16(7) && bytes.Equal(text, sealed)
-		if (err == nil) != same {
-			t.Errorf("%q, %q and %x: %v", place, sequence, text, err)
+		if same := place == name && sequence == hex16(7) && bytes.Equal(text, sealed); same && err != nil {
+			t.Errorf("it does not open: %v", err)
 		}
-		if err == nil && m.record != record {
-			t.Errorf("it is %+v, wanted %+v", m.record, record)
+		// A worker has sealed it with other random bytes than the one that made the seeds.
+		if err == nil && (place != name || sequence != hex16(7) || m.record != record) {
+			t.Errorf("%q, %q and %x open as %+v", place, sequence, text, m.record)
 		}
 	})
 }
