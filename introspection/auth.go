@@ -127,6 +127,8 @@ func (a *clientSecret) Authenticate(ctx context.Context, req *Request) error {
 	return nil
 }
 
+func (a *clientSecret) clientID() string { return a.id }
+
 func (a *clientSecret) authenticateWith(req *Request, secret string) {
 	a.put(req, a.id, secret)
 	req.secretOf, req.secret = a, secret

@@ -25,6 +25,7 @@ type Client struct {
 	accepted atomic.Pointer[acceptedSecret]
 	rotating atomic.Pointer[rotation]
 	stuck    atomic.Int64 // calls of Config.Auth under way
+	shared   *tier        // nil: none
 
 	firstSights *lane
 	renewals    *lane // for tokens last seen active
@@ -47,6 +48,9 @@ func New(cfg Config) (*Client, error) {
 		controls:    newControls(),
 		firstSights: newFirstSights(&cfg),
 		renewals:    newRenewals(&cfg),
+	}
+	if cfg.Shared != nil {
+		c.shared = newTier(&cfg)
 	}
 	if cfg.Endpoint != "" || cfg.Introspector != nil {
 		c.where.known.Store(&cfg.Endpoint)
@@ -168,7 +172,7 @@ func (c *Client) refreshAhead(e *entry, endpoint string, key cacheKey, q Questio
 	if e.renewed.CompareAndSwap(false, true) {
 		// Nobody waits for it, so nobody's end is its end.
 		if k, isNew := c.board(endpoint, key, q.Token, demand{source: q.Source, ahead: true}); isNew {
-			c.queue(k)
+			c.begin(k)
 		}
 	}
 }

@@ -25,6 +25,8 @@ const (
 	defaultMaxWait          = 2 * time.Second
 	defaultRequestTimeout   = 5 * time.Second
 	defaultMaxResponseBytes = 64 << 10
+	defaultSharedTimeout    = 50 * time.Millisecond
+	maxSharedTimeout        = 5 * time.Second
 )
 
 // endless are the exp that real servers write for none.
@@ -131,6 +133,22 @@ type Config struct {
 	// then passed, and the others are no times.
 	NoExpiry []string
 
+	// Shared is a second-level store of answers, behind what this Client remembers: one
+	// instance asks, and all others that ask as the same client are served with its
+	// answer for what is left of its lifetime. It is asked only about what nothing is
+	// remembered of; a MaxAge goes past it; and its trouble is as if it were not there.
+	// Default: none.
+	Shared Shared
+	// SharedAs says who asks, where Auth does not have a client id: with BearerToken, an
+	// Introspector, or a ClientAuth of your own. Instances share answers only if they
+	// ask the same endpoint as the same client, because a server answers each of its
+	// clients what that may know.
+	SharedAs string
+	// SharedTimeout bounds each call of Shared: at most 5 s, default 50 ms, which is
+	// many times what a store nearby takes, and less than asking the endpoint does.
+	// After one that failed, or took longer, there is none for a second.
+	SharedTimeout time.Duration
+
 	// RequestTimeout bounds one introspection, from when its turn has come: client
 	// authentication, sending, reading the whole answer, and a second try with a
 	// rotated secret. It bounds each request of a discovery, too. Default 5 s.
@@ -167,6 +185,7 @@ func (c Config) withDefaults() Config {
 	c.NoExpiry = slices.Clone(c.NoExpiry)
 	c.RequestTimeout = orDefault(c.RequestTimeout, defaultRequestTimeout)
 	c.MaxResponseBytes = orDefault(c.MaxResponseBytes, defaultMaxResponseBytes)
+	c.SharedTimeout = orDefault(c.SharedTimeout, defaultSharedTimeout)
 	if c.Now == nil {
 		c.Now = time.Now
 	}
@@ -192,6 +211,7 @@ func (c Config) check() error {
 	} else {
 		faults = append(faults, c.requestFaults()...)
 	}
+	faults = append(faults, c.sharedFaults()...)
 	for _, text := range c.NoExpiry {
 		if !slices.Contains(endless, text) {
 			add("Config.NoExpiry holds %s, wanted some of %q", quote.Value(text), endless)

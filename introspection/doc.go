@@ -58,6 +58,17 @@
 // answers are held apart, so that made-up tokens cannot push out real ones.
 // Config.CacheEntries says what the memory bound is.
 //
+// # What instances share
+//
+// Config.Shared is a second-level store, such as fleet's. It is asked about what this
+// Client has no answer for, before the call waits for its turn, and never on a hit. Of
+// all instances that miss an answer one has a lease and asks; the others look for what
+// it saves. What is loaded is held against all that an endpoint's answer is: it is
+// decoded, proven where it must be signed, and counts from when it was asked for, for
+// the shorter of both lifetimes, until its exp. A clock of another instance is believed
+// within ten seconds, and never so that an answer seems younger. Trouble costs
+// Config.SharedTimeout once a second, and nobody is refused for it.
+//
 // # Whose failure it is
 //
 // Tokens are written by strangers, so what one of them makes the endpoint do must

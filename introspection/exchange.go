@@ -65,6 +65,9 @@ func (c *Client) outcome(ctx, bounded context.Context, endpoint string, s sent) 
 		return nil, c.statusFailure(endpoint, s.res)
 	}
 	r, err := c.read(bounded, s.res)
+	if err == nil && c.shared != nil && c.cfg.Answers != nil {
+		r.signed = s.res.Body
+	}
 	if err != nil {
 		f := sendFailure(ctx, fmt.Errorf("POST %s: status 200 with content type %s%s, but the body %w",
 			fetch.WithoutQuery(endpoint), mediaType(s.res), s.res.Encoding(), err))
@@ -80,13 +83,17 @@ const signedMediaType = "application/token-introspection+jwt"
 
 // read decodes an answer, after proving it where it must be signed.
 func (c *Client) read(ctx context.Context, res fetch.Response) (*Result, error) {
-	body := res.Body
+	if c.cfg.Answers != nil && mediaType(res) != signedMediaType {
+		return nil, errors.New("is not signed, and Config.Answers wants it signed (RFC 9701)")
+	}
+	return c.readBody(ctx, res.Body)
+}
+
+// readBody is read without what HTTP says of the answer.
+func (c *Client) readBody(ctx context.Context, body []byte) (*Result, error) {
 	if c.cfg.Answers != nil {
-		if mediaType(res) != signedMediaType {
-			return nil, errors.New("is not signed, and Config.Answers wants it signed (RFC 9701)")
-		}
 		var err error
-		if body, err = c.cfg.Answers.VerifyAnswer(ctx, string(res.Body)); err != nil {
+		if body, err = c.cfg.Answers.VerifyAnswer(ctx, string(body)); err != nil {
 			return nil, fmt.Errorf("was not proven: %w", err)
 		}
 	}

@@ -48,8 +48,13 @@ type call struct {
 
 	// Guarded by flights.mu.
 	waiters int
+	renews  bool // what is remembered, before its time
+	looking bool // in Config.Shared: what it ends with may have been asked for long ago
 	sent    bool
 	sentAt  time.Time
+
+	leased bool   // the others that share Config.Shared wait for this call
+	signed []byte // the answer's proof, for Config.Shared
 
 	taken  bool                    // perhaps before it was sent
 	cancel context.CancelCauseFunc // once it was sent
@@ -94,7 +99,7 @@ func (c *Client) ask(ctx context.Context, endpoint string, key cacheKey, token s
 		}
 		mine, isNew := c.board(endpoint, key, token, d)
 		if isNew {
-			c.queue(mine)
+			c.begin(mine)
 		}
 		select {
 		case <-mine.done:
@@ -121,7 +126,7 @@ func (c *Client) board(endpoint string, key cacheKey, token string, d demand) (*
 		c.flights.most = max(c.flights.most, len(c.flights.byKey))
 	}
 	for _, other := range []*call{f.plain, f.fresh, f.next} {
-		if other != nil && (!d.fresh || !other.sent || !d.now && !other.sentAt.Before(d.oldest)) {
+		if other != nil && (!d.fresh || !other.looking && (!other.sent || !d.now && !other.sentAt.Before(d.oldest))) {
 			other.waiters++
 			other.control = other.control || d.control
 			return other, false
@@ -146,6 +151,7 @@ func (c *Client) board(endpoint string, key cacheKey, token string, d demand) (*
 	}
 	switch {
 	case !d.fresh:
+		made.looking, made.renews = c.shared.mayLook(), d.ahead
 		f.plain = made
 	case f.fresh == nil:
 		f.fresh = made
@@ -154,6 +160,15 @@ func (c *Client) board(endpoint string, key cacheKey, token string, d demand) (*
 		return made, false // queued when fresh has ended
 	}
 	return made, true
+}
+
+// begin has a new call wait for its turn, unless another instance has the answer.
+func (c *Client) begin(k *call) {
+	if k.looking { // nobody else changes it
+		go c.look(k)
+	} else {
+		c.queue(k)
+	}
 }
 
 // queue has a call wait for its turn.
@@ -192,6 +207,9 @@ func (c *Client) turn(k *call, refused error) {
 		defer end()
 		defer cancel(nil)
 		r, err := c.run(ctx, first, k)
+		if r != nil {
+			k.signed, r.signed = r.signed, nil
+		}
 		c.land(k, r, err)
 	}()
 }
@@ -219,6 +237,7 @@ func (c *Client) take(k *call) {
 
 // land ends a call, tells those who wait for it, and lets the next one queue.
 func (c *Client) land(k *call, r *Result, err error) {
+	heard := r
 	c.flights.mu.Lock()
 	if r != nil {
 		r = c.keep(k.flight, r)
@@ -227,6 +246,9 @@ func (c *Client) land(k *call, r *Result, err error) {
 	c.flights.mu.Unlock()
 	k.result, k.err = r, err
 	close(k.done)
+	if c.shared != nil && (k.leased || r != nil && r == heard && !k.looking) {
+		go c.share(k, r, r == heard)
+	}
 	if next != nil {
 		c.queue(next)
 	}

@@ -61,6 +61,8 @@ func (a *privateKeyJWT) Authenticate(ctx context.Context, req *Request) error {
 	return nil
 }
 
+func (a *privateKeyJWT) clientID() string { return a.id }
+
 func (a *privateKeyJWT) faults() []error {
 	faults := idFaults(a.id)
 	if a.signer == nil || typednil.Is(a.signer) {
@@ -85,6 +87,8 @@ func (id tlsClientAuth) Authenticate(_ context.Context, req *Request) error {
 	req.Form.Set("client_id", string(id))
 	return nil
 }
+
+func (id tlsClientAuth) clientID() string { return string(id) }
 
 func (id tlsClientAuth) faults() []error { return idFaults(string(id)) }
 

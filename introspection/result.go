@@ -18,6 +18,7 @@ type Result struct {
 	askedAt time.Time
 	until   time.Time // zero: not to be served again
 	exp     time.Time // zero: the answer has none, or is inactive
+	signed  []byte    // as it came, on its way to Config.Shared; nil else
 }
 
 // Active reports whether the endpoint called the token active. The caller still
@@ -30,7 +31,8 @@ func (r *Result) Active() bool { return r.active }
 func (r *Result) Claims() []byte { return bytes.Clone(r.claims) }
 
 // AskedAt returns when the request was sent: what the endpoint learned later,
-// a revocation say, is not in the answer.
+// a revocation say, is not in the answer. If another instance asked, it is as long
+// ago as it can be, where clocks differ by ten seconds at most.
 func (r *Result) AskedAt() time.Time { return r.askedAt }
 
 // ValidUntil returns the end of the result's lifetime, on the clock of

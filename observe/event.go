@@ -50,6 +50,28 @@ const (
 	TokenNotJudged Kind = "token not judged"
 )
 
+// Answers that instances share (introspection.Config.Shared).
+const (
+	// SharedFailed: the store failed, or took too long (Err), and is left alone for a
+	// second. The endpoint is asked as if there were no store. Once per outage.
+	SharedFailed Kind = "shared answers failed"
+	// SharedRecovered: the first call that went well after a failure.
+	SharedRecovered Kind = "shared answers recovered"
+	// SharedRejected: the store had an answer that was not for here, was altered, or
+	// cannot be read (Err). It counts as none. At most once a second.
+	SharedRejected Kind = "shared answer rejected"
+)
+
+// Seen proofs that instances share (package fleet).
+const (
+	// ReplaysFailed: the store of seen proofs failed, or took too long (Err). Requests
+	// with a proof are refused with 503, or by what this instance has seen alone, as
+	// fleet.Config says. Once per outage.
+	ReplaysFailed Kind = "replay store failed"
+	// ReplaysRecovered: the first answer after a failure.
+	ReplaysRecovered Kind = "replay store recovered"
+)
+
 // Revocations (package revocation).
 const (
 	// FeedFailed: what fills a list of revocations cannot be read (Err). What is held

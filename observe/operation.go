@@ -15,6 +15,8 @@ const (
 	// Introspect: one request to the introspection endpoint, with the client's
 	// authentication, and with a second one where a secret has just rotated.
 	Introspect OperationKind = "introspect"
+	// ShareAnswers: introspection.Config.Shared is called.
+	ShareAnswers OperationKind = "share answers"
 	// Resolve: validator.Config.Resolver is asked.
 	Resolve OperationKind = "resolve issuer"
 )

@@ -128,6 +128,9 @@ func (v *Validator) newIntrospection(c Issuer, from string, i *issuer) (*introsp
 	if cfg.Issuer == "" && cfg.Endpoint == "" && cfg.Introspector == nil {
 		cfg.Issuer = from
 	}
+	if cfg.Introspector != nil && cfg.Issuer == "" {
+		cfg.Issuer = c.URL // so that Config.Shared tells two issuers apart
+	}
 	if cfg.Now == nil {
 		cfg.Now = v.now
 	}

@@ -91,6 +91,8 @@ func (l *eventLog) event(ctx context.Context, e *observe.Event) {
 		l.introspection(ctx, e)
 	case observe.FeedFailed, observe.FeedStale, observe.FeedRecovered, observe.Unrevocable:
 		l.revocations(ctx, e)
+	case observe.SharedFailed, observe.SharedRecovered, observe.SharedRejected, observe.ReplaysFailed, observe.ReplaysRecovered:
+		l.shared(ctx, e)
 	default:
 		l.keys(ctx, e)
 	}
@@ -261,6 +263,15 @@ func (l *eventLog) revocations(ctx context.Context, e *observe.Event) {
 	if e.URL != "" {
 		attrs = append(attrs, slog.String("url", quote.Plain(e.URL)))
 	}
+	l.logger().LogAttrs(ctx, level, "m2mguard: "+string(e.Kind), withError(attrs, e.Err, "")...)
+}
+
+func (l *eventLog) shared(ctx context.Context, e *observe.Event) {
+	level := slog.LevelWarn
+	if e.Err == nil {
+		level = slog.LevelInfo
+	}
+	attrs := []slog.Attr{slog.String("issuer", e.Issuer.Text)}
 	l.logger().LogAttrs(ctx, level, "m2mguard: "+string(e.Kind), withError(attrs, e.Err, "")...)
 }
 

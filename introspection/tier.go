@@ -1,0 +1,251 @@
+package introspection
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/m2mguard/m2mguard/observe"
+)
+
+const (
+	// sharedPause is how long the store is left alone after trouble.
+	sharedPause = time.Second
+	// leaseTime is for how long one instance asks for all: longer than it waits for its
+	// turn to ask about all that a cold start brings. By an instance that died others
+	// lose as much, or Config.MaxWait, which is less by default.
+	leaseTime = 3 * time.Second
+	// leaseAgain is how long one that has no lease waits until it asks for it again.
+	leaseAgain = 125 * time.Millisecond
+	// firstLook and lastLook bound how long one that waits for another's answer goes
+	// without looking for it: twice as long each time, so that a crowd does not wear
+	// the store out.
+	firstLook = 10 * time.Millisecond
+	lastLook  = 160 * time.Millisecond
+	// mostHanging is how many calls may be left behind before no other is made.
+	mostHanging = 256
+)
+
+// tier is Config.Shared with what bounds what it may cost.
+type tier struct {
+	store   Shared
+	by      []byte // what the keys of all questions begin with
+	within  time.Duration
+	most    int64 // who may look at the same time
+	looking atomic.Int64
+	hanging atomic.Int64 // calls that were left behind
+	failing atomic.Bool
+	again   atomic.Int64 // when there may be a call again, in nanoseconds since begun
+	told    atomic.Int64 // until when no rejected entry is reported
+	begun   time.Time
+}
+
+func newTier(cfg *Config) *tier {
+	return &tier{store: cfg.Shared, by: cfg.sharedBy(), within: cfg.SharedTimeout, most: int64(cfg.MaxWaiting), begun: time.Now()}
+}
+
+// mayLook reports whether a new call is worth a look.
+func (t *tier) mayLook() bool {
+	return t != nil && t.looking.Load() < t.most && (!t.failing.Load() || int64(time.Since(t.begun)) >= t.again.Load())
+}
+
+// enter reports whether there may be a call now. After trouble it is one, until that
+// went well.
+func (t *tier) enter() bool {
+	if t.hanging.Load() >= mostHanging {
+		return false
+	}
+	if !t.failing.Load() {
+		return true
+	}
+	now, again := int64(time.Since(t.begun)), t.again.Load()
+	return now >= again && t.again.CompareAndSwap(again, now+int64(sharedPause))
+}
+
+// callShared makes one call of the store, and reports whether it went well. It waits no
+// longer than Config.SharedTimeout, also for a store that does not return.
+func callShared[T any](ctx context.Context, c *Client, k *call, do func(context.Context) (T, error)) (answer T, ok bool) {
+	t := c.shared
+	if ctx.Err() != nil || !t.enter() {
+		return answer, false
+	}
+	ctx, end := c.cfg.Observer.Begin(ctx, observe.Operation{Kind: observe.ShareAnswers, Issuer: c.cfg.Issuer, Cause: k.cause})
+	within, cancel := context.WithTimeout(ctx, t.within)
+	defer cancel()
+	type outcome struct {
+		answer T
+		err    error
+	}
+	done := make(chan outcome, 1)
+	var over atomic.Bool // the call has returned, or was left behind, whichever is first
+	go func() {
+		var o outcome
+		defer func() {
+			if value := recover(); value != nil {
+				o.err = panicked(value)
+			}
+			if !over.CompareAndSwap(false, true) {
+				t.hanging.Add(-1)
+			}
+			done <- o
+		}()
+		o.answer, o.err = do(within)
+	}()
+	var o outcome
+	select {
+	case o = <-done:
+	case <-within.Done():
+		t.hanging.Add(1)
+		if !over.CompareAndSwap(false, true) {
+			t.hanging.Add(-1)
+		}
+		o.err = fmt.Errorf("no answer within %v (Config.SharedTimeout)", t.within)
+	}
+	end(o.err)
+	switch {
+	case errors.Is(o.err, ErrRejected):
+		c.rejected(ctx, o.err)
+	case o.err != nil:
+		if ctx.Err() == nil { // else the Client is being closed
+			c.sharedFailed(ctx, o.err)
+		}
+		return answer, false
+	}
+	if t.failing.CompareAndSwap(true, false) {
+		c.tell(ctx, &observe.Event{Kind: observe.SharedRecovered})
+	}
+	return o.answer, true
+}
+
+func (c *Client) sharedFailed(ctx context.Context, err error) {
+	t := c.shared
+	t.again.Store(int64(time.Since(t.begun) + sharedPause))
+	if t.failing.CompareAndSwap(false, true) {
+		c.tell(ctx, &observe.Event{Kind: observe.SharedFailed, Err: fmt.Errorf("introspection: Config.Shared: %w", err)})
+	}
+}
+
+// rejected reports an entry that counts as none.
+func (c *Client) rejected(ctx context.Context, err error) {
+	now, told := int64(time.Since(c.shared.begun)), c.shared.told.Load()
+	if now >= told && c.shared.told.CompareAndSwap(told, now+int64(reportNext)) {
+		c.tell(ctx, &observe.Event{Kind: observe.SharedRejected, Err: fmt.Errorf("introspection: Config.Shared: %w", err)})
+	}
+}
+
+// look ends a call by another instance's answer, or has it wait for its turn to ask.
+func (c *Client) look(k *call) {
+	ctx, end, err := c.calls.begin()
+	if err != nil {
+		c.land(k, nil, err)
+		return
+	}
+	defer end()
+	c.shared.looking.Add(1)
+	r := c.fromShared(ctx, k)
+	c.shared.looking.Add(-1)
+	if r != nil {
+		c.land(k, r, nil)
+		return
+	}
+	c.flights.mu.Lock()
+	k.looking = false
+	c.flights.mu.Unlock()
+	c.queue(k)
+}
+
+// fromShared returns another instance's answer. Without one, this instance is to ask:
+// it has the lease, nobody can have one, or who has it takes long.
+func (c *Client) fromShared(ctx context.Context, k *call) *Result {
+	t, key := c.shared, c.shared.key(k.flight.endpoint, k.flight.token)
+	load := func() (*Result, bool) {
+		data, ok := callShared(ctx, c, k, func(ctx context.Context) ([]byte, error) { return t.store.Load(ctx, key) })
+		if !ok || data == nil {
+			return nil, ok
+		}
+		return c.fit(ctx, k, data), true
+	}
+	var leaseAt time.Time
+	until := time.Now().Add(c.cfg.MaxWait)
+	for wait := firstLook; ; wait = min(2*wait, lastLook) {
+		if r, ok := load(); r != nil || !ok {
+			return r
+		}
+		now := time.Now()
+		if _, shut := c.gate.enter(now); shut != nil {
+			return nil
+		}
+		if !now.Before(leaseAt) {
+			mine, ok := callShared(ctx, c, k, func(ctx context.Context) (bool, error) { return t.store.Lease(ctx, key, leaseTime) })
+			if !ok {
+				return nil
+			}
+			if mine { // who had it may have saved the answer since we looked
+				k.leased = true
+				r, _ := load()
+				return r
+			}
+			leaseAt = now.Add(leaseAgain)
+		}
+		if now.After(until) || !c.wanted(k) {
+			return nil
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// fit reads what was loaded, and returns it if it may serve k.
+func (c *Client) fit(ctx context.Context, k *call, data []byte) *Result {
+	bounded, cancel := context.WithTimeout(ctx, c.cfg.RequestTimeout)
+	defer cancel()
+	r, err := c.readKept(bounded, data)
+	switch {
+	case err == errOver:
+		return nil
+	case err != nil:
+		c.rejected(ctx, fmt.Errorf("%w: it %w", ErrRejected, err))
+		return nil
+	case k.renews && r.active && time.Until(r.until) < c.cfg.RefreshAhead:
+		return nil
+	}
+	// A revocation, once seen, stays seen.
+	if last := c.results.lastInactive(k.flight.key); r.active && last != nil && !r.askedAt.After(last.askedAt) {
+		return nil
+	}
+	return r
+}
+
+// share tells the others what k came to: the answer if it counts, or else that one of
+// them may ask.
+func (c *Client) share(k *call, r *Result, counts bool) {
+	ctx, end, err := c.calls.begin()
+	if err != nil {
+		return
+	}
+	defer end()
+	t, key := c.shared, c.shared.key(k.flight.endpoint, k.flight.token)
+	if r == nil || !counts || k.looking || r.active && r.until.IsZero() {
+		_, _ = callShared(ctx, c, k, func(ctx context.Context) (bool, error) { return t.store.Lease(ctx, key, 0) })
+		return
+	}
+	a := SharedAnswer{Active: r.active, AskedAt: r.askedAt, Bars: c.cfg.PositiveLifetime}
+	lifetime := c.cfg.NegativeLifetime
+	if r.active {
+		lifetime = c.cfg.PositiveLifetime
+	}
+	if !r.until.IsZero() {
+		a.Keep = time.Until(r.until)
+	}
+	body := r.claims
+	if k.signed != nil {
+		body = k.signed
+	}
+	a.Data = kept(r, lifetime, body)
+	_, _ = callShared(ctx, c, k, func(ctx context.Context) (struct{}, error) { return struct{}{}, t.store.Save(ctx, key, a) })
+}
