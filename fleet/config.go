@@ -24,6 +24,11 @@ const (
 	defaultRevokeTimeout               = 5 * time.Second
 	minRevokeTimeout, maxRevokeTimeout = 100 * time.Millisecond, 5 * time.Minute
 	mostReplicas                       = 16
+
+	defaultClockSpread                 = 10 * time.Second
+	maxClockSpread                     = time.Minute
+	defaultReplayTimeout               = 50 * time.Millisecond
+	minReplayTimeout, maxReplayTimeout = time.Millisecond, time.Second
 )
 
 // Config is what New goes by. The zero value of each field but Name, Secrets and one of
@@ -73,7 +78,24 @@ type Config struct {
 	// default 5 s.
 	RevokeTimeout time.Duration
 
-	// Observer is told what fails: observe.FeedFailed, once for each fault.
+	// MaxClockSpread is by how much the clocks of any two instances may differ: at most
+	// 1 min, default 10 s. A seen proof is kept for as much longer, and an answer that
+	// was asked for before a revocation is told by it. Redis' own clock need agree with
+	// nobody's.
+	MaxClockSpread time.Duration
+
+	// ReplayTimeout bounds what Replays waits for Redis: 1 ms to 1 s, default 50 ms,
+	// which is many times what one nearby takes.
+	ReplayTimeout time.Duration
+
+	// DangerouslyReplaysAlone lets a proof pass while Redis is away if this instance has
+	// not seen it. What is lost: during an outage of Redis, which whoever reaches it can
+	// cause, a stolen proof is good once on each instance. Without it, requests with a
+	// proof are answered 503 meanwhile.
+	DangerouslyReplaysAlone bool
+
+	// Observer is told what fails: observe.FeedFailed, once for each fault, and
+	// observe.ReplaysFailed. What Answers meet is told to introspection.Config.Observer.
 	Observer observe.Observer
 
 	// Now is the clock that sequence numbers and what expires go by; default time.Now.
@@ -98,6 +120,8 @@ func (c Config) LogValue() slog.Value { return slog.StringValue(c.String()) }
 // complete fills in defaults.
 func (c *Config) complete() {
 	c.RevokeTimeout = cmp.Or(c.RevokeTimeout, defaultRevokeTimeout)
+	c.MaxClockSpread = cmp.Or(c.MaxClockSpread, defaultClockSpread)
+	c.ReplayTimeout = cmp.Or(c.ReplayTimeout, defaultReplayTimeout)
 	if c.Now == nil {
 		c.Now = time.Now
 	}
@@ -145,6 +169,12 @@ func (c *Config) faults() error {
 	}
 	if c.RevokeTimeout < minRevokeTimeout || c.RevokeTimeout > maxRevokeTimeout {
 		fault("RevokeTimeout is %v, wanted %v to %v", c.RevokeTimeout, minRevokeTimeout, maxRevokeTimeout)
+	}
+	if c.MaxClockSpread < 0 || c.MaxClockSpread > maxClockSpread {
+		fault("MaxClockSpread is %v, wanted more than 0 and at most %v", c.MaxClockSpread, maxClockSpread)
+	}
+	if c.ReplayTimeout < minReplayTimeout || c.ReplayTimeout > maxReplayTimeout {
+		fault("ReplayTimeout is %v, wanted %v to %v", c.ReplayTimeout, minReplayTimeout, maxReplayTimeout)
 	}
 	return errors.Join(faults...)
 }

@@ -1,0 +1,38 @@
+package fleet
+
+import (
+	"bytes"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/m2mguard/m2mguard/introspection"
+)
+
+// FuzzKept: whatever stands in Redis, what is opened was sealed by us for this place, and
+// everything else is rejected.
+func FuzzKept(f *testing.F) {
+	ring, err := newKeys("orders", func() [][]byte { return [][]byte{bytes.Repeat([]byte{1}, minSecret)} })
+	if err != nil {
+		f.Fatal(err)
+	}
+	now := time.Now()
+	at := place{id: "0123456789abcdefghijkl"}
+	good := (&kept{active: true, asked: now, until: now.Add(time.Minute), data: []byte("answer")}).seal(ring.current(), at)
+	f.Add(good, false)
+	f.Add(good, true)
+	f.Add(good[:answerHead], false)
+	f.Add("i"+good[1:], true)
+	f.Add("", false)
+	f.Fuzz(func(t *testing.T, entry string, shared bool) {
+		e, err := openKept(ring.current(), at, entry, shared, now, 0)
+		switch {
+		case err != nil && (e != nil || !errors.Is(err, introspection.ErrRejected)):
+			t.Errorf("the error is %v", err)
+		case e != nil && entry != good:
+			t.Errorf("%q was opened", entry)
+		case e != nil && (!e.active || string(e.data) != "answer" || shared):
+			t.Errorf("it is %+v", e)
+		}
+	})
+}
