@@ -121,7 +121,6 @@ if ARGV[1] == 'a' then
   if made and string.sub(made, 17, 38) ~= ARGV[7] then made = false end
   if tonumber(ARGV[4]) > 0 and not (old and late(old)) and not (made and late(made)) then
     redis.call('SET', KEYS[1], ARGV[3], 'PX', ARGV[4])
-    if made then redis.call('DEL', KEYS[2]) end
   end
 elseif old then
   redis.call('SET', KEYS[1], ARGV[3], 'PX', ARGV[5])
@@ -146,7 +145,7 @@ func (a *answers) Save(ctx context.Context, q introspection.SharedKey, saved int
 			break
 		}
 		at := a.place(ring, n, q)
-		entry := one.seal(ring, at)
+		entry := one.seal(ring, n, at)
 		if _, err := a.f.runScript(ctx, saveAnswer, saveAnswerSHA, []string{at.answer, at.inactive, at.lease},
 			entry[:1], millis(saved.AskedAt.UnixMilli()), entry, millis(saved.Keep.Milliseconds()), millis(bars.Milliseconds()), millis(spread.Milliseconds()), at.id); err != nil {
 			return fmt.Errorf("fleet: an answer was not saved: %w", err)

@@ -28,15 +28,15 @@ const (
 	answerMax    = 1 << 20 // of an entry, in bytes
 )
 
-// seal writes an entry for a place.
-func (e *kept) seal(ring *keyring, at place) string {
+// seal writes an entry for a place of one of the secrets.
+func (e *kept) seal(ring *keyring, secret int, at place) string {
 	kind := "i"
 	if e.active {
 		kind = "a"
 	}
 	head := fmt.Sprintf("%s%0*d%s", kind, answerDigits, max(e.asked.UnixMilli(), 0), at.id)
 	text := binary.BigEndian.AppendUint64(make([]byte, 0, 8+len(e.data)), uint64(e.until.UnixMilli()))
-	return head + string(ring.seal(forAnswers, head, append(text, e.data...)))
+	return head + string(ring.sealBy(forAnswers, secret, head, append(text, e.data...)))
 }
 
 var (

@@ -18,7 +18,7 @@ func FuzzKept(f *testing.F) {
 	}
 	now := time.Now()
 	at := place{id: "0123456789abcdefghijkl"}
-	good := (&kept{active: true, asked: now, until: now.Add(time.Minute), data: []byte("answer")}).seal(ring.current(), at)
+	good := (&kept{active: true, asked: now, until: now.Add(time.Minute), data: []byte("answer")}).seal(ring.current(), 0, at)
 	f.Add(good, false)
 	f.Add(good, true)
 	f.Add(good[:answerHead], false)

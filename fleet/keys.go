@@ -135,8 +135,13 @@ const sealExtra = 1 + 12 + 16
 // seal encrypts text by the first secret's key. What it is sealed for (its place) must
 // be named again to open it.
 func (r *keyring) seal(p purpose, place string, text []byte) []byte {
+	return r.sealBy(p, 0, place, text)
+}
+
+// sealBy is seal by another secret's key, for what stands at a place of that one.
+func (r *keyring) sealBy(p purpose, secret int, place string, text []byte) []byte {
 	out := append(make([]byte, 0, len(text)+sealExtra), sealVersion)
-	return r.of[p][0].aead.Seal(out, nil, text, placeOf(place))
+	return r.of[p][secret].aead.Seal(out, nil, text, placeOf(place))
 }
 
 var errNotSealed = errors.New("it was altered, cut, or sealed for another place, by another deployment or with a secret that Config.Secrets does not return (any more)")

@@ -79,8 +79,14 @@ func TestProofsAreKeptLongEnough(t *testing.T) {
 		return func() time.Time { return begun.Add(passed + off) }
 	}
 	fast, slow := clock(5*time.Second), clock(-5*time.Second)
-	first := verifier(t, member(t, server.Addr(), func(c *fleet.Config) { c.Now = fast }), fast)
-	last := verifier(t, member(t, server.Addr(), func(c *fleet.Config) { c.Now = slow }), slow)
+	by := func(now func() time.Time) *dpop.Verifier {
+		v, err := dpop.New(dpop.Config{Replays: member(t, server.Addr(), nil).Replays(), Now: now, MaxAhead: -1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	first, last := by(fast), by(slow)
 	request := newKey(t).proof(t, "proof", begun)
 	if _, err := first.Verify(t.Context(), request); err != nil {
 		t.Fatal(err)
