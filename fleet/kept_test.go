@@ -16,7 +16,7 @@ func FuzzKept(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	now := time.Now()
+	now := time.Unix(1_790_000_000, 0) // the same in each process that fuzzes
 	at := place{id: "0123456789abcdefghijkl"}
 	good := (&kept{active: true, asked: now, until: now.Add(time.Minute), data: []byte("answer")}).seal(ring.current(), 0, at)
 	f.Add(good, false)
@@ -29,9 +29,7 @@ func FuzzKept(f *testing.F) {
 		switch {
 		case err != nil && (e != nil || !errors.Is(err, introspection.ErrRejected)):
 			t.Errorf("the error is %v", err)
-		case e != nil && entry != good:
-			t.Errorf("%q was opened", entry)
-		case e != nil && (!e.active || string(e.data) != "answer" || shared):
+		case e != nil && (!e.active || string(e.data) != "answer" || shared || entry[:answerHead] != good[:answerHead]):
 			t.Errorf("it is %+v", e)
 		}
 	})
