@@ -31,7 +31,8 @@ func TestForgedAcknowledgement(t *testing.T) {
 		"a heartbeat in its place": {d.ring().seal(forAcks, d.me.String(), (&beat{from: other}).encode()), false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := newPending(d.me, []id{other})
+			p := newPending(d.me)
+			p.settle([]id{other})
 			d.pending[7] = p
 			d.takeAcks([]entry{{id: "1-0", texts: map[string]string{"ack": string(of.sealed)}}})
 			if have, wait := p.lists(); (len(wait) == 0) != of.counts || len(have)+len(wait) != 2 {

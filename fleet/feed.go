@@ -55,6 +55,7 @@ type feed struct {
 	epoch    string
 	complete bool // the list holds all that was read
 	isLoaded bool
+	since    time.Time // when it was filled first: others may not have been heard yet
 	wanted   string    // why all must be read again; "" for no reason
 	looked   time.Time // at all, last
 	tidied   time.Time // and then tidied
@@ -223,6 +224,10 @@ func (d *feed) ackKey(of id) string    { return d.f.slotKey("acks:" + of.String(
 func (d *feed) newEpoch() string       { return id(rand16()).String() }
 func rand16() (b [16]byte)             { _, _ = rand.Read(b[:]); return b }
 func (d *feed) silence() time.Duration { return silentBeats * d.tempo.beat }
+
+// unheard is for how long yet others may be alive of whom nothing was heard, because
+// this instance began a moment ago. The caller holds mu.
+func (d *feed) unheard() time.Duration { return 2*d.tempo.beat - time.Since(d.since) }
 
 // tell tells a fault, once in a while.
 func (d *feed) tell(what string, err error) {

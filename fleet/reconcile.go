@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/m2mguard/m2mguard/revocation"
@@ -52,6 +53,9 @@ func (d *feed) reconcile(do Do, periodic bool) error {
 		merged[n] = records[n].record
 	}
 	fault := d.f.list.Merge(merged...)
+	if fault == nil {
+		d.acknowledgeRecent(records)
+	}
 	lacking := d.lacking(merged)
 	first := d.settle(records, len(broken), at, moved, stands, fault == nil)
 	d.report(fault, len(broken), len(lacking), first)
@@ -111,6 +115,27 @@ func (d *feed) scan(do Do, ring *keyring) (records []standingRecord, broken map[
 	}
 }
 
+// waitedFor is how old an entry may be whose writer may still wait for who has it, with
+// what clocks may differ.
+const waitedFor = time.Minute
+
+// acknowledgeRecent says that what was written a moment ago counts here: who reads it
+// in the set does not meet it in the log. Numbers follow the clock, in microseconds.
+func (d *feed) acknowledgeRecent(records []standingRecord) {
+	since := d.f.config.Now().Add(-waitedFor).UnixMicro()
+	acks := make(map[id][]uint64)
+	for n := range records {
+		m := &records[n].message
+		if m.writer != (id{}) && m.writer != d.me && int64(m.record.Sequence) >= since {
+			acks[m.writer] = append(acks[m.writer], m.own)
+		}
+	}
+	for to, own := range acks {
+		slices.Sort(own)
+		d.sendAck(to, own[max(0, len(own)-mostPending):])
+	}
+}
+
 // plain sends a command that is no script.
 func (d *feed) plain(do Do, command ...string) (any, error) {
 	ctx, cancel := d.bounded()
@@ -155,7 +180,7 @@ func (d *feed) settle(records []standingRecord, broken int, at, moved position, 
 	d.looked, d.heard = time.Now(), time.Now()
 	first = !d.isLoaded
 	if first && whole {
-		d.isLoaded = true
+		d.isLoaded, d.since = true, time.Now()
 		close(d.loaded)
 	}
 	return first

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/m2mguard/m2mguard/revocation"
 )
@@ -59,20 +60,26 @@ func (r *Receipt) Wait(ctx context.Context) error {
 type pending struct {
 	mu         sync.Mutex
 	have, wait []string
+	settled    bool          // wait holds all who are alive, as far as they can be heard
 	first, all chan struct{} // closed when somebody, or all, acknowledged
 }
 
-func newPending(me id, others []id) *pending {
-	p := &pending{have: []string{me.String()}, first: make(chan struct{}), all: make(chan struct{})}
-	for _, other := range others {
-		p.wait = append(p.wait, other.String())
+func newPending(me id) *pending {
+	return &pending{have: []string{me.String()}, first: make(chan struct{}), all: make(chan struct{})}
+}
+
+// settle says who is alive.
+func (p *pending) settle(live []id) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, who := range live {
+		if name := who.String(); !slices.Contains(p.have, name) {
+			p.wait = append(p.wait, name)
+		}
 	}
 	slices.Sort(p.wait)
-	if len(p.wait) == 0 {
-		close(p.first)
-		close(p.all)
-	}
-	return p
+	p.settled = true
+	p.look()
 }
 
 func (p *pending) acknowledged(by id) {
@@ -83,18 +90,29 @@ func (p *pending) acknowledged(by id) {
 		return
 	}
 	p.have = append(p.have, name)
-	at, waited := slices.BinarySearch(p.wait, name)
-	if !waited {
+	if at, waited := slices.BinarySearch(p.wait, name); waited {
+		p.wait = slices.Delete(p.wait, at, at+1)
+	} else if p.settled {
 		return // it came later than the entry
 	}
-	p.wait = slices.Delete(p.wait, at, at+1)
-	select {
-	case <-p.first:
-	default:
-		close(p.first)
+	p.look()
+}
+
+// look ends the waiting where it is over. The caller holds mu.
+func (p *pending) look() {
+	if len(p.have) > 1 || p.settled && len(p.wait) == 0 {
+		end(p.first)
 	}
-	if len(p.wait) == 0 {
-		close(p.all)
+	if p.settled && len(p.wait) == 0 {
+		end(p.all)
+	}
+}
+
+func end(c chan struct{}) {
+	select {
+	case <-c:
+	default:
+		close(c)
 	}
 }
 
@@ -113,7 +131,8 @@ const mostPending = 4096
 // Revoke has an entry, or a lift, count everywhere. It returns when Redis has it, and
 // at least one other live instance has acknowledged it, if there is one; the receipt
 // says who else did, and Receipt.Wait waits for the rest. Each that is connected has it
-// within a second.
+// within a second. In its first two seconds an instance may not have heard of the others
+// yet: unless one acknowledges, Revoke waits until they are over.
 //
 // Where it fails, the entry may or may not count: revoke once more. The error is
 // ErrUnacknowledged where Redis has it, and the receipt is of use then, too.
@@ -136,8 +155,13 @@ func (f *Fleet) Revoke(ctx context.Context, e revocation.Entry) (Receipt, error)
 	d.written++
 	own, sequence := d.written, d.highest+1
 	live, silent := d.live()
-	receipt := Receipt{Replicas: -1, of: newPending(d.me, live)}
+	receipt := Receipt{Replicas: -1, of: newPending(d.me)}
 	d.pending[own] = receipt.of
+	if more := d.unheard(); more > 0 {
+		time.AfterFunc(more, func() { d.settlePending(receipt.of) })
+	} else {
+		receipt.of.settle(live)
+	}
 	delete(d.pending, own-mostPending)
 	d.mu.Unlock()
 	for _, who := range silent {
@@ -164,6 +188,14 @@ func (f *Fleet) Revoke(ctx context.Context, e revocation.Entry) (Receipt, error)
 	}
 	receipt.Acknowledged, receipt.Waiting = receipt.of.lists()
 	return receipt, err
+}
+
+// settlePending tells an entry who is alive, now that all who are were heard.
+func (d *feed) settlePending(p *pending) {
+	d.mu.Lock()
+	live, _ := d.live()
+	d.mu.Unlock()
+	p.settle(live)
 }
 
 // place writes an entry above all others, and has Redis say who holds it.
