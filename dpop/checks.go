@@ -229,9 +229,11 @@ func (v *Verifier) checkNonce(ctx context.Context, c *claims) (next string, fail
 		end()
 	}
 	if err != nil {
+		v.counters.undecided.Add(1)
 		return "", unavailable("the nonce cannot be judged", err)
 	}
 	if judgement == NonceGood {
+		v.counters.noncesGood.Add(1)
 		return "", nil
 	}
 	within, end := v.bounded(ctx)
@@ -239,12 +241,16 @@ func (v *Verifier) checkNonce(ctx context.Context, c *claims) (next string, fail
 	next, err = v.nonces.Nonce(within)
 	switch {
 	case judgement == NonceEnding: // without a next one it is still good
+		v.counters.noncesGood.Add(1)
 		return next, nil
 	case err != nil:
+		v.counters.undecided.Add(1)
 		return "", unavailable("there is no nonce to hand out", err)
 	case c.nonce == "":
+		v.counters.noncesMissing.Add(1)
 		return next, refuse(CheckNonce, "the proof has no nonce")
 	}
+	v.counters.noncesBad.Add(1)
 	return next, refuse(CheckNonce, "the nonce of the proof is unknown, or no longer good")
 }
 
@@ -286,9 +292,12 @@ func (v *Verifier) remember(ctx context.Context, c *claims, h *header, holder st
 	first, err := v.replays.Remember(within, seen(&h.thumbprint, c.jti, holder), keep)
 	switch {
 	case err != nil:
+		v.counters.undecided.Add(1)
 		return unavailable("the store of seen proofs", err)
 	case !first:
+		v.counters.replayed.Add(1)
 		return refuse(CheckReplay, "the proof was seen before")
 	}
+	v.counters.first.Add(1)
 	return nil
 }

@@ -86,8 +86,9 @@ type Verifier struct {
 	nonces           Nonces
 	now              func() time.Time
 
-	slots   slots.Slots
-	headers *memo.Memo[header]
+	slots    slots.Slots
+	headers  *memo.Memo[header]
+	counters counters
 }
 
 // New compiles a configuration. Its error holds all faults; New does no I/O.

@@ -1,5 +1,7 @@
 package observe
 
+import "time"
+
 // Kind says what an [Event] is about. It is fit for a log and for a meter.
 type Kind string
 
@@ -132,6 +134,12 @@ type Event struct {
 	ReportOnly bool
 	// Way is how an accepted request was proven.
 	Way Way
+	// Used is which of the scopes that the route's rule names the token of an accepted
+	// request has, in the rule's words. It belongs to the route.
+	Used []string
+	// Took is how long it took to judge the request's token, waiting included; 0 where
+	// it was not measured (Observer.SampleHits).
+	Took time.Duration
 	// Method, Route and Source are validator.Request's, where the adapter knows
 	// them.
 	Method, Route, Source string

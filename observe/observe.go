@@ -35,6 +35,18 @@ type Observer struct {
 	// Accepted asks for accepted requests, too. They are most of what happens.
 	Accepted bool
 
+	// SampleHits asks how long requests take (Event.Took): each whose token had to be
+	// proven, and one in so many of those whose token was proven before, which is a
+	// matter of less than a microsecond. Of accepted requests it asks for these even
+	// without Accepted. 0 asks for none, and 1 for each.
+	SampleHits int
+
+	// Watch is called with what this observer was given to, when that is made, so that
+	// its figures can be read now and then: a *validator.Validator or a
+	// *revocation.List, by their methods Stats. What it returns is called once when
+	// that is closed; nil is ignored.
+	Watch func(subject any) (end func())
+
 	// Start is called before each call that touches a network, or may: fetching
 	// a key set, reading an issuer's metadata, introspection, the Resolver. It
 	// returns the context that the call goes on with, and what is called with its
@@ -45,9 +57,20 @@ type Observer struct {
 // Tell tells o of e, if it wants to be told of events. It is for the packages of
 // this library.
 func (o *Observer) Tell(ctx context.Context, e *Event) {
-	if o.Event != nil && (e.Kind != Accepted || o.Accepted) {
+	if o.Event != nil && (e.Kind != Accepted || o.Accepted || o.SampleHits > 0 && e.Took > 0) {
 		o.Event(ctx, e)
 	}
+}
+
+// Offer lets o watch a subject, and returns what must be called once when that is
+// closed. It is for the packages of this library.
+func (o *Observer) Offer(subject any) (end func()) {
+	if o.Watch != nil {
+		if end := o.Watch(subject); end != nil {
+			return end
+		}
+	}
+	return func() {}
 }
 
 // Begin tells o that a call begins, and returns the context that it goes on with,
@@ -74,17 +97,24 @@ func nobody(error) {}
 
 // Join returns an observer that stands for several: each is told what it asks
 // for, in this order, and operations end in the reverse order. A log and a meter
-// go together so.
+// go together so. Of several that sample hits, the one that asks for most of them
+// decides for all.
 func Join(observers ...Observer) Observer {
 	var joined Observer
-	var events, starts []Observer
+	var events, starts, watches []Observer
 	for _, o := range observers {
 		if o.Event != nil {
 			events = append(events, o)
 			joined.Accepted = joined.Accepted || o.Accepted
+			if o.SampleHits > 0 && (joined.SampleHits == 0 || o.SampleHits < joined.SampleHits) {
+				joined.SampleHits = o.SampleHits
+			}
 		}
 		if o.Start != nil {
 			starts = append(starts, o)
+		}
+		if o.Watch != nil {
+			watches = append(watches, o)
 		}
 	}
 	if len(events) == 1 {
@@ -107,6 +137,19 @@ func Join(observers ...Observer) Observer {
 			return ctx, func(err error) {
 				for i := len(ends) - 1; i >= 0; i-- {
 					ends[i](err)
+				}
+			}
+		}
+	}
+	if len(watches) > 0 {
+		joined.Watch = func(subject any) func() {
+			ends := make([]func(), len(watches))
+			for i := range watches {
+				ends[i] = watches[i].Offer(subject)
+			}
+			return func() {
+				for i := len(ends) - 1; i >= 0; i-- {
+					ends[i]()
 				}
 			}
 		}

@@ -73,6 +73,42 @@ func TestJoin(t *testing.T) {
 	}
 }
 
+// TestJoinedSampling: who samples is told of what was sampled, at the rate of who asks
+// for most, and who does not is told of nothing by that.
+func TestJoinedSampling(t *testing.T) {
+	var got []string
+	a, b := journal{"a", &got}, journal{"b", &got}
+	joined := observe.Join(observe.Observer{Event: a.event, SampleHits: 100}, observe.Observer{Event: b.event}, observe.Observer{SampleHits: 1}, observe.Observer{Event: a.event, SampleHits: 1000})
+	if joined.Accepted || joined.SampleHits != 100 {
+		t.Errorf("joined: accepted %v, one hit in %d", joined.Accepted, joined.SampleHits)
+	}
+	joined.Tell(t.Context(), &observe.Event{Kind: observe.Accepted, Took: 1})
+	joined.Tell(t.Context(), &observe.Event{Kind: observe.Accepted})
+	joined = observe.Join(observe.Observer{Event: a.event, SampleHits: 100}, observe.Observer{Event: b.event, Accepted: true})
+	joined.Tell(t.Context(), &observe.Event{Kind: observe.Accepted})
+	if diff := cmp.Diff([]string{"a: token accepted", "a: token accepted", "b: token accepted"}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestJoinedWatching: each that watches is offered the subject, and hears of its end.
+func TestJoinedWatching(t *testing.T) {
+	var got []string
+	watch := func(j journal) observe.Observer {
+		return observe.Observer{Watch: func(subject any) func() {
+			j.write(subject.(string))
+			return func() { j.write("end") }
+		}}
+	}
+	silent := observe.Observer{Watch: func(any) func() { return nil }}
+	for _, joined := range []observe.Observer{observe.Join(), observe.Join(observe.Observer{}, silent), observe.Join(watch(journal{"a", &got}), silent, watch(journal{"b", &got}))} {
+		joined.Offer("subject")()
+	}
+	if diff := cmp.Diff([]string{"a: subject", "b: subject", "b: end", "a: end"}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // TestCauseDoesNotEnd: what goes on when its request has ended is linked to it by
 // values alone.
 func TestCauseDoesNotEnd(t *testing.T) {

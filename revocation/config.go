@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/m2mguard/m2mguard/observe"
@@ -155,6 +156,7 @@ func New(cfg Config) (*List, error) {
 	for n := range l.shards {
 		l.shards[n].Store(empty)
 	}
+	l.unwatch = sync.OnceFunc(c.Observer.Offer(l))
 	if c.File != "" {
 		ctx, cancel := context.WithCancel(context.Background())
 		l.stop = cancel

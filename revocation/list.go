@@ -39,6 +39,7 @@ type List struct {
 	telling sync.Mutex // is of told alone, so that whoever asks waits for no merge
 	told    map[string]bool
 
+	unwatch func()             // tells the observer of the end
 	stop    context.CancelFunc // nil without a file
 	running sync.WaitGroup
 }
@@ -268,6 +269,9 @@ func (l *List) Close() {
 		l.stop()
 	}
 	l.running.Wait()
+	if l.unwatch != nil {
+		l.unwatch()
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.ripening != nil {

@@ -436,3 +436,21 @@ func TestWords(t *testing.T) {
 		}
 	}
 }
+
+// TestWatch: an observer can ask a list how it does, until it is closed.
+func TestWatch(t *testing.T) {
+	var made []*revocation.List
+	ended := 0
+	l, err := revocation.New(revocation.Config{Observer: observe.Observer{Watch: func(subject any) func() {
+		made = append(made, subject.(*revocation.List))
+		return func() { ended++ }
+	}}})
+	if err != nil || len(made) != 1 || made[0] != l || ended != 0 {
+		t.Fatalf("error %v, made %v, ended %d times", err, made, ended)
+	}
+	l.Close()
+	l.Close()
+	if ended != 1 {
+		t.Errorf("ended %d times", ended)
+	}
+}

@@ -43,6 +43,7 @@ func TestHitAllocatesNothing(t *testing.T) {
 	list.tell(revocation.Block(revocation.Client(iss.URL(), "another")))
 	revocableJWT, revocableOpaque := newJWT(t, iss, revoking(list)), newOpaque(t, iss, revoking(list))
 	watchedJWT, watchedOpaque := newJWT(t, iss, asks), newOpaque(t, iss, asks)
+	timed := newJWT(t, iss, asks, func(c *validator.Config) { c.Observer.Accepted, c.Observer.SampleHits = false, 1 })
 	for name, tc := range map[string]struct {
 		v   *validator.Validator
 		raw string
@@ -56,12 +57,13 @@ func TestHitAllocatesNothing(t *testing.T) {
 		"JWT, with wildcards":    {widenedJWT, iss.Token(issuertest.Claims{Scope: "a b"})},
 		"opaque, with wildcards": {widenedOpaque, iss.Opaque(issuertest.Claims{Scope: "a b"})},
 
-		"JWT, with an observer that asks":    {watchedJWT, iss.Token(issuertest.Claims{Scope: "a b"})},
-		"opaque, with an observer that asks": {watchedOpaque, iss.Opaque(issuertest.Claims{Scope: "a b"})},
+		"JWT, with an observer that asks":                     {watchedJWT, iss.Token(issuertest.Claims{Scope: "a b"})},
+		"opaque, with an observer that asks":                  {watchedOpaque, iss.Opaque(issuertest.Claims{Scope: "a b"})},
+		"JWT, with an observer that asks how long each takes": {timed, iss.Token(issuertest.Claims{Scope: "a b"})},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ctx := t.Context()
-			request := validator.Request{Scheme: "Bearer", Token: tc.raw, Method: "GET", URL: "https://api.example.com/orders", Route: "GET /orders", Source: "192.0.2.1"}
+			request := validator.Request{Scheme: "Bearer", Token: tc.raw, Method: "GET", URL: "https://api.example.com/orders", Route: "GET /orders", Source: "192.0.2.1", Scopes: []string{"a", "b"}}
 			demand := validator.Demand{Audience: []string{issuertest.Audience}}
 			told = 0
 			verify := func() {

@@ -47,6 +47,10 @@ type Validator struct {
 	revocations  atomic.Uint64 // counts inactive answers
 	streams      *wheel.Wheel
 	closed       atomic.Bool
+
+	sampleHits uint64       // Observer.SampleHits
+	open       atomic.Int64 // routes that refuse nobody
+	unwatch    func()       // tells the observer of the end
 }
 
 // made reports whether v comes from New.

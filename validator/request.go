@@ -38,6 +38,9 @@ type Request struct {
 	Method, URL string
 	// Route is the pattern or the full name of what was called. It is for events.
 	Route string
+	// Scopes are the names of the scopes that the route's rule is about. They are for
+	// events, and decide nothing.
+	Scopes []string
 	// ReportOnly says that the request is let through even if it is refused, unless for
 	// CheckRevoked. It is for events, and decides nothing.
 	ReportOnly bool
@@ -84,7 +87,8 @@ type Accepted struct {
 	// Way is how it was proven.
 	Way observe.Way
 
-	spent *spent // the proof that it was let in with; nil for none
+	spent *spent        // the proof that it was let in with; nil for none
+	took  time.Duration // 0 where it was not measured
 }
 
 // spent is the proof that a request was let in with, kept in its context: the next

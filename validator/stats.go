@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 
+	"github.com/m2mguard/m2mguard/dpop"
 	"github.com/m2mguard/m2mguard/introspection"
 	"github.com/m2mguard/m2mguard/jwks"
 )
@@ -25,6 +26,10 @@ type Stats struct {
 	// LookupsWaiting how many wait for a call of Config.Resolver; LookupsUnderWay
 	// are such calls.
 	Resolved, LookupsWaiting, LookupsUnderWay int
+	// OpenRoutes is how many routes refuse nobody (httpauth's DangerouslyReportOnly).
+	OpenRoutes int
+	// Proofs counts proofs of possession; zero without Config.DPoP.
+	Proofs dpop.Stats
 	// Issuers are the configured ones and then those that were resolved, each by
 	// URL.
 	Issuers []IssuerStats
@@ -56,6 +61,8 @@ func (v *Validator) Stats() Stats {
 	s.Streams = v.streams.Len()
 	s.Verifying = v.slots.Working()
 	s.VerifyWaiting = v.slots.Waiting()
+	s.OpenRoutes = int(v.open.Load())
+	s.Proofs = v.proofs.Stats()
 	for _, url := range v.issuerURLs {
 		s.add(v.issuers[url])
 	}

@@ -67,6 +67,8 @@ func New(cfg Config) (*Validator, error) {
 	if s.entries > 0 {
 		v.cache = cache.New[proof](s.entries, s.maxToken)
 	}
+	v.sampleHits = uint64(max(0, s.observer.SampleHits))
+	v.unwatch = sync.OnceFunc(v.observer.Offer(v))
 	return v, nil
 }
 
@@ -150,6 +152,9 @@ func (v *Validator) Close() {
 	}
 	if v.resolved != nil {
 		v.resolved.Close()
+	}
+	if v.unwatch != nil {
+		v.unwatch()
 	}
 	if v.log != nil {
 		v.log.end()

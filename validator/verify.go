@@ -24,10 +24,11 @@ func (v *Validator) VerifyRequest(ctx context.Context, r *Request, d *Demand) (A
 		d = &Demand{}
 	}
 	if r.Scheme != "" && r.Scheme != schemeBearer && !asciiEqualFold(r.Scheme, schemeBearer) && !(v.made() && v.proofs != nil && r.isDPoP()) {
-		return Accepted{}, v.refused(ctx, r, refuse(CheckMissing, "another scheme than Bearer"), nil)
+		return Accepted{}, v.refused(ctx, r, refuse(CheckMissing, "another scheme than Bearer"), nil, stopwatch{})
 	}
 	var seen sighting // no part of the error, which would be garbage for each refusal
-	p, way, err := v.verify(ctx, r, d, &seen)
+	watch := v.stopwatch()
+	p, way, err := v.verify(ctx, r, d, &seen, &watch)
 	if err == nil {
 		err = pass(p, r, d)
 	}
@@ -38,14 +39,14 @@ func (v *Validator) VerifyRequest(ctx context.Context, r *Request, d *Demand) (A
 		}
 	}
 	if err != nil {
-		return Accepted{}, v.refused(ctx, r, err, &seen)
+		return Accepted{}, v.refused(ctx, r, err, &seen, watch)
 	}
 	p.issuer.used()
-	a := Accepted{Token: &p.token, Nonce: nonce, Way: way}
+	a := Accepted{Token: &p.token, Nonce: nonce, Way: way, took: watch.took()}
 	if b := p.said.bound; b != nil && b.key != "" {
 		a.spent = &spent{v, r.Proofs[0]}
 	}
-	if v.observer.Accepted && !d.More {
+	if !d.More && v.tellsOf(a) {
 		v.accepted(ctx, r, a)
 	}
 	return a, nil
@@ -66,7 +67,7 @@ func (v *Validator) Verify(ctx context.Context, raw string) (*Token, error) {
 }
 
 // verify finds a proof that holds, or makes one, and says which.
-func (v *Validator) verify(ctx context.Context, r *Request, d *Demand, seen *sighting) (*proof, observe.Way, error) {
+func (v *Validator) verify(ctx context.Context, r *Request, d *Demand, seen *sighting, watch *stopwatch) (*proof, observe.Way, error) {
 	raw, a := r.Token, asked{source: r.Source, maxAge: d.MaxAge, audience: d.Audience}
 	if !v.made() {
 		return nil, "", errNotMade
@@ -89,6 +90,7 @@ func (v *Validator) verify(ctx context.Context, r *Request, d *Demand, seen *sig
 		tally.Hit()
 	} else {
 		tally.Miss()
+		v.start(watch)
 		var err error
 		if p, err = v.settle(ctx, r, d, id, p, a, seen); err != nil {
 			return nil, "", err
@@ -173,12 +175,12 @@ func (v *Validator) settle(ctx context.Context, r *Request, d *Demand, id cache.
 
 // refused reports a refusal to the observer and returns it. What was seen of the
 // token counts unless the error itself knows better.
-func (v *Validator) refused(ctx context.Context, r *Request, err error, seen *sighting) error {
+func (v *Validator) refused(ctx context.Context, r *Request, err error, seen *sighting, watch stopwatch) error {
 	e, ok := err.(*Error)
 	if !ok {
 		e = unavailable(0, err)
 	}
-	v.report(ctx, r, e, cmp.Or(e.said, seen))
+	v.report(ctx, r, e, cmp.Or(e.said, seen), watch.took())
 	return e
 }
 

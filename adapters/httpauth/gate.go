@@ -76,6 +76,7 @@ func (m *Middleware) Compile(g Gate) *Route {
 	rt := &Route{
 		middleware:   m,
 		gate:         g,
+		scopes:       g.Rule.Names(),
 		missingScope: newAnswer(m.realm, validator.NewError(validator.CheckScope), g.Rule.Needs()),
 		demand:       validator.Demand{Audience: slices.Clone(g.Audience), Bound: g.Bound, Stale: g.Stale, More: true},
 	}
@@ -91,6 +92,7 @@ func (m *Middleware) Compile(g Gate) *Route {
 	}
 	if g.DangerouslyReportOnly {
 		m.open.opened()
+		m.validator.ReportOpen()
 	}
 	return rt
 }
@@ -99,6 +101,7 @@ func (m *Middleware) Compile(g Gate) *Route {
 type Route struct {
 	middleware   *Middleware
 	gate         Gate
+	scopes       []string // that its rule names
 	missingScope *answer
 	demand       validator.Demand
 }
@@ -152,6 +155,7 @@ func (rt *Route) judge(r *http.Request, shown *validator.Request, refusal *valid
 	if rt.gate.Optional && (refusal == errNothing || refusal == errNotFound) {
 		return validator.Accepted{}, nil
 	}
+	shown.Scopes = rt.scopes
 	shown.ReportOnly = rt.gate.DangerouslyReportOnly
 	if refusal != nil {
 		m.validator.ReportRefusal(ctx, shown, nil, refusal)

@@ -210,12 +210,39 @@ func TestReportOnlyWarns(t *testing.T) {
 		for range 3 {
 			_ = idle.Require(scopes.All("orders:read"))(empty)
 		}
+		if n := v.Stats().OpenRoutes; n != 5 {
+			t.Errorf("%d open routes by Stats, wanted 5", n)
+		}
 		time.Sleep(time.Hour)
 		synctest.Wait()
 		if diff := cmp.Diff(strings.Replace(line, "routes=2", "routes=3", 1)+"0\n", log.String()); diff != "" {
 			t.Error(diff)
 		}
 	})
+}
+
+// TestUsedScopes: the observer is told which of the rule's scopes a token has.
+func TestUsedScopes(t *testing.T) {
+	iss := issuertest.New(t)
+	var used [][]string
+	v, err := validator.New(validator.Config{
+		Issuers: []validator.Issuer{{URL: iss.URL(), Audience: []string{issuertest.Audience}}},
+		Observer: observe.Observer{Accepted: true, Event: func(_ context.Context, e *observe.Event) {
+			if e.Kind == observe.Accepted {
+				used = append(used, e.Used)
+			}
+		}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(v.Close)
+	rule := scopes.AllOf(scopes.All("orders:read"), scopes.Any("eu", "us"))
+	api := httpauth.New(v, nil).Require(rule)(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	get(api, iss.Token(issuertest.Claims{Scope: "us orders:read other"}))
+	if diff := cmp.Diff([][]string{{"orders:read", "us"}}, used); diff != "" {
+		t.Error(diff)
+	}
 }
 
 // TestRefusedInReportOnly: the observer is told what would have been refused.

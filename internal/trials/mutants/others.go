@@ -18,6 +18,8 @@ var otherMutants = []mutant{
 	{"observer", "made-up text is cut", []edit{never("validator/sighting.go", "len(text) > longest")}, ofValidator},
 	{"observer", "a made-up issuer is none of ours in the log", []edit{{"validator/sighting.go", "		s.foreign = c.issuer\n", "		s.issuer = c.issuer\n"}}, ofValidator},
 	{"observer", "no event holds a token", []edit{never("validator/sighting.go", "strings.Contains(*text, token)")}, ofValidator},
+	{"observer", "a hit is told to who samples one in so many", []edit{{"validator/observer.go", "rand.Uint64N(v.sampleHits) == 0", "rand.Uint64N(v.sampleHits) >= 0"}}, []suite{{"validator", "TestSampledHits"}}},
+	{"observer", "used scopes are the route's own, and the token's", []edit{{"validator/observer.go", "		if !has.Contains(name) {\n			rest", "		if !has.Contains(name) && false {\n			rest"}}, []suite{{"validator", "TestUsedScopes"}}},
 	{"observer", "refusals do not fill the log", []edit{{"validator/log.go", "rest == nil && len(l.written) < refusalLines", "rest == nil"}}, ofValidator},
 	{"observer", "one kind of refusal is written once a minute", []edit{{"validator/log.go", "rest == nil && len(l.written) < refusalLines", "len(l.written) < refusalLines"}}, ofValidator},
 	{"answers", "an error prints as its text, by any verb", []edit{{"validator/errors.go", "func (e *Error) Format(", "func (e *Error) format("}}, []suite{{"validator", "TestPrintingAnErrorIsItsText"}}},

@@ -68,7 +68,7 @@ var proofMutants = []mutant{
 	{"DPoP, replay", "a proof is good once", []edit{neverCase("dpop/checks.go", "!first")}, ofProofs},
 	{"DPoP, replay", "a jti is its key's alone", []edit{{"dpop/replays.go", "	text := append(room[:0], seenLabel...)\n	text = append(text, thumbprint[:]...)\n", "	text := append(room[:0], seenLabel...)\n"}}, ofVerify},
 	{"DPoP, replay", "a proof is kept until its iat is too old", []edit{{"dpop/checks.go", "c.iat.Add(v.maxAge+v.maxAhead)", "c.iat.Add(v.maxAhead)"}}, ofVerify},
-	{"DPoP, replay", "a store that fails is no verdict", []edit{{"dpop/checks.go", "	case err != nil:\n		return unavailable(\"the store of seen proofs\"", "	case err != nil && false:\n		return unavailable(\"the store of seen proofs\""}}, ofVerify},
+	{"DPoP, replay", "a store that fails is no verdict", []edit{{"dpop/checks.go", "	case err != nil:\n		v.counters.undecided.Add(1)\n		return unavailable(\"the store of seen proofs\"", "	case err != nil && false:\n		v.counters.undecided.Add(1)\n		return unavailable(\"the store of seen proofs\""}}, ofVerify},
 	{"DPoP, replay", "a slice is dropped after its end", []edit{{"dpop/memory.go", "time.Duration(old.number+1)*sliceTime", "time.Duration(old.number)*sliceTime"}}, ofReplays},
 	{"DPoP, replay", "the keys that have most are refused", []edit{{"dpop/memory.go", "m.counts.of(h) > 4*left {", "left < 0 {"}}, ofReplays},
 	{"DPoP, replay", "the memory is bounded", []edit{never("dpop/memory.go", "m.counts.of(h) > 4*left")}, []suite{{"dpop", "TestManyMadeUpKeys"}}},
