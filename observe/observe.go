@@ -36,9 +36,9 @@ type Observer struct {
 	Accepted bool
 
 	// SampleHits asks how long requests take (Event.Took): each whose token had to be
-	// proven, and one in so many of those whose token was proven before, which is a
-	// matter of less than a microsecond. Of accepted requests it asks for these even
-	// without Accepted. 0 asks for none, and 1 for each.
+	// proven, and one in so many of those that were accepted by a proof from before,
+	// which is a matter of less than a microsecond. It is told of these even without
+	// Accepted. 0 asks for none, and 1 for each.
 	SampleHits int
 
 	// Watch is called with what this observer was given to, when that is made, so that

@@ -124,7 +124,10 @@ func used(names []string, has scopes.Set) []string {
 }
 
 // stopwatch times a request; the zero value does not run.
-type stopwatch struct{ began time.Time }
+type stopwatch struct {
+	began   time.Time
+	proving bool
+}
 
 // stopwatch returns one that runs for one request in so many. Chance decides: what
 // requests count together would make them wait for each other.
@@ -137,7 +140,11 @@ func (v *Validator) stopwatch() (w stopwatch) {
 
 // start has the stopwatch run for a token that has to be proven.
 func (v *Validator) start(w *stopwatch) {
-	if v.sampleHits > 0 && w.began.IsZero() {
+	if v.sampleHits == 0 {
+		return
+	}
+	w.proving = true
+	if w.began.IsZero() {
 		w.began = time.Now()
 	}
 }

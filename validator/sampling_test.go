@@ -38,6 +38,7 @@ func TestSampledHits(t *testing.T) {
 			for range hits + 1 {
 				wantOutcome(t, "ok")(v.Verify(t.Context(), raw))
 			}
+			wantOutcome(t, "missing")(v.Verify(t.Context(), ""))
 			wantOutcome(t, "exp")(v.Verify(t.Context(), iss.Bad(issuertest.Expired, issuertest.Claims{})))
 			ways := map[observe.Way]int{}
 			for _, e := range seen.of(observe.Accepted) {
@@ -53,7 +54,7 @@ func TestSampledHits(t *testing.T) {
 				t.Errorf("told of the proof: %v, wanted %v", proven, asks)
 			}
 			refused := seen.of(observe.Refused)
-			if len(refused) != 1 || (refused[0].Took > 0) != tc.timed {
+			if len(refused) != 2 || refused[0].Took != 0 || (refused[1].Took > 0) != tc.timed { // nothing was proven of what is missing
 				t.Errorf("refusals: %+v", refused)
 			}
 		})

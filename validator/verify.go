@@ -180,7 +180,11 @@ func (v *Validator) refused(ctx context.Context, r *Request, err error, seen *si
 	if !ok {
 		e = unavailable(0, err)
 	}
-	v.report(ctx, r, e, cmp.Or(e.said, seen), watch.took())
+	var took time.Duration
+	if watch.proving { // what is refused sooner says nothing of proofs, and is no hit
+		took = watch.took()
+	}
+	v.report(ctx, r, e, cmp.Or(e.said, seen), took)
 	return e
 }
 
