@@ -24,7 +24,7 @@ func cost(r *suite.Results) ([]byte, error) {
 	}
 	colors := map[string]color.Color{suite.Seen: seenColor, suite.First: firstColor, suite.Bare: limitColor}
 	shown := slices.DeleteFunc(slices.Clone(v.One), func(m measure.Result) bool {
-		return m.Name == suite.FirstCached || m.Name == suite.Observed || m.Name == suite.Primitive
+		return m.Name == suite.FirstCached || m.Name == suite.Observed || m.Name == suite.Metered || m.Name == suite.EachMetered || m.Name == suite.Primitive
 	})
 	slices.SortFunc(shown, func(a, b measure.Result) int { return cmp.Compare(a.Time, b.Time) })
 

@@ -3,10 +3,13 @@ package contender
 import (
 	"context"
 
+	"go.opentelemetry.io/otel/sdk/metric"
+
 	"github.com/m2mguard/m2mguard/bench/internal/fixture"
 	"github.com/m2mguard/m2mguard/introspection"
 	"github.com/m2mguard/m2mguard/observe"
 	"github.com/m2mguard/m2mguard/scopes"
+	"github.com/m2mguard/m2mguard/telemetry"
 	"github.com/m2mguard/m2mguard/validator"
 	"github.com/m2mguard/m2mguard/validator/issuertest"
 )
@@ -53,6 +56,15 @@ func Observed(cfg *validator.Config) {
 			panic("bench: an accepted request of nobody")
 		}
 	}}
+}
+
+// Metered has telemetry with OpenTelemetry's SDK behind it, which times one hit in so
+// many; 0 is the default.
+func Metered(sampleHits int) func(*validator.Config) {
+	return func(cfg *validator.Config) {
+		meters := metric.NewMeterProvider(metric.WithReader(metric.NewManualReader()))
+		cfg.Observer = telemetry.Observer(telemetry.Config{Meters: meters, SampleHits: sampleHits})
+	}
 }
 
 // M2MGuardOpaque is ours for opaque tokens. change alters how it introspects

@@ -67,6 +67,15 @@ func seenBefore(r *suite.Results) []Line {
 		return allocations("JWT seen before, with an observer, allocations, "+cores, 0, g.Get(suite.Observed).Allocs)
 	})...)
 	lines = append(lines, both(jwt, func(g measure.Results, cores string) Line {
+		return atMost("JWT seen before, with telemetry against without, "+cores, 1.15, g.Get(suite.Metered).Time/g.Get(suite.Seen).Time)
+	})...)
+	lines = append(lines, both(jwt, func(g measure.Results, cores string) Line {
+		return allocations("JWT seen before, with telemetry, allocations, "+cores, 0, g.Get(suite.Metered).Allocs)
+	})...)
+	lines = append(lines, both(jwt, func(g measure.Results, cores string) Line {
+		return allocations("JWT seen before, with telemetry that times every hit, allocations, "+cores, 0, g.Get(suite.EachMetered).Allocs)
+	})...)
+	lines = append(lines, both(jwt, func(g measure.Results, cores string) Line {
 		return allocations("JWT seen before, allocations, "+cores, 0, g.Get(suite.Seen).Allocs)
 	})...)
 	return append(lines, both(r.Opaque, func(g measure.Results, cores string) Line {

@@ -63,6 +63,8 @@ func results() *suite.Results {
 		r.Verify = append(r.Verify, suite.Verify{Algorithm: algorithm, Pair: both(
 			measure.Result{Name: suite.Seen, Time: 400},
 			measure.Result{Name: suite.Observed, Time: 500},
+			measure.Result{Name: suite.Metered, Time: 460},
+			measure.Result{Name: suite.EachMetered, Time: 900},
 			measure.Result{Name: suite.First, Time: first, Allocs: 22},
 			measure.Result{Name: suite.FirstCached, Time: first},
 			measure.Result{Name: suite.Bare, Time: 30_000, Allocs: 9},
@@ -123,6 +125,9 @@ func TestAcceptanceMissesWhatIsTooMuch(t *testing.T) {
 		{"seen before allocates", func(r *suite.Results) { set(r.Verify[0].One, suite.Seen, greedier) }, "JWT seen before, allocations"},
 		{"an observer", func(r *suite.Results) { set(r.Verify[0].One, suite.Observed, slower) }, "JWT seen before, with an observer of accepted requests"},
 		{"an observer allocates", func(r *suite.Results) { set(r.Verify[0].One, suite.Observed, greedier) }, "JWT seen before, with an observer, allocations"},
+		{"telemetry", func(r *suite.Results) { set(r.Verify[0].One, suite.Metered, slower) }, "JWT seen before, with telemetry against"},
+		{"telemetry allocates", func(r *suite.Results) { set(r.Verify[0].One, suite.Metered, greedier) }, "JWT seen before, with telemetry, allocations"},
+		{"all of telemetry allocates", func(r *suite.Results) { set(r.Verify[0].One, suite.EachMetered, greedier) }, "JWT seen before, with telemetry that times every hit, allocations"},
 		{"opaque seen before", func(r *suite.Results) { set(r.Opaque.One, suite.OpaqueSeen, slower) }, "opaque token seen before, against"},
 		{"first time", func(r *suite.Results) { set(r.Verify[0].One, suite.First, slower) }, "RS256 first time, against the primitive"},
 		{"a faster peer", func(r *suite.Results) {

@@ -15,7 +15,7 @@ import (
 // FastestPeer is the cheapest party of a group that is neither ours nor a
 // primitive.
 func FastestPeer(group measure.Results) measure.Result {
-	own := []string{Seen, Observed, First, FirstCached, Bare, Primitive, Ours}
+	own := []string{Seen, Observed, Metered, EachMetered, First, FirstCached, Bare, Primitive, Ours}
 	peers := slices.DeleteFunc(slices.Clone(group), func(r measure.Result) bool { return slices.Contains(own, r.Name) })
 	return slices.MinFunc(peers, func(a, b measure.Result) int { return cmp.Compare(a.Time, b.Time) })
 }
@@ -50,6 +50,14 @@ func (s *suite) verifyWith(algorithm string, describe bool) (v Verify, err error
 	if err != nil {
 		return v, err
 	}
+	metered, err := s.keep(contender.M2MGuard(f, contender.Metered(0)))
+	if err != nil {
+		return v, err
+	}
+	eachMetered, err := s.keep(contender.M2MGuard(f, contender.Metered(1)))
+	if err != nil {
+		return v, err
+	}
 	uncached, err := s.keep(contender.M2MGuard(f, contender.NoCache))
 	if err != nil {
 		return v, err
@@ -62,7 +70,7 @@ func (s *suite) verifyWith(algorithm string, describe bool) (v Verify, err error
 		s.describe(ours)
 		s.describe(peers...)
 	}
-	for _, c := range []*contender.Contender{ours, observed} {
+	for _, c := range []*contender.Contender{ours, observed, metered, eachMetered} {
 		if err := c.Allows(context.Background(), raw); err != nil { // now it was seen before
 			return v, err
 		}
@@ -70,6 +78,8 @@ func (s *suite) verifyWith(algorithm string, describe bool) (v Verify, err error
 	group := []measure.Subject{
 		{Name: Seen, Worker: allows(ours, raw)},
 		{Name: Observed, Worker: allows(observed, raw)},
+		{Name: Metered, Worker: allows(metered, raw)},
+		{Name: EachMetered, Worker: allows(eachMetered, raw)},
 		{Name: First, Worker: ownToken(uncached, f.Good)},
 		s.firstIntoCache(f),
 		{Name: Bare, Worker: alone(contender.Bare, f, raw)},

@@ -25,6 +25,8 @@ type Options struct {
 const (
 	Seen        = "m2mguard, seen before"
 	Observed    = "m2mguard, seen before, with an observer that asks for accepted requests"
+	Metered     = "m2mguard, seen before, with telemetry"
+	EachMetered = "m2mguard, seen before, with telemetry that times every hit"
 	First       = "m2mguard, first time"
 	FirstCached = "m2mguard, first time, into the cache"
 	Bare        = "bare primitive"
