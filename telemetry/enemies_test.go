@@ -87,6 +87,11 @@ func TestResolvedIssuersAddNoSeries(t *testing.T) {
 	if diff := cmp.Diff(names(before), names(after)); diff != "" {
 		t.Error(diff)
 	}
+	for name := range after { // which are of the configured ones
+		if strings.HasPrefix(name, "m2mguard.jwks.keys{") || strings.HasPrefix(name, "m2mguard.jwks.age{") {
+			t.Errorf("%s", name)
+		}
+	}
 	if text := p.text(); strings.Contains(text, "example.com") || !strings.Contains(text, "_OTHER") {
 		t.Error(text)
 	}

@@ -109,20 +109,18 @@ func (m *meter) event(ctx context.Context, e *observe.Event) {
 
 // used counts an accepted request for each scope that it needed.
 func (m *meter) used(ctx context.Context, e *observe.Event) {
-	l := labels{client: m.client(e.Client), route: m.routes.of(e.Route)}
+	l := labels{client: m.client(e.Client.Text), route: m.routes.of(e.Route)}
 	for _, scope := range e.Used {
 		l.scope = scope
 		m.instruments.scopeUse.Add(ctx, 1, m.of(l).add...)
 	}
 }
 
-// client is a client id in a metric; empty where none is to be told apart.
-func (m *meter) client(id observe.Fact) string {
-	switch {
-	case m.clients.most <= 0 || id.Text == "":
+// client is an accepted token's client id in a metric; empty where none is to be told
+// apart.
+func (m *meter) client(id string) string {
+	if m.clients.most <= 0 || id == "" {
 		return ""
-	case id.Unproven:
-		return other
 	}
-	return m.clients.of(id.Text)
+	return m.clients.of(id)
 }

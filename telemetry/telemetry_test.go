@@ -185,10 +185,10 @@ func TestScopeUse(t *testing.T) {
 		want []string
 	}{
 		"not asked for": {telemetry.Config{}, nil},
-		"by route":      {telemetry.Config{ScopeUse: true}, []string{"http.route=GET /orders,m2mguard.scope=a: 3", "http.route=GET /orders,m2mguard.scope=b: 3"}},
+		"by route":      {telemetry.Config{ScopeUse: true}, []string{"http.route=GET /orders,m2mguard.scope=a: 6", "http.route=GET /orders,m2mguard.scope=b: 6"}},
 		"by client": {telemetry.Config{ScopeUse: true, MaxClients: 1}, []string{
-			"http.route=GET /orders,m2mguard.client=_OTHER,m2mguard.scope=a: 2", "http.route=GET /orders,m2mguard.client=_OTHER,m2mguard.scope=b: 2",
-			"http.route=GET /orders,m2mguard.client=one,m2mguard.scope=a: 1", "http.route=GET /orders,m2mguard.client=one,m2mguard.scope=b: 1",
+			"http.route=GET /orders,m2mguard.client=_OTHER,m2mguard.scope=a: 4", "http.route=GET /orders,m2mguard.client=_OTHER,m2mguard.scope=b: 4",
+			"http.route=GET /orders,m2mguard.client=one,m2mguard.scope=a: 2", "http.route=GET /orders,m2mguard.client=one,m2mguard.scope=b: 2",
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -197,8 +197,10 @@ func TestScopeUse(t *testing.T) {
 			v := p.newValidator(iss, func(c *validator.Config) { c.Issuers[0].Keys = &jwks.Config{HTTPClient: iss.Client()} })
 			for _, client := range []string{"one", "two", "three"} {
 				r := &validator.Request{Token: iss.Token(issuertest.Claims{ClientID: client, Scope: "a b other"}), Route: "GET /orders", Scopes: []string{"a", "b", "c"}}
-				if _, err := v.VerifyRequest(t.Context(), r, nil); err != nil {
-					t.Fatal(err)
+				for range 2 { // the second is a hit
+					if _, err := v.VerifyRequest(t.Context(), r, nil); err != nil {
+						t.Fatal(err)
+					}
 				}
 			}
 			_, series := p.collect()
@@ -212,6 +214,30 @@ func TestScopeUse(t *testing.T) {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestSampling: by default few hits are timed, none where a negative number says so, and
+// a proof always.
+func TestSampling(t *testing.T) {
+	for sample, timed := range map[int]func(float64) bool{
+		0: func(n float64) bool { return n < 60 }, // of 10,000, ten in the mean
+		1: func(n float64) bool { return n == 10_000 }, -1: func(n float64) bool { return n == 0 },
+	} {
+		iss := issuertest.NewInMemory(t)
+		p := newProbe(t, telemetry.Config{SampleHits: sample})
+		v := p.newValidator(iss, func(c *validator.Config) { c.Issuers[0].Keys = &jwks.Config{HTTPClient: iss.Client()} })
+		raw := iss.Token(issuertest.Claims{})
+		for range 10_001 {
+			if _, err := v.Verify(t.Context(), raw); err != nil {
+				t.Fatal(err)
+			}
+		}
+		_, got := p.collect()
+		of := "m2mguard.validate.duration{m2mguard.issuer=" + iss.URL() + ",m2mguard.path="
+		if proofs, hits := got[of+"signature}"], got[of+"cache}"]; proofs != 1 || !timed(hits) {
+			t.Errorf("SampleHits %d: %v proofs and %v hits are timed", sample, proofs, hits)
+		}
 	}
 }
 
@@ -257,8 +283,11 @@ func TestSpans(t *testing.T) {
 func TestOtherCalls(t *testing.T) {
 	p := newProbe(t, telemetry.Config{})
 	for _, err := range []error{nil, context.Canceled, context.DeadlineExceeded, &net.DNSError{IsTimeout: true}, errors.New("anything")} {
-		_, end := p.Begin(t.Context(), observe.Operation{Kind: "share", Issuer: "https://made-up.example.com"})
+		_, end := p.Begin(t.Context(), observe.Operation{Kind: "share", Issuer: "https://made-up.example.com", URL: "https://made-up.example.com/keys"})
 		end(err)
+	}
+	if text := p.text(); strings.Contains(text, "example.com") {
+		t.Error(text)
 	}
 	_, got := p.collect()
 	for of, want := range map[string]float64{"": 1, "error.type=canceled,": 1, "error.type=timeout,": 2, "error.type=_OTHER,": 1} {
