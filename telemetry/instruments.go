@@ -81,13 +81,13 @@ func (m *maker) instruments() instruments {
 
 // figures are the instruments that are read when somebody collects.
 type figures struct {
-	cacheRequests, replays, nonces                                    metric.Int64ObservableCounter
-	cacheEntries, cacheLimit, verifyActive, verifyWaiting, openRoutes metric.Int64ObservableGauge
-	resolved, resolveActive, resolveWaiting                           metric.Int64ObservableGauge
-	keys, keysStale, introspectActive, introspectWaiting              metric.Int64ObservableGauge
-	revocationEntries, revocationForeign, revocationStale             metric.Int64ObservableGauge
-	keysAge, revocationLag                                            metric.Float64ObservableGauge
-	all                                                               []metric.Observable
+	cacheRequests, replays, nonces                                             metric.Int64ObservableCounter
+	cacheEntries, cacheLimit, verifyActive, verifyWaiting, openRoutes, streams metric.Int64ObservableGauge
+	resolved, resolveActive, resolveWaiting                                    metric.Int64ObservableGauge
+	keys, keysStale, introspectActive, introspectWaiting                       metric.Int64ObservableGauge
+	revocationEntries, revocationForeign, revocationStale                      metric.Int64ObservableGauge
+	keysAge, revocationLag                                                     metric.Float64ObservableGauge
+	all                                                                        []metric.Observable
 }
 
 func (m *maker) figures() (f figures) {
@@ -115,6 +115,7 @@ func (m *maker) figures() (f figures) {
 	f.verifyActive = gauge("m2mguard.verify.active", "{token}", "Signatures that are being verified.")
 	f.verifyWaiting = gauge("m2mguard.verify.waiting", "{token}", "Tokens that wait for that.")
 	f.openRoutes = gauge("m2mguard.route.open", "{route}", "Routes that refuse nobody (DangerouslyReportOnly).")
+	f.streams = gauge("m2mguard.stream.active", "{stream}", "Contexts of Validator.Live that have not ended.")
 	f.resolved = gauge("m2mguard.issuer.resolved", "{issuer}", "Issuers that validator.Config.Resolver found, and that are held.")
 	f.resolveActive = gauge("m2mguard.resolve.active", "{call}", "Calls of it that are under way.")
 	f.resolveWaiting = gauge("m2mguard.resolve.waiting", "{token}", "Tokens that wait for one.")

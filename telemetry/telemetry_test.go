@@ -42,6 +42,12 @@ func TestMetrics(t *testing.T) {
 	}
 	_, _ = v.VerifyRequest(t.Context(), &validator.Request{ReportOnly: true}, nil)
 	v.ReportOpen()
+	token, err := v.Verify(t.Context(), good)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, end := v.Live(t.Context(), token)
+	defer end()
 	_, got := p.collect()
 	for name, value := range got {
 		if strings.HasPrefix(name, "m2mguard.jwks.age") {
@@ -53,7 +59,8 @@ func TestMetrics(t *testing.T) {
 	}
 	of := func(url, text string) string { return strings.ReplaceAll(text, "ISSUER", url) }
 	want := map[string]float64{
-		"m2mguard.cache.requests{m2mguard.result=hit}":                     2,
+		"m2mguard.stream.active{}":                                         1,
+		"m2mguard.cache.requests{m2mguard.result=hit}":                     3,
 		"m2mguard.cache.requests{m2mguard.result=miss}":                    5,
 		"m2mguard.cache.entries{}":                                         2,
 		"m2mguard.cache.limit{}":                                           96,
@@ -68,7 +75,7 @@ func TestMetrics(t *testing.T) {
 		"m2mguard.refusals{error.type=iss,m2mguard.report_only=false}":     1,
 		of(jwts.URL(), "m2mguard.refusals{error.type=exp,m2mguard.issuer=ISSUER,m2mguard.report_only=false}"):      1,
 		of(opaque.URL(), "m2mguard.refusals{error.type=active,m2mguard.issuer=ISSUER,m2mguard.report_only=false}"): 1,
-		of(jwts.URL(), "m2mguard.validate.duration{m2mguard.issuer=ISSUER,m2mguard.path=cache}"):                   2,
+		of(jwts.URL(), "m2mguard.validate.duration{m2mguard.issuer=ISSUER,m2mguard.path=cache}"):                   3,
 		of(jwts.URL(), "m2mguard.validate.duration{m2mguard.issuer=ISSUER,m2mguard.path=signature}"):               1,
 		of(opaque.URL(), "m2mguard.validate.duration{m2mguard.issuer=ISSUER,m2mguard.path=introspection}"):         1,
 		of(jwts.URL(), "m2mguard.validate.duration{error.type=exp,m2mguard.issuer=ISSUER}"):                        1,

@@ -117,6 +117,7 @@ func addUp(sum, s *validator.Stats) {
 	sum.Verifying += s.Verifying
 	sum.VerifyWaiting += s.VerifyWaiting
 	sum.OpenRoutes += s.OpenRoutes
+	sum.Streams += s.Streams
 	sum.Resolved += s.Resolved
 	sum.LookupsUnderWay += s.LookupsUnderWay
 	sum.LookupsWaiting += s.LookupsWaiting
@@ -134,7 +135,7 @@ func worse(one, i *validator.IssuerStats) {
 func (f *figures) observe(o metric.Observer, s *validator.Stats) {
 	for gauge, value := range map[metric.Int64Observable]int{
 		f.cacheEntries: s.CacheEntries, f.cacheLimit: s.CacheSize, f.verifyActive: s.Verifying, f.verifyWaiting: s.VerifyWaiting,
-		f.openRoutes: s.OpenRoutes, f.resolved: s.Resolved, f.resolveActive: s.LookupsUnderWay, f.resolveWaiting: s.LookupsWaiting,
+		f.openRoutes: s.OpenRoutes, f.streams: s.Streams, f.resolved: s.Resolved, f.resolveActive: s.LookupsUnderWay, f.resolveWaiting: s.LookupsWaiting,
 	} {
 		o.ObserveInt64(gauge, int64(value))
 	}
