@@ -11,7 +11,7 @@ import (
 )
 
 // document is one with these entries.
-func document(sequence int, entries ...string) string {
+func document(sequence int64, entries ...string) string {
 	return fmt.Sprintf(`{"m2mguard_revocations":1,"sequence":%d,"entries":[%s]}`, sequence, strings.Join(entries, ","))
 }
 

@@ -313,7 +313,7 @@ func TestFileAgainstOracle(t *testing.T) {
 				}
 				entries, held = append(entries, fmt.Sprintf(`{"issuer":%q,%s,%s}`, e.issuer, target, verb)), append(held, e)
 			}
-			replace(t, file, document(sequence, entries...))
+			replace(t, file, document(int64(sequence), entries...))
 			elapse(poll)
 			c.now += uint32(r.IntN(4))
 			for _, token := range all {

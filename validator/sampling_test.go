@@ -2,6 +2,7 @@ package validator_test
 
 import (
 	"context"
+	"math"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -26,7 +27,7 @@ func TestSampledHits(t *testing.T) {
 		"each":              {observe.Observer{SampleHits: 1}, hits, hits, true},
 		"one in ten":        {observe.Observer{SampleHits: 10}, 20, 300, true}, // 100 in the mean, and this is eight times its deviation
 		"all, and none":     {observe.Observer{Accepted: true}, hits, hits, false},
-		"nearly none":       {observe.Observer{SampleHits: 1 << 40}, 0, 0, true},
+		"nearly none":       {observe.Observer{SampleHits: math.MaxInt32}, 0, 0, true},
 		"a negative number": {observe.Observer{SampleHits: -1}, 0, 0, false},
 	} {
 		t.Run(name, func(t *testing.T) {
