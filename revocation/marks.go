@@ -14,7 +14,8 @@ type Token struct {
 
 	// Issuer is the configured one that proved the token; it is never empty.
 	Issuer string
-	// ID is the jti: a JWT's own, never that of an answer about it. Empty for none.
+	// ID is the jti: a JWT's own, never that of an answer about it; of an opaque token,
+	// its answer's. Empty for none.
 	ID string
 	// Client and Subject are the client id and sub; empty for none.
 	Client, Subject string

@@ -53,8 +53,8 @@ func (p *proof) mark(l *revocation.List, raw string, own *ownWord) {
 		t.ID, t.KeyID = p.said.id, p.key.ID()
 	case own != nil:
 		t.ID = own.id
-	default: // an answer's jti may be another token's
-		t.Opaque = raw
+	default: // an opaque token has no word of its own: its answer's jti is all that names it
+		t.ID, t.Opaque = p.said.id, raw
 	}
 	p.marks = new(revocation.Marks)
 	l.Mark(p.marks, &t)

@@ -82,8 +82,8 @@ func TestRevoked(t *testing.T) {
 		{"JWT by signature", keysOf, asJWT, []string{"id", "key"}},
 		{"JWT by signature, or asked", bothOf, asJWT, []string{"id", "key"}},
 		{"JWT by asking", answersOf, asJWT, []string{"id"}},
-		{"opaque", answersOf, asOpaque, []string{"opaque"}},
-		{"opaque, of an issuer with keys", bothOf, asOpaque, []string{"opaque"}},
+		{"opaque", answersOf, asOpaque, []string{"opaque", "id"}},
+		{"opaque, of an issuer with keys", bothOf, asOpaque, []string{"opaque", "id"}},
 	} {
 		for name, entry := range map[string]func(url, raw, kid string) revocation.Entry{
 			"client": func(url, _, _ string) revocation.Entry { return revocation.Block(revocation.Client(url, client)) },
@@ -154,8 +154,9 @@ func TestRevoked(t *testing.T) {
 	}
 }
 
-// TestAnAnswersIDRevokesNothing: nobody but a JWT itself says what its jti is.
-func TestAnAnswersIDRevokesNothing(t *testing.T) {
+// TestWhoseIDCounts: nobody but a JWT itself says what its jti is; of an opaque token,
+// its answer does.
+func TestWhoseIDCounts(t *testing.T) {
 	iss := issuertest.NewInMemory(t)
 	list := newKillSwitch(t, revocation.Config{}).now()
 	v := newOpaque(t, iss, revoking(list))
@@ -163,7 +164,7 @@ func TestAnAnswersIDRevokesNothing(t *testing.T) {
 	iss.SetFault(issuertest.Introspection, issuertest.Respond(200, http.Header{"Content-Type": {"application/json"}}, answer))
 	list.tell(revocation.Block(revocation.TokenID(iss.URL(), "of-the-answer")))
 	wantOutcome(t, "ok")(v.Verify(t.Context(), iss.Token(issuertest.Claims{Extra: map[string]any{"jti": "own"}})))
-	wantOutcome(t, "ok")(v.Verify(t.Context(), "opaque"))
+	wantOutcome(t, "revoked")(v.Verify(t.Context(), "opaque"))
 	list.tell(revocation.Block(revocation.TokenID(iss.URL(), "own")))
 	wantOutcome(t, "revoked")(v.Verify(t.Context(), iss.Token(issuertest.Claims{Extra: map[string]any{"jti": "own"}})))
 }
