@@ -17,7 +17,7 @@ import (
 //
 //	 1  field       oneProof        exactly one DPoP field line; a comma anywhere is two that were joined
 //	 2  size        oneProof        at most Config.MaxProofBytes, before anything is parsed
-//	 3  parts       jws.Split       three, the compact form
+//	 3  parts       split           three, the compact form
 //	 4  encoding    decode          strict base64url, one spelling for each value; header, claims and
 //	                                signature when their turn comes
 //	 5  json        read            strict, header and claims; what holds too many pieces, a long header,
@@ -32,8 +32,8 @@ import (
 //	11  claims      claims.check    jti of 1 to 128 bytes, htm, htu and iat, of their types
 //	12  htm         checkMethod     the request's method, in its case
 //	13  iat         checkTime       at most MaxAge old and MaxAhead ahead
-//	14  ath         checkToken      the hash of the token
-//	15  jkt         checkToken      the jwk's thumbprint is the token's, in constant time
+//	14  ath         checkHash       the hash of the token
+//	15  jkt         checkThumbprint the jwk's thumbprint is the token's, in constant time
 //	16  htu         checkURL        the request's URL, normalised, without query and fragment; the
 //	                                dearest of these, so after what a stranger does not pass
 //	17  nonce       checkNonce      one of ours, where Config.Nonces is set
@@ -49,9 +49,9 @@ func (v *Verifier) check(ctx context.Context, r *Request, spend bool) (nonce str
 	if failed != nil {
 		return "", failed
 	}
-	parts, ok := jws.Split(raw)
-	if !ok {
-		return "", refuse(CheckParts, "the proof is not three parts with two dots between them")
+	parts, failed := split(raw)
+	if failed != nil {
+		return "", failed
 	}
 	text := borrow()
 	defer text.giveBack()
@@ -77,7 +77,10 @@ func (v *Verifier) check(ctx context.Context, r *Request, spend bool) (nonce str
 	if failed := v.checkTime(&c, now); failed != nil {
 		return "", failed
 	}
-	if failed := checkToken(&c, &h, r); failed != nil {
+	if failed := checkHash(&c, r); failed != nil {
+		return "", failed
+	}
+	if failed := checkThumbprint(&h, r); failed != nil {
 		return "", failed
 	}
 	if failed := checkURL(&c, r); failed != nil {
@@ -117,6 +120,15 @@ func (v *Verifier) oneProof(lines []string) (raw string, failed *Error) {
 		return "", refuse(CheckField, "the DPoP field holds a comma")
 	}
 	return raw, nil
+}
+
+// split covers the parts.
+func split(raw string) (jws.Compact, *Error) {
+	parts, ok := jws.Split(raw)
+	if !ok {
+		return jws.Compact{}, refuse(CheckParts, "the proof is not three parts with two dots between them")
+	}
+	return parts, nil
 }
 
 // header covers the first part, but for what its key comes to.
@@ -203,14 +215,20 @@ var (
 	errOtherKey = refuse(CheckThumbprint, "the thumbprint of the proof's key is not the token's cnf.jkt")
 )
 
-// checkToken covers ath and the thumbprint. An empty one of the token's is nobody's.
-func checkToken(c *claims, h *header, r *Request) *Error {
+// checkHash covers ath. An empty hash of a token is nobody's.
+func checkHash(c *claims, r *Request) *Error {
 	switch {
 	case !c.hasATH:
 		return errNoATH
 	case c.ath == "" || c.ath != r.TokenHash:
 		return errATH
-	case subtle.ConstantTimeCompare(h.thumbprint[:], []byte(r.Thumbprint)) != 1:
+	}
+	return nil
+}
+
+// checkThumbprint covers whose key it is.
+func checkThumbprint(h *header, r *Request) *Error {
+	if subtle.ConstantTimeCompare(h.thumbprint[:], []byte(r.Thumbprint)) != 1 {
 		return errOtherKey
 	}
 	return nil

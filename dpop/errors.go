@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -131,18 +132,37 @@ func (e *Error) Error() string {
 	if e.text != "" {
 		b.WriteString(": " + e.text)
 	}
-	got, want := e.check.told(e.got), e.check.told(e.want)
-	if got != nil {
-		b.WriteString(": got " + quote.List(got, want))
+	if got := e.gotten(); got != "" {
+		b.WriteString(": got " + got)
 	}
-	if want != nil {
-		b.WriteString(", wanted " + quote.List(want, got))
+	if want := e.wanted(); want != "" {
+		b.WriteString(", wanted " + want)
 	}
 	if e.cause != nil {
 		fmt.Fprintf(&b, ": %v", e.cause)
 	}
 	b.WriteString(" (" + about.fix + ")")
 	return b.String()
+}
+
+// gotten and wanted are the values, quoted; empty for none.
+func (e *Error) gotten() string { return valuesOf(e.check.told(e.got), e.check.told(e.want)) }
+func (e *Error) wanted() string { return valuesOf(e.check.told(e.want), e.check.told(e.got)) }
+
+func valuesOf(values, others []string) string {
+	if values == nil {
+		return ""
+	}
+	return quote.List(values, others)
+}
+
+// found is what was found, in words and values.
+func (e *Error) found() string {
+	parts := []string{e.text, e.gotten()}
+	if e.cause != nil {
+		parts = append(parts, e.cause.Error())
+	}
+	return strings.Join(slices.DeleteFunc(parts, func(part string) bool { return part == "" }), ": ")
 }
 
 // Format prints what Error returns, whatever the verb is.
