@@ -1,6 +1,9 @@
 package jwks
 
-import "context"
+import (
+	"context"
+	"errors"
+)
 
 // MaxCandidates is how many keys are tried for one token that names none of them:
 // what a forged one can cost.
@@ -47,6 +50,23 @@ func (s *KeySet) Candidates(ctx context.Context, h Hint, tried ...*Key) ([]*Key,
 	}
 	return nil, &notFoundError{c.why, h.KeyID, h.Algorithm, h.HasKeyID}
 }
+
+// Held is what [KeySet.Candidates] has without asking anybody: of the set that serves
+// now, which it does not keep in use. Without one, the error is an [*UnavailableError].
+// It is for explanations: a newer set may have the key that [ErrKeyNotFound] is about.
+func (s *KeySet) Held(h Hint, tried ...*Key) ([]*Key, error) {
+	set := s.serving.Load()
+	if set == nil {
+		return nil, unavailable(s.config.MinFetchInterval, errNoneHeld)
+	}
+	c := set.find(&h, tried, s.source != nil)
+	if c.n == 0 {
+		return nil, &notFoundError{c.why, h.KeyID, h.Algorithm, h.HasKeyID}
+	}
+	return c.list(), nil
+}
+
+var errNoneHeld = errors.New("no key set is held, and nobody was asked for it")
 
 // find is what the set in use has for a hint, or a newer one if that may help.
 func (s *KeySet) find(ctx context.Context, h *Hint, tried []*Key) (choice, error) {

@@ -81,19 +81,23 @@ func (l *List) Check(m *Marks, route WhenStale) Verdict {
 	if m.checked.Load() == l.generation.Load()+1 {
 		return passes
 	}
-	return l.check(m, route)
+	return l.check(m, route, true)
 }
+
+// Peek is Check that tells Config.Observer of nothing: for explanations, with Marks of
+// their own.
+func (l *List) Peek(m *Marks, route WhenStale) Verdict { return l.check(m, route, false) }
 
 var passes = Verdict{outcome: Passes}
 
 // check looks a token up, unless that was done, and then asks how the feed does.
-func (l *List) check(m *Marks, route WhenStale) Verdict {
+func (l *List) check(m *Marks, route WhenStale, tells bool) Verdict {
 	if l.homes == nil || m.kinds[placeIssuer] == 0 {
 		return Verdict{}
 	}
 	now := l.generation.Load() // before the look: what comes meanwhile is another generation
 	if looked := now &^ stateMask; m.checked.Load() != looked+1 {
-		if v := l.look(m); v.outcome == Revoked {
+		if v := l.look(m, tells); v.outcome == Revoked {
 			return v
 		}
 		m.checked.Store(looked + 1)
@@ -130,7 +134,7 @@ func (c *Config) atStart() Outcome {
 }
 
 // look finds the latest cut-off of all entries that match.
-func (l *List) look(m *Marks) (v Verdict) {
+func (l *List) look(m *Marks, tells bool) (v Verdict) {
 	now := seconds(l.config.Now())
 	for place, kind := range m.kinds {
 		unnamed := kind&ofAny != 0
@@ -141,7 +145,9 @@ func (l *List) look(m *Marks) (v Verdict) {
 		switch {
 		case !found || v.outcome == Revoked && (cutoff < v.cutoff || unnamed && !v.unnamed):
 		case unnamed && kind == ByTokenID:
-			l.unrevocable(m.issuer)
+			if tells {
+				l.unrevocable(m.issuer)
+			}
 		case unnamed && l.config.DangerouslyPassUnnamed:
 		default:
 			v = Verdict{Revoked, kind, unnamed, cutoff}

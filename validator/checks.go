@@ -25,10 +25,10 @@ import (
 //	 8  iss           whose               a configured issuer, byte for byte; no other is asked anything;
 //	                                      without iss, the issuer of the trust domain in sub, or the one
 //	                                      that may leave its name out
-//	 9  typ           checkHeader         an access token's
-//	10  alg           checkHeader         on the issuer's list; one that is on none is refused before 7
-//	11  exp           times.check         required; now < exp + skew
-//	12  nbf           times.check         now >= nbf - skew
+//	 9  typ           checkType           an access token's
+//	10  alg           checkAlgorithm      on the issuer's list; one that is on none is refused before 7
+//	11  exp           commonChecks        required; now < exp + skew
+//	12  nbf           commonChecks        now >= nbf - skew
 //	13  lifetime      checkLifetime       exp - iat at most what the issuer's tokens may live
 //	14  aud           checkAudience       one of ours
 //	15  cnf           checkBinding        names the sender's key or certificate, if anything, and nothing
@@ -37,7 +37,7 @@ import (
 //	17  key           jwks.Candidates     of this issuer, and made for this alg; several, where none is named
 //	18  signature     jws.Verify          by that key, under that alg
 //	19  claims        Profile.check       what the profile asks for
-//	20  client, app   checkClient         on the list of clients; no user's token, if so configured
+//	20  client, app   checkClient, App    on the list of clients; no user's token, if so configured
 //	21  scopes        claims.grant        well formed; a name that can be no scope grants nothing
 //	22  own check     issuer.accept       what a preset's list, and the API itself, ask of the issuer's tokens
 //
@@ -49,9 +49,15 @@ import (
 // that it says of itself makes it better. Then introspection stands for 9, 10, 17
 // and 18, and the others are checked on what the answer holds.
 
-// checkHeader covers typ and alg. That the alg is also the key's own is for
-// the key lookup to see.
+// checkHeader covers typ and alg.
 func (i *issuer) checkHeader(h *header) error {
+	if err := i.checkType(h); err != nil {
+		return err
+	}
+	return i.checkAlgorithm(h)
+}
+
+func (i *issuer) checkType(h *header) error {
 	if !i.profile.acceptsType(h.Type, h.HasType) {
 		e := &Error{check: CheckType, got: []string{h.Type}, want: i.profile.Types}
 		if !h.HasType {
@@ -59,27 +65,43 @@ func (i *issuer) checkHeader(h *header) error {
 		}
 		return e
 	}
+	return nil
+}
+
+// checkAlgorithm covers the issuer's list. That the alg is also the key's own is for
+// the key lookup to see.
+func (i *issuer) checkAlgorithm(h *header) error {
 	if !slices.Contains(i.algorithms, h.canonical) {
 		return &Error{check: CheckAlgorithm, got: []string{h.Algorithm}, want: i.algorithms}
 	}
 	return nil
 }
 
-// checkClaims covers what a JWT and an introspection answer have in common.
+// commonChecks are 11 to 16, which a JWT and an introspection answer have in common.
+var commonChecks = [...]struct {
+	name  string
+	check Check
+	judge func(i *issuer, c *claims, now time.Time, skew time.Duration) error
+}{
+	{"exp", CheckExpiry, func(_ *issuer, c *claims, now time.Time, skew time.Duration) error {
+		return c.times().checkExpiry(now, skew)
+	}},
+	{"nbf", CheckNotBefore, func(_ *issuer, c *claims, now time.Time, skew time.Duration) error {
+		return c.times().checkNotBefore(now, skew)
+	}},
+	{"lifetime", CheckExpiry, (*issuer).checkLifetime},
+	{"aud", CheckAudience, func(i *issuer, c *claims, _ time.Time, _ time.Duration) error { return i.checkAudience(c) }},
+	{"cnf", CheckBinding, func(i *issuer, c *claims, _ time.Time, _ time.Duration) error { return i.checkBinding(c) }},
+	{"sub", CheckClaims, func(i *issuer, c *claims, _ time.Time, _ time.Duration) error { return i.checkTrustDomain(c) }},
+}
+
 func (i *issuer) checkClaims(c *claims, now time.Time, skew time.Duration) error {
-	if err := c.times().check(now, skew); err != nil {
-		return err
+	for n := range commonChecks {
+		if err := commonChecks[n].judge(i, c, now, skew); err != nil {
+			return err
+		}
 	}
-	if err := i.checkLifetime(c, now, skew); err != nil {
-		return err
-	}
-	if err := i.checkAudience(c); err != nil {
-		return err
-	}
-	if err := i.checkBinding(c); err != nil {
-		return err
-	}
-	return i.checkTrustDomain(c)
+	return nil
 }
 
 // checkBinding covers what a token asks of its sender, as far as the token alone
@@ -160,10 +182,17 @@ func (i *issuer) foreign(c *claims, names int) *Error {
 
 // checkJWT covers what a JWT must pass before its key is looked up.
 func (i *issuer) checkJWT(c *claims, now time.Time, skew time.Duration) error {
+	if err := c.checkEnds(); err != nil {
+		return err
+	}
+	return i.checkClaims(c, now, skew)
+}
+
+func (c *claims) checkEnds() error {
 	if !c.hasExpiry {
 		return refuseAs(CheckExpiry, absent, "the token has no exp claim (RFC 9068 §2.2)")
 	}
-	return i.checkClaims(c, now, skew)
+	return nil
 }
 
 // checkProven covers what a JWT must pass once its signature was verified. It may
@@ -206,6 +235,9 @@ func (i *issuer) checkAnswerer(c *claims) error {
 // checkRest covers what comes last for both.
 func (i *issuer) checkRest(c *claims) error {
 	if err := i.checkClient(c); err != nil {
+		return err
+	}
+	if err := i.checkApp(c); err != nil {
 		return err
 	}
 	if err := c.grant(&i.profile); err != nil {
@@ -273,6 +305,11 @@ func (i *issuer) checkClient(c *claims) error {
 		}
 		return e
 	}
+	return nil
+}
+
+// checkApp covers what the token was issued for.
+func (i *issuer) checkApp(c *claims) error {
 	if !i.appOnly {
 		return nil
 	}

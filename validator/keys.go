@@ -13,8 +13,8 @@ import (
 
 // prover returns the key that verifies t's signature. Each key that is tried takes
 // a slot of its own, and its turn for it.
-func (v *Validator) prover(ctx context.Context, i *issuer, t *jwt, keys []*jwks.Key, source string) (*jwks.Key, error) {
-	key, inVain, err := signer(ctx, i.keys, hint(&t.header.Header), keys, func(key *jwks.Key) (bool, error) {
+func (v *Validator) prover(ctx context.Context, i *issuer, set keySource, t *jwt, keys []*jwks.Key, source string) (*jwks.Key, error) {
+	key, inVain, err := signer(ctx, set, hint(&t.header.Header), keys, func(key *jwks.Key) (bool, error) {
 		return v.verifySignature(ctx, i, t, key, source)
 	})
 	switch _, ours := err.(*Error); {

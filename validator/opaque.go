@@ -85,8 +85,8 @@ func (v *Validator) proveByAsking(ctx context.Context, raw string, k *kept, own 
 		said.proven = true // by the answer
 		return nil, said.on(without(raw, err))
 	}
-	if len(raw) >= minHidden && strings.Contains(c.token.clientID+" "+c.token.scopes.String(), raw) {
-		return nil, refuseAs(CheckClaims, malformed, "the introspection answer repeats the token as its client or a scope, which are logged")
+	if err := c.checkSecrecy(raw); err != nil {
+		return nil, err
 	}
 	if p.until = result.ValidUntil(); !p.until.IsZero() {
 		p.until = p.until.Add(-p.issuer.refreshAhead) // the last uses go to introspection, which renews
@@ -96,6 +96,14 @@ func (v *Validator) proveByAsking(ctx context.Context, raw string, k *kept, own 
 		v.cache.Drop(&k.ID, p) // a newer answer may have called the token inactive meanwhile
 	}
 	return p, nil
+}
+
+// checkSecrecy refuses an answer that has the token where a log would show it.
+func (c *claims) checkSecrecy(raw string) error {
+	if len(raw) >= minHidden && strings.Contains(c.token.clientID+" "+c.token.scopes.String(), raw) {
+		return refuseAs(CheckClaims, malformed, "the introspection answer repeats the token as its client or a scope, which are logged")
+	}
+	return nil
 }
 
 // ask returns the issuer's answer about an active token. What it calls inactive
@@ -109,7 +117,9 @@ func (v *Validator) ask(ctx context.Context, i *issuer, raw string, id cache.ID,
 		return nil, unavailableBecause(ctx, err)
 	}
 	if !result.Active() {
-		v.forget(id)
+		if !a.explains {
+			v.forget(id)
+		}
 		return nil, refuse(CheckActive, "introspection answered active: false")
 	}
 	return result, nil

@@ -18,10 +18,7 @@ func (v *Validator) passProof(ctx context.Context, p *proof, r *Request, spend b
 	if !spend || v.passedBefore(ctx, r) {
 		judge = v.proofs.Check
 	}
-	result, err := judge(ctx, &dpop.Request{
-		Proofs: r.Proofs, Method: r.Method, URL: r.URL, Source: r.Source,
-		TokenHash: p.tokenHash, Thumbprint: p.said.bound.key, Holder: p.holder,
-	})
+	result, err := judge(ctx, p.shownBy(r))
 	if err != nil {
 		e := proofError(ctx, err)
 		if e.dpop != nil {
@@ -30,6 +27,14 @@ func (v *Validator) passProof(ctx context.Context, p *proof, r *Request, spend b
 		return "", e
 	}
 	return result.Nonce, nil
+}
+
+// shownBy is what is to be proven of r, which shows p's token.
+func (p *proof) shownBy(r *Request) *dpop.Request {
+	return &dpop.Request{
+		Proofs: r.Proofs, Method: r.Method, URL: r.URL, Source: r.Source,
+		TokenHash: p.tokenHash, Thumbprint: p.said.bound.key, Holder: p.holder,
+	}
 }
 
 // withNonce is err with a nonce to hand out, which a proof has earned that was good.

@@ -41,8 +41,8 @@ func (v *Validator) forget(id cache.ID) {
 // proveJWT makes the checks of checks.go in their order, from where shape.go
 // leaves off.
 func (v *Validator) proveJWT(ctx context.Context, t *jwt, a asked) (*proof, error) {
-	if v.algorithms != nil && !slices.Contains(v.algorithms, t.header.canonical) {
-		return nil, &Error{check: CheckAlgorithm, got: []string{t.header.Algorithm}, want: v.algorithms}
+	if err := v.checkAlgorithm(&t.header); err != nil {
+		return nil, err
 	}
 	payload, err := t.payload()
 	if err != nil {
@@ -79,7 +79,7 @@ func (v *Validator) proveJWT(ctx context.Context, t *jwt, a asked) (*proof, erro
 		if p := v.recall(&t.id); p != nil { // another caller was done before this one began
 			return p, nil
 		}
-		key, err := v.prover(ctx, i, t, keys, a.source)
+		key, err := v.prover(ctx, i, i.keys, t, keys, a.source)
 		if err != nil {
 			return nil, err
 		}
@@ -98,9 +98,27 @@ func (v *Validator) proveJWT(ctx context.Context, t *jwt, a asked) (*proof, erro
 	return p, err
 }
 
-// remember completes a proof with what the claims say and puts it into the cache.
+// checkAlgorithm covers what no issuer here accepts, before the payload is read.
+func (v *Validator) checkAlgorithm(h *header) error {
+	if v.algorithms != nil && !slices.Contains(v.algorithms, h.canonical) {
+		return &Error{check: CheckAlgorithm, got: []string{h.Algorithm}, want: v.algorithms}
+	}
+	return nil
+}
+
+// remember completes a proof and puts it into the cache.
 func (v *Validator) remember(k *kept, c *claims, raw string) *proof {
 	p := &k.Value
+	v.complete(p, c, raw)
+	if v.cache == nil || p.key == nil && p.until.IsZero() {
+		return p
+	}
+	v.cache.Put(k, p.size())
+	return p
+}
+
+// complete fills a proof in with what the claims say.
+func (v *Validator) complete(p *proof, c *claims, raw string) {
 	p.state(c.token)
 	if b := c.token.bound; b != nil && b.key != "" {
 		p.bindTo(b.key, raw)
@@ -115,11 +133,6 @@ func (v *Validator) remember(k *kept, c *claims, raw string) *proof {
 		p.mark(v.revoked, raw, c.own)
 	}
 	p.said.origin = p
-	if v.cache == nil || p.key == nil && p.until.IsZero() {
-		return p
-	}
-	v.cache.Put(k, p.size())
-	return p
 }
 
 // unavailableBecause is a 503 that is the caller's own if its context ended.

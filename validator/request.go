@@ -126,6 +126,8 @@ type asked struct {
 	maxAge *time.Duration // nil: what introspection remembers will do
 	// audience is Demand.Audience, for an answer that has a newer word than the token.
 	audience []string
+	// explains: it is for an explanation, which changes nothing.
+	explains bool
 }
 
 func (a asked) fresh() bool { return a.maxAge != nil }

@@ -9,7 +9,12 @@ import (
 // judgeRevocation is what Config.Revocations says of a token now: an error, or whether
 // its issuer is to be asked in the list's place.
 func (v *Validator) judgeRevocation(p *proof, route revocation.WhenStale) (asks bool, err error) {
-	switch verdict := v.revoked.Check(p.marks, route); verdict.Outcome() {
+	return p.judged(v.revoked.Check(p.marks, route))
+}
+
+// judged is what a verdict comes to.
+func (p *proof) judged(verdict revocation.Verdict) (asks bool, err error) {
+	switch verdict.Outcome() {
 	case revocation.Passes:
 		return false, nil
 	case revocation.AskIssuer:

@@ -41,21 +41,31 @@ func (v *Validator) prove(ctx context.Context, raw string, id cache.ID, a asked,
 	if !isB64Token(raw) {
 		return nil, notB64Token(raw)
 	}
-	switch {
-	case three && t.headerIsObject && !v.introspects():
-		return nil, err // says more than that nobody is asked
-	case !jws.ReadsAsJOSE(raw):
-		return v.proveOpaque(ctx, raw, id, a, opaque)
-	case three && t.Header != "":
+	what, err := v.otherThanJWT(&t, three, err)
+	if err != nil {
 		return nil, err
 	}
-	switch err := jws.CheckEncrypted(raw); err {
+	return v.proveOpaque(ctx, raw, id, a, what)
+}
+
+// otherThanJWT is what a token is that has not three parts, or whose header failed; or
+// why it is nothing.
+func (v *Validator) otherThanJWT(t *jwt, three bool, failed error) (kind, error) {
+	switch {
+	case three && t.headerIsObject && !v.introspects():
+		return "", failed // says more than that nobody is asked
+	case !jws.ReadsAsJOSE(t.raw):
+		return opaque, nil
+	case three && t.Header != "":
+		return "", failed
+	}
+	switch err := jws.CheckEncrypted(t.raw); err {
 	case nil:
-		return v.proveOpaque(ctx, raw, id, a, jwe)
+		return jwe, nil
 	case jws.ErrCritical:
-		return nil, refuse(CheckCritical, "the header "+err.Error())
+		return "", refuse(CheckCritical, "the header "+err.Error())
 	default:
-		return nil, refuseAs(CheckShape, malformed, "the token "+err.Error())
+		return "", refuseAs(CheckShape, malformed, "the token "+err.Error())
 	}
 }
 
@@ -131,6 +141,15 @@ func (v *Validator) proveJWTByAsking(ctx context.Context, t *jwt, i *issuer, pay
 	if !t.isB64Token() { // what is no token's text is not sent to anybody
 		return nil, notB64Token(t.raw)
 	}
+	own, err := v.ownWord(t, payload)
+	if err != nil {
+		return nil, err
+	}
+	return v.proveByAsking(ctx, t.raw, &kept{ID: t.id, Value: proof{issuer: i}}, own, a)
+}
+
+// ownWord is what counts of what such a JWT says of itself.
+func (v *Validator) ownWord(t *jwt, payload []byte) (*ownWord, error) {
 	if _, err := jws.AppendDecode(nil, t.Signature); err != nil {
 		return nil, refuse(CheckEncoding, "the signature "+err.Error())
 	}
@@ -150,5 +169,5 @@ func (v *Validator) proveJWTByAsking(ctx context.Context, t *jwt, i *issuer, pay
 	if err != nil {
 		return nil, payloadError(err)
 	}
-	return v.proveByAsking(ctx, t.raw, &kept{ID: t.id, Value: proof{issuer: i}}, &ownWord{c.token.bound, c.token.id}, a)
+	return &ownWord{c.token.bound, c.token.id}, nil
 }

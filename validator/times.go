@@ -13,9 +13,20 @@ func (c *claims) times() times {
 }
 
 func (t times) check(now time.Time, skew time.Duration) error {
+	if err := t.checkExpiry(now, skew); err != nil {
+		return err
+	}
+	return t.checkNotBefore(now, skew)
+}
+
+func (t times) checkExpiry(now time.Time, skew time.Duration) error {
 	if t.hasExpiry && !now.Before(t.expiry.Add(skew)) {
 		return &Error{check: CheckExpiry, cause: &timeError{"expired", t.expiry, now}}
 	}
+	return nil
+}
+
+func (t times) checkNotBefore(now time.Time, skew time.Duration) error {
 	if t.hasNBF && now.Before(t.notBefore.Add(-skew)) {
 		return &Error{check: CheckNotBefore, cause: &timeError{"not before", t.notBefore, now}}
 	}

@@ -23,8 +23,8 @@ func (v *Validator) VerifyRequest(ctx context.Context, r *Request, d *Demand) (A
 	if d == nil {
 		d = &Demand{}
 	}
-	if r.Scheme != "" && r.Scheme != schemeBearer && !asciiEqualFold(r.Scheme, schemeBearer) && !(v.made() && v.proofs != nil && r.isDPoP()) {
-		return Accepted{}, v.refused(ctx, r, refuse(CheckMissing, "another scheme than Bearer"), nil, stopwatch{})
+	if err := v.checkScheme(r); err != nil {
+		return Accepted{}, v.refused(ctx, r, err, nil, stopwatch{})
 	}
 	var seen sighting // no part of the error, which would be garbage for each refusal
 	watch := v.stopwatch()
@@ -66,14 +66,29 @@ func (v *Validator) Verify(ctx context.Context, raw string) (*Token, error) {
 	return a.Token, err
 }
 
+// checkScheme covers how the token is shown.
+func (v *Validator) checkScheme(r *Request) error {
+	if r.Scheme != "" && r.Scheme != schemeBearer && !asciiEqualFold(r.Scheme, schemeBearer) && !(v.made() && v.proofs != nil && r.isDPoP()) {
+		return refuse(CheckMissing, "another scheme than Bearer")
+	}
+	return nil
+}
+
+func (v *Validator) checkSize(raw string) error {
+	if len(raw) > v.maxToken {
+		return &Error{check: CheckSize, text: fmt.Sprintf("%d bytes, wanted at most %d", len(raw), v.maxToken)}
+	}
+	return nil
+}
+
 // verify finds a proof that holds, or makes one, and says which.
 func (v *Validator) verify(ctx context.Context, r *Request, d *Demand, seen *sighting, watch *stopwatch) (*proof, observe.Way, error) {
 	raw, a := r.Token, asked{source: r.Source, maxAge: d.MaxAge, audience: d.Audience}
 	if !v.made() {
 		return nil, "", errNotMade
 	}
-	if len(raw) > v.maxToken {
-		return nil, "", &Error{check: CheckSize, text: fmt.Sprintf("%d bytes, wanted at most %d", len(raw), v.maxToken)}
+	if err := v.checkSize(raw); err != nil {
+		return nil, "", err
 	}
 	if raw == "" {
 		return nil, "", refuse(CheckMissing, "")

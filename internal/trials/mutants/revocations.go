@@ -48,7 +48,7 @@ var revocationMutants = []mutant{
 	{"revocation, feed", "a word that was long on its way is an old one", []edit{{"revocation/state.go", "	if now.Sub(asOf) >= l.config.StaleAfter {\n", "	if false {\n"}}, ofFeeds},
 	{"revocation, feed", "no word is from the future", []edit{{"revocation/state.go", "	if asOf.After(now) {\n		asOf = now\n	}\n", ""}}, ofFeeds},
 	{"revocation, feed", "an unknown policy refuses", []edit{{"revocation/list.go", "		return AskIssuer\n	}\n	return Unavailable\n}\n\nfunc (c", "		return AskIssuer\n	}\n	return Passes\n}\n\nfunc (c"}}, ofFeeds},
-	{"revocation, feed", "what is held counts whatever the feed does", []edit{{"revocation/list.go", "		if v := l.look(m); v.outcome == Revoked {\n", "		if v := l.look(m); v.outcome == Revoked && feed(now&stateMask) == fresh {\n"}}, ofFeeds},
+	{"revocation, feed", "what is held counts whatever the feed does", []edit{{"revocation/list.go", "		if v := l.look(m, tells); v.outcome == Revoked {\n", "		if v := l.look(m, tells); v.outcome == Revoked && feed(now&stateMask) == fresh {\n"}}, ofFeeds},
 	{"revocation, feed", "an entry begins a generation", []edit{{"revocation/list.go", "		next += generationStep\n", ""}}, ofFeeds},
 	{"revocation, feed", "what is held already begins none", []edit{{"revocation/merge.go", "	if len(fresh) == 0 && len(gone) == 0 {\n		return\n	}\n", ""}}, ofFeeds},
 	{"revocation, feed", "a revoked token is no looked-up one", []edit{{"revocation/list.go", "			return v\n		}\n		m.checked", "			m.checked.Store(looked + 1)\n			return v\n		}\n		m.checked"}}, ofFeeds},

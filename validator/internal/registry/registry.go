@@ -167,6 +167,9 @@ func (r *Registry[A, T]) Find(ctx context.Context, name, source string) (found T
 	}
 }
 
+// Held is what Find returns without asking: what is remembered, if anything.
+func (r *Registry[A, T]) Held(name string) (found T, ok bool) { return r.remembered(name) }
+
 func (r *Registry[A, T]) remembered(name string) (found T, ok bool) {
 	value, ok := r.known.Load(name)
 	if ok {
