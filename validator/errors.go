@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -223,6 +224,24 @@ func (e *Error) Error() string {
 		b.WriteString(" (" + fix + ")")
 	}
 	return b.String()
+}
+
+// foundAndWanted are the parts of Error that say so; empty for nothing.
+func (e *Error) foundAndWanted() (found, wanted string) {
+	parts := []string{e.text}
+	switch {
+	case e.token != nil:
+		parts = append(parts, e.token.lacks(e.needs))
+	case e.got != nil:
+		parts = append(parts, quote.List(e.got, e.want))
+	}
+	if e.cause != nil {
+		parts = append(parts, withoutPreamble(e.cause).Error())
+	}
+	if e.want != nil {
+		wanted = quote.List(e.want, e.got)
+	}
+	return strings.Join(slices.DeleteFunc(parts, func(part string) bool { return part == "" }), ": "), wanted
 }
 
 // Format prints what Error returns, whatever the verb is: the fields hold values

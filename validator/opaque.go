@@ -77,9 +77,7 @@ func (v *Validator) proveByAsking(ctx context.Context, raw string, k *kept, own 
 	if err != nil {
 		return nil, err
 	}
-	if c.own = own; own != nil {
-		c.token.bound = c.token.bound.and(own.bound)
-	}
+	c.hear(own)
 	if err := p.issuer.checkAnswer(&c, v.now(), v.skew); err != nil {
 		said := c.token.sighting(p.issuer.url)
 		said.proven = true // by the answer
@@ -138,6 +136,13 @@ func without(raw string, err error) error {
 		told.got[i] = strings.ReplaceAll(got, raw, "(the token itself)")
 	}
 	return &told
+}
+
+// hear notes what the JWT says of itself that an answer is about, if it is about one.
+func (c *claims) hear(own *ownWord) {
+	if c.own = own; own != nil {
+		c.token.bound = c.token.bound.and(own.bound)
+	}
 }
 
 // readAnswer reads what an answer says of an active token.
