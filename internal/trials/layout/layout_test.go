@@ -215,7 +215,7 @@ var storeys = [][]string{
 	{"settle", "insist", "issuer", "signer", "answer", "proof", "compiled"},
 	{"passes", "revoked", "possession", "live"},
 	{"checks", "lifetime", "keys", "whose", "shape", "prove", "opaque", "resolver"},
-	{"verify", "validator", "observer", "stats", "accepts", "doc"},
+	{"verify", "validator", "observer", "stats", "accepts", "explain", "explainwalk", "explainproof", "explainhide", "doc"},
 }
 
 // TestValidatorReadsOneWay sees names of files alone: methods go by the type that they
