@@ -135,8 +135,11 @@ func (s Step) String() string {
 	case s.NotReached != "":
 		text = s.NotReached
 	case s.Err != nil:
-		text = string(s.Check)
-		for _, part := range []struct{ before, text string }{{": ", s.Found}, {", wanted ", s.Wanted}, {"; mend: ", s.Fix}} {
+		text = s.Found
+		if !strings.HasSuffix(s.Name, string(s.Check)) {
+			text = string(s.Check) + ": " + text
+		}
+		for _, part := range []struct{ before, text string }{{", wanted ", s.Wanted}, {"; mend: ", s.Fix}} {
 			if part.text != "" {
 				text += part.before + part.text
 			}

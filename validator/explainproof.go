@@ -180,7 +180,7 @@ func (w *walk) confirmation(ctx context.Context, p *proof, inTheWay string) {
 			a.maxAge = &most
 		}
 	}
-	inTheWay = cmp.Or(inTheWay, unless(!w.failed, shownNobody), unless(w.o.Network || p.issuer.introspection == nil, withoutNet))
+	inTheWay = cmp.Or(inTheWay, unless(!w.failed, shownNobody), unless(w.proven, unprovenHidden), unless(w.o.Network || p.issuer.introspection == nil, withoutNet))
 	w.only("confirmation", CheckActive, inTheWay, func() error {
 		if p.key != nil {
 			return v.confirm(ctx, p, w.r.Token, noID, a)

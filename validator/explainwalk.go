@@ -67,14 +67,15 @@ func unless(done bool, why string) string {
 }
 
 const (
-	noText      = "there is no token to look at"
-	noHeader    = "the header is refused"
-	noClaims    = "the claims cannot be read"
-	noKnown     = "no issuer here is known for it"
-	notAsked    = "it is for the issuer to say, and it was not asked"
-	withoutNet  = "ExplainOptions.Network is not set, so that nobody is asked"
-	shownNobody = "what is wrong already is shown to nobody"
-	provenAlone = "a function of the configuration sees proven tokens alone, in which all else is right"
+	noText         = "there is no token to look at"
+	noHeader       = "the header is refused"
+	noClaims       = "the claims cannot be read"
+	noKnown        = "no issuer here is known for it"
+	notAsked       = "it is for the issuer to say, and it was not asked"
+	withoutNet     = "ExplainOptions.Network is not set, so that nobody is asked"
+	unprovenHidden = "what is not proven is shown to nobody"
+	shownNobody    = "what is wrong already is shown to nobody"
+	provenAlone    = "a function of the configuration sees proven tokens alone, in which all else is right"
 )
 
 // start covers the credentials, and what a token is.
@@ -104,6 +105,7 @@ func (w *walk) start(ctx context.Context) {
 		return nil
 	})
 	if stop != "" {
+		w.only("three parts", CheckShape, stop, nil)
 		w.jwt(ctx, &jwt{}, nil, stop)
 		return
 	}
