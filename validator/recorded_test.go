@@ -60,6 +60,11 @@ func TestRecorded(t *testing.T) {
 
 func checkRecorded(t *testing.T, v *validator.Validator, token testdata.Token, want testdata.Outcome, when string) {
 	t.Helper()
+	r, o := &validator.Request{Token: token.Raw}, validator.ExplainOptions{Network: true}
+	if want.Want == "scope" {
+		o.Rule = new(scopes.All(want.Requires))
+	}
+	wantExplained(t, when, v.Explain(t.Context(), r, o), checkOf(t, v, r, o), r)
 	got, err := v.Verify(t.Context(), token.Raw)
 	result := outcome(got, err)
 	if err == nil && want.Want == "scope" {

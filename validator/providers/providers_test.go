@@ -259,6 +259,11 @@ func TestDocumentedTokens(t *testing.T) {
 					if diff := cmp.Diff(requests, h.asked); diff != "" {
 						t.Error("requests:", diff)
 					}
+					e := v.Explain(t.Context(), &validator.Request{Token: raw(t, iss, token)}, validator.ExplainOptions{Network: true})
+					failed, refused := e.Failed()
+					if refused == e.Accepted || e.Accepted != (token.Want == "ok") || refused && string(failed.Check) != token.Want {
+						t.Errorf("wanted %s:\n%s", token.Want, e)
+					}
 				})
 			}
 		})
