@@ -190,7 +190,28 @@ func (a api) request(t *testing.T, rule scopes.Rule, authorization ...string) st
 	if ran {
 		t.Fatal("the request was let in")
 	}
-	return a.log.line(t, "token refused")
+	line := a.log.line(t, "token refused")
+	a.explain(t, rule, line, authorization...)
+	return line
+}
+
+// explained is what Explain says of the requests of each test: the step that failed.
+var explained sync.Map
+
+// explain makes sure that an explanation says what the log does, in one line that names
+// where to mend it.
+func (a api) explain(t *testing.T, rule scopes.Rule, line string, authorization ...string) {
+	t.Helper()
+	scheme, token, _ := strings.Cut(strings.Join(authorization, ""), " ")
+	e := a.Explain(t.Context(), &validator.Request{Scheme: scheme, Token: token}, validator.ExplainOptions{Network: true, Rule: &rule})
+	s, failed := e.Failed()
+	switch {
+	case !failed || s.Fix == "":
+		t.Errorf("the log says\n%s\nand an explanation\n%s", line, e)
+	case s.Check != validator.CheckUnavailable && !strings.Contains(line, strings.ReplaceAll(s.Err.Error(), `\"`, `"`)):
+		t.Errorf("the log says\n%s\nand an explanation\n%s\n%s", line, s, s.Err)
+	}
+	explained.Store(t.Name(), s)
 }
 
 func bearer(token string) string { return "Bearer " + token }
