@@ -345,3 +345,38 @@ func TestCandidatesOfOneAllocateNothing(t *testing.T) {
 		}
 	}
 }
+
+// TestHeld: what is held is told without a fetch, also for a kid that nobody knows, and
+// that keeps no set in use.
+func TestHeld(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := ed("a")
+		iss := &issuer{}
+		iss.keys(k)
+		s := open(t, iss, jwks.Config{})
+		h := jwks.Hint{KeyID: "a", HasKeyID: true, Algorithm: "EdDSA"}
+		if _, err := s.Held(h); !errors.Is(err, jwks.ErrUnavailable) {
+			t.Errorf("before the first fetch: %v", err)
+		}
+		wantCount(t, iss, 0)
+		want := wantKey(t, s, k)
+		if keys, err := s.Held(h); err != nil || len(keys) != 1 || keys[0] != want {
+			t.Errorf("%v, %v, wanted the key", keys, err)
+		}
+		if _, err := s.Held(h, want); !errors.Is(err, jwks.ErrKeyNotFound) {
+			t.Errorf("where it was tried: %v", err)
+		}
+		if _, err := s.Held(jwks.Hint{KeyID: "made up", HasKeyID: true, Algorithm: "EdDSA"}); !errors.Is(err, jwks.ErrKeyNotFound) {
+			t.Errorf("a kid that nobody knows: %v", err)
+		}
+		wantCount(t, iss, 1)
+		for range 100 {
+			elapse(10 * time.Minute)
+			_, _ = s.Held(h)
+		}
+		wantCount(t, iss, 2) // in use since the fetch: refreshed once
+		if _, err := s.Held(h); !errors.Is(err, jwks.ErrUnavailable) {
+			t.Errorf("of an aged set: %v", err)
+		}
+	})
+}

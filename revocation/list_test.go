@@ -228,6 +228,25 @@ func TestUnrevocable(t *testing.T) {
 	}
 }
 
+// TestPeek says what Check says, and tells nobody that it was asked.
+func TestPeek(t *testing.T) {
+	var seen events
+	l := newList(t, revocation.Config{Observer: seen.observer()})
+	tell(t, l, 1, revocation.Block(revocation.TokenID(example, "1")), revocation.Block(revocation.Client(example, "bad")))
+	for client, want := range map[string]revocation.Outcome{"good": revocation.Passes, "bad": revocation.Revoked} {
+		var marks revocation.Marks
+		l.Mark(&marks, &revocation.Token{Issuer: example, Client: client, Subject: client})
+		for range 2 {
+			if v := l.Peek(&marks, 0); v.Outcome() != want {
+				t.Errorf("%s: %v, wanted %v", client, v, want)
+			}
+		}
+	}
+	if told := seen.of(observe.Unrevocable); len(told) != 0 {
+		t.Errorf("told %v", told)
+	}
+}
+
 // TestNobodyWaits for a merge, whatever is asked about.
 func TestNobodyWaits(t *testing.T) {
 	l := newList(t, revocation.Config{})

@@ -16,6 +16,7 @@ import (
 	"github.com/m2mguard/m2mguard/internal/trials/hostile"
 	catalogue "github.com/m2mguard/m2mguard/internal/trials/proofs"
 	"github.com/m2mguard/m2mguard/observe"
+	"github.com/m2mguard/m2mguard/testdata"
 	"github.com/m2mguard/m2mguard/validator"
 	"github.com/m2mguard/m2mguard/validator/issuertest"
 )
@@ -214,11 +215,16 @@ func TestExplainProofs(t *testing.T) {
 // is explained, and no function of the configuration sees what is not proven.
 func TestExplainLeavesNoTrace(t *testing.T) {
 	iss := issuertest.New(t)
-	var events, accepts atomic.Int64
+	var events, accepts, apps, grants atomic.Int64
 	v := newJWT(t, iss, func(c *validator.Config) {
 		c.DPoP = new(dpop.Config)
 		c.Issuers[0].Introspection = introspectionAt(iss)
 		c.Issuers[0].Profile.Accept = func(*validator.Token) error { accepts.Add(1); return nil }
+		c.Issuers[0].AppOnly, c.Issuers[0].Profile.App = true, func(*validator.Token) bool { apps.Add(1); return true }
+		c.Issuers[0].Profile.Grants = func(*validator.Token) (scopes, roles []string) {
+			grants.Add(1)
+			return []string{"granted"}, nil
+		}
 		c.Observer = observe.Observer{Accepted: true, Event: func(_ context.Context, e *observe.Event) {
 			if e.Kind == observe.Refused || e.Kind == observe.Accepted {
 				events.Add(1)
@@ -248,10 +254,62 @@ func TestExplainLeavesNoTrace(t *testing.T) {
 	if n := events.Load(); n != 0 {
 		t.Errorf("%d events", n)
 	}
-	if n := accepts.Load(); n == 0 || n > 2 {
-		t.Errorf("Profile.Accept was asked %d times, wanted once for each explanation of the good token", n)
+	for name, n := range map[string]int64{"Accept": accepts.Load(), "App": apps.Load(), "Grants": grants.Load()} {
+		if n != 2 {
+			t.Errorf("Profile.%s was asked %d times, wanted once for each explanation of the good token", name, n)
+		}
 	}
 	if _, err := v.Verify(t.Context(), good); err != nil || v.Stats().Misses != before.Misses+1 {
 		t.Errorf("%v: the explained token was remembered", err)
 	}
+	fresh := &validator.Demand{MaxAge: new(time.Duration)}
+	e := v.Explain(t.Context(), &validator.Request{Token: good}, validator.ExplainOptions{Demand: fresh})
+	if _, failed := e.Failed(); failed || e.Accepted || !e.Proven {
+		t.Errorf("the issuer was to be asked, and was not: wanted a good token, proven and not accepted\n%s", e)
+	}
+}
+
+// TestExplainForgetsNothing: an answer that an explanation got takes no token out of the
+// cache, and which key verified is remembered for nobody.
+func TestExplainForgetsNothing(t *testing.T) {
+	iss := issuertest.New(t)
+	v, token := newValidator(t, bothOf(iss)), iss.Token(issuertest.Claims{})
+	wantOutcome(t, "ok")(v.Verify(t.Context(), token))
+	iss.Revoke(token)
+	o := validator.ExplainOptions{Network: true, Demand: &validator.Demand{MaxAge: new(time.Duration)}}
+	if e := v.Explain(t.Context(), &validator.Request{Token: token}, o); failedAt(e) != validator.CheckActive {
+		t.Errorf("a revoked token\n%s", e)
+	}
+	before := v.Stats().Hits
+	wantOutcome(t, "ok")(v.Verify(t.Context(), token)) // as without the explanation
+	if v.Stats().Hits != before+1 {
+		t.Error("the token has left the cache")
+	}
+
+	nameless := issuertest.New(t)
+	nameless.SetJWKS(object(map[string]any{"keys": []json.RawMessage{unnamed(t, "ed25519-a")}}), nil)
+	v = newValidator(t, keysOf(nameless))
+	if err := v.Ready(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	token = byKey(nameless, "ed25519-a", "made up", goodClaims(nameless, time.Now()))
+	if e := v.Explain(t.Context(), &validator.Request{Token: token}, validator.ExplainOptions{}); !e.Accepted {
+		t.Errorf("by a key without kid\n%s", e)
+	}
+	fetched := nameless.Requests(issuertest.JWKS)
+	wantOutcome(t, "ok")(v.Verify(t.Context(), token))
+	if nameless.Requests(issuertest.JWKS) == fetched {
+		t.Error("the kid was remembered as proved: no newer set was looked for")
+	}
+}
+
+// unnamed is a test key without kid.
+func unnamed(t *testing.T, name string) []byte {
+	t.Helper()
+	var key map[string]any
+	if err := json.Unmarshal(testdata.PublicKey(name), &key); err != nil {
+		t.Fatal(err)
+	}
+	delete(key, "kid")
+	return object(key)
 }
