@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -284,6 +286,30 @@ func TestExplainForgetsNothing(t *testing.T) {
 	wantOutcome(t, "ok")(v.Verify(t.Context(), token)) // as without the explanation
 	if v.Stats().Hits != before+1 {
 		t.Error("the token has left the cache")
+	}
+
+	// A newer inactive answer would have a token forgotten whose answer is under way.
+	opaque, good, revoked := newOpaque(t, iss), iss.Opaque(issuertest.Claims{}), iss.Opaque(issuertest.Claims{})
+	iss.Revoke(revoked)
+	asked, answered := make(chan bool), make(chan bool)
+	iss.SetFault(issuertest.Introspection, func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+		if r.PostFormValue("token") == good {
+			close(asked)
+			<-answered
+		}
+		next.ServeHTTP(w, r)
+	})
+	var wg sync.WaitGroup
+	wg.Go(func() { wantOutcome(t, "ok")(opaque.Verify(t.Context(), good)) })
+	<-asked
+	if e := opaque.Explain(t.Context(), &validator.Request{Token: revoked}, o); failedAt(e) != validator.CheckActive {
+		t.Errorf("a revoked token\n%s", e)
+	}
+	close(answered)
+	wg.Wait()
+	wantOutcome(t, "ok")(opaque.Verify(t.Context(), good))
+	if hits := opaque.Stats().Hits; hits != 1 {
+		t.Errorf("%d hits, wanted 1: the explanation had another token forgotten", hits)
 	}
 
 	nameless := issuertest.New(t)

@@ -256,9 +256,8 @@ func (c *claims) shown(check string, i *issuer) string {
 func (w *walk) rest(i *issuer, inTheWay, secret string) {
 	c := &w.claims
 	w.do("client", CheckClient, inTheWay, func() (string, error) { return quote.Value(c.token.clientID), i.checkClient(c) })
-	good := unless(w.proven && !w.failed, provenAlone)
 	if i != nil && i.appOnly {
-		w.only("app", CheckApp, cmp.Or(inTheWay, good), func() error { return i.checkApp(c) })
+		w.only("app", CheckApp, cmp.Or(inTheWay, unless(w.proven && !w.failed, provenAlone)), func() error { return i.checkApp(c) })
 	}
 	if w.ungiven = inTheWay; i != nil && i.profile.Grants != nil {
 		w.ungiven = cmp.Or(inTheWay, unless(w.proven && !w.failed, provenAlone))
