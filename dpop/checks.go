@@ -86,7 +86,7 @@ func (v *Verifier) check(ctx context.Context, r *Request, spend bool) (nonce str
 	if failed := checkURL(&c, r); failed != nil {
 		return "", failed
 	}
-	nonce, failed = v.checkNonce(ctx, &c)
+	nonce, failed = v.checkNonce(ctx, &c, &v.counters)
 	if failed != nil {
 		return nonce, failed
 	}
@@ -235,7 +235,8 @@ func checkThumbprint(h *header, r *Request) *Error {
 }
 
 // checkNonce judges the nonce, and returns the next one where it is to be handed out.
-func (v *Verifier) checkNonce(ctx context.Context, c *claims) (next string, failed *Error) {
+// What comes of it is counted in counts.
+func (v *Verifier) checkNonce(ctx context.Context, c *claims, counts *counters) (next string, failed *Error) {
 	if v.nonces == nil {
 		return "", nil
 	}
@@ -247,11 +248,11 @@ func (v *Verifier) checkNonce(ctx context.Context, c *claims) (next string, fail
 		end()
 	}
 	if err != nil {
-		v.counters.undecided.Add(1)
+		counts.undecided.Add(1)
 		return "", unavailable("the nonce cannot be judged", err)
 	}
 	if judgement == NonceGood {
-		v.counters.noncesGood.Add(1)
+		counts.noncesGood.Add(1)
 		return "", nil
 	}
 	within, end := v.bounded(ctx)
@@ -259,16 +260,16 @@ func (v *Verifier) checkNonce(ctx context.Context, c *claims) (next string, fail
 	next, err = v.nonces.Nonce(within)
 	switch {
 	case judgement == NonceEnding: // without a next one it is still good
-		v.counters.noncesGood.Add(1)
+		counts.noncesGood.Add(1)
 		return next, nil
 	case err != nil:
-		v.counters.undecided.Add(1)
+		counts.undecided.Add(1)
 		return "", unavailable("there is no nonce to hand out", err)
 	case c.nonce == "":
-		v.counters.noncesMissing.Add(1)
+		counts.noncesMissing.Add(1)
 		return next, refuse(CheckNonce, "the proof has no nonce")
 	}
-	v.counters.noncesBad.Add(1)
+	counts.noncesBad.Add(1)
 	return next, refuse(CheckNonce, "the nonce of the proof is unknown, or no longer good")
 }
 

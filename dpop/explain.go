@@ -91,7 +91,7 @@ func (v *Verifier) Explain(ctx context.Context, r *Request, o ExplainOptions) []
 			stop = "it is for the store of nonces to say, and ExplainOptions.Network is not set"
 		}
 		e.do("nonce", CheckNonce, stop, func() (string, *Error) {
-			_, failed := v.checkNonce(ctx, &c)
+			_, failed := v.checkNonce(ctx, &c, new(counters))
 			return "", failed
 		})
 	}

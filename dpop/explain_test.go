@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/m2mguard/m2mguard/dpop"
 	"github.com/m2mguard/m2mguard/internal/trials/proofs"
 )
@@ -38,7 +40,11 @@ func TestExplainSaysWhatVerifySays(t *testing.T) {
 				want = ""
 			}
 			for _, when := range []string{"before", "again, before", "after"} {
+				counted := v.Stats()
 				steps := v.Explain(t.Context(), requestOf(tc, tc.Proofs), dpop.ExplainOptions{Network: true})
+				if diff := cmp.Diff(counted, v.Stats()); diff != "" {
+					t.Errorf("%s: what is counted has changed: %s", when, diff)
+				}
 				if got := firstFailed(steps); got != want {
 					t.Errorf("%s: %q failed first, wanted %q (%s)", when, got, want, tc.Cite)
 				}

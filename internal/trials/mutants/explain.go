@@ -27,6 +27,7 @@ var explainMutants = []mutant{
 	{"explanation", "the key set is kept in use by nobody who peeks", []edit{{"jwks/hint.go", "	set := s.serving.Load()\n	if set == nil {\n		return nil, unavailable(s.config.MinFetchInterval, errNoneHeld)", "	set := s.inUse()\n	if set == nil {\n		return nil, unavailable(s.config.MinFetchInterval, errNoneHeld)"}}, []suite{{"jwks", "TestHeld"}}},
 	{"explanation", "a list tells nobody that it was peeked at", []edit{{"revocation/list.go", "return l.check(m, route, false)", "return l.check(m, route, true)"}}, []suite{{"revocation", "TestPeek"}}},
 	{"explanation", "a store of nonces is asked only where it may be", []edit{{"dpop/explain.go", "v.outside && !o.Network", "false && !o.Network"}}, []suite{{"dpop", "TestExplain"}}},
+	{"explanation", "no nonce is counted", []edit{{"dpop/explain.go", "new(counters)", "&v.counters"}}, []suite{{"dpop", "TestExplain"}}},
 	{"explanation", "a proof's faults are told in their order", []edit{{"dpop/explain.go", `	e.do("htm", CheckMethod, stop, func() (string, *Error) { return quote.Value(r.Method), checkMethod(&c, r) })
 `, ""}}, []suite{{"dpop", "TestExplain"}}},
 }
