@@ -18,9 +18,9 @@ type ExplainOptions struct {
 
 	// Network allows what VerifyRequest may do: to fetch keys, and to ask for
 	// introspection, Config.Resolver and a store of nonces, within their ordinary bounds.
-	// What is fetched is kept as it is at any request, and told to Config.Observer. A
-	// token in which something was found wrong is shown to nobody. Without it, the keys
-	// that are held are used, which [Validator.Ready] fetches.
+	// What is fetched is kept and counted as it is at any request, and told to
+	// Config.Observer. A token in which something was found wrong is shown to nobody.
+	// Without Network, the keys that are held are used, which [Validator.Ready] fetches.
 	Network bool
 
 	// Demand is what the route asks; nil for nothing.

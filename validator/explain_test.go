@@ -72,6 +72,9 @@ func wantExplained(t testing.TB, name string, e validator.Explanation, want vali
 	for _, s := range e.Steps {
 		switch s.Outcome() {
 		case "failed":
+			if leaks(s.Err.Error(), r.Token) {
+				t.Errorf("%s: the error of step %s holds the token: %v", name, s.Name, s.Err)
+			}
 			if s.Fix == "" || s.Found == "" && s.Wanted == "" && s.Check != validator.CheckMissing {
 				t.Errorf("%s: step %s fails without saying what to do: %+v", name, s.Name, s)
 			}

@@ -93,7 +93,7 @@ func fuzzPair(f *testing.F, profile validator.Profile) (*validator.Validator, *o
 }
 
 // compare verifies a token twice, so that the cache is asked too, and holds the
-// answer against the oracle's.
+// answer against the oracle's, and an explanation against it.
 func compare(t *testing.T, v *validator.Validator, o *oracle, token string) {
 	t.Helper()
 	want, refusal := o.judge(token)
@@ -121,6 +121,11 @@ func compare(t *testing.T, v *validator.Validator, o *oracle, token string) {
 				t.Fatalf("%s: a rule that asks for %q lets it in: %v, the oracle says %v", when, name, passes, !passes)
 			}
 		}
+	}
+	r := &validator.Request{Token: token}
+	e := v.Explain(t.Context(), r, validator.ExplainOptions{})
+	if check := checkOf(t, v, r, validator.ExplainOptions{}); failedAt(e) != check || e.Accepted != (check == "") || !e.Proven && e.Accepted {
+		t.Fatalf("VerifyRequest says %q, and an explanation\n%s", check, e)
 	}
 }
 
