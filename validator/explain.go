@@ -80,7 +80,8 @@ type Step struct {
 // VerifyRequest says, as long as nothing before it was not reached. It lets nobody in:
 // nothing is accepted, counted, remembered or spent by it, and no observer is told. It
 // asks nobody unless o.Network is set, and runs functions of the configuration, such as
-// Profile.Accept, for a proven token alone in which all else is right.
+// Profile.Accept, for a proven token alone in which all else is right; but for
+// Config.OpaqueIssuer, which chooses whose a token is.
 //
 // Each call may cost a signature for the token and one for a proof, and more memory than
 // a request: it is for operators, and not for whoever sends tokens.
