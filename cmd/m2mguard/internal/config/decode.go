@@ -1,0 +1,267 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// decoder fills Go values in from a YAML tree, and collects every fault.
+type decoder struct {
+	faults []error
+}
+
+// fault notes what is wrong with a node. path is where it stands, such as
+// "issuers[0].audience"; it is empty for the file as a whole.
+func (d *decoder) fault(n *yaml.Node, path, format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	if path != "" {
+		text = path + " " + text
+	}
+	d.faults = append(d.faults, fmt.Errorf("line %d: %s", n.Line, text))
+}
+
+// decode fills v in. v keeps what a mapping does not name.
+func (d *decoder) decode(n *yaml.Node, v reflect.Value, path string) {
+	switch {
+	case n.Kind == yaml.AliasNode || n.Anchor != "":
+		d.fault(n, path, "has an anchor or an alias, wanted the value itself, written out")
+		return
+	case n.Kind == yaml.ScalarNode && n.Tag == "!!null":
+		d.fault(n, path, "has no value: wanted one, or the key left out")
+		return
+	}
+	if form, special := forms[v.Type()]; special {
+		d.decodeForm(n, v, path, form)
+		return
+	}
+	switch v.Kind() {
+	case reflect.Pointer:
+		if v.IsNil() {
+			v.Set(reflect.New(v.Type().Elem()))
+		}
+		d.decode(n, v.Elem(), path)
+	case reflect.Struct:
+		d.decodeStruct(n, v, path)
+	case reflect.Slice:
+		d.decodeList(n, v, path)
+	case reflect.Map:
+		d.decodeMap(n, v, path)
+	default:
+		d.decodeScalar(n, v, path)
+	}
+}
+
+// decodeForm decodes what stands for a Go value that YAML has no form for, and makes
+// the value of it.
+func (d *decoder) decodeForm(n *yaml.Node, v reflect.Value, path string, form form) {
+	said := reflect.New(form.of).Elem()
+	before := len(d.faults)
+	d.decode(n, said, path)
+	if len(d.faults) == before {
+		made, err := form.make(said)
+		if err == nil {
+			v.Set(made)
+			return
+		}
+		for _, err := range flatten(err) {
+			d.fault(n, path, "%v", err)
+		}
+	}
+	if form.standIn.IsValid() {
+		v.Set(form.standIn) // so that New does not report as missing what is wrong
+	}
+}
+
+// flatten lists the errors that were joined in err.
+func flatten(err error) []error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		var all []error
+		for _, err := range joined.Unwrap() {
+			all = append(all, flatten(err)...)
+		}
+		return all
+	}
+	return []error{err}
+}
+
+// entries lists a mapping's keys with their values. A key that stands twice is a fault.
+func (d *decoder) entries(n *yaml.Node, path string, each func(key, value *yaml.Node)) {
+	if n.Kind != yaml.MappingNode {
+		d.fault(n, path, "is %s, wanted a mapping of keys to values", called(n))
+		return
+	}
+	seen := make(map[string]int)
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		if key.Kind != yaml.ScalarNode || key.Tag != "!!str" {
+			d.fault(key, path, "has a key that is no string")
+			continue
+		}
+		if line, twice := seen[key.Value]; twice {
+			d.fault(key, join(path, shown(key.Value)), "stands a second time, first in line %d", line)
+			continue
+		}
+		seen[key.Value] = key.Line
+		each(key, value)
+	}
+}
+
+func (d *decoder) decodeStruct(n *yaml.Node, v reflect.Value, path string) {
+	known := members(v.Type())
+	d.prepare(n, v, path)
+	d.entries(n, path, func(key, value *yaml.Node) {
+		i := slices.IndexFunc(known, func(m member) bool { return m.key == key.Value })
+		if i < 0 {
+			d.fault(key, join(path, shown(key.Value)), "is no key here: %s", wanted(key.Value, known))
+			return
+		}
+		field := v.FieldByIndex(known[i].index)
+		if _, prepared := field.Interface().(Provider); prepared {
+			return
+		}
+		d.decode(value, field, join(path, key.Value))
+	})
+}
+
+// prepare has an issuer start from what its provider's preset says, wherever in the
+// mapping the provider is named, so that the other keys change that.
+func (d *decoder) prepare(n *yaml.Node, v reflect.Value, path string) {
+	iss, ok := v.Addr().Interface().(*Issuer)
+	if !ok || n.Kind != yaml.MappingNode {
+		return
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if n.Content[i].Value == "provider" {
+			at := join(path, "provider")
+			before := len(d.faults)
+			d.decode(n.Content[i+1], reflect.ValueOf(&iss.Provider).Elem(), at)
+			preset, err := iss.Provider.issuer()
+			switch {
+			case err == nil:
+				iss.Issuer = preset
+			case len(d.faults) == before:
+				d.fault(n.Content[i+1], at, "%v", err)
+			}
+		}
+	}
+}
+
+func (d *decoder) decodeList(n *yaml.Node, v reflect.Value, path string) {
+	if n.Kind != yaml.SequenceNode {
+		d.fault(n, path, "is %s, wanted a list, such as [a, b]", called(n))
+		return
+	}
+	list := reflect.MakeSlice(v.Type(), len(n.Content), len(n.Content))
+	for i, element := range n.Content {
+		d.decode(element, list.Index(i), fmt.Sprintf("%s[%d]", path, i))
+	}
+	v.Set(list)
+}
+
+func (d *decoder) decodeMap(n *yaml.Node, v reflect.Value, path string) {
+	v.Set(reflect.MakeMap(v.Type()))
+	d.entries(n, path, func(key, value *yaml.Node) {
+		element := reflect.New(v.Type().Elem()).Elem()
+		d.decode(value, element, join(path, shown(key.Value)))
+		v.SetMapIndex(reflect.ValueOf(key.Value), element)
+	})
+}
+
+func (d *decoder) decodeScalar(n *yaml.Node, v reflect.Value, path string) {
+	mismatch := func(wanted string) { d.fault(n, path, "is %s, wanted %s", called(n), wanted) }
+	switch {
+	case v.Type() == reflect.TypeFor[time.Duration]():
+		length, err := time.ParseDuration(n.Value)
+		if n.Kind != yaml.ScalarNode || err != nil {
+			mismatch("a length of time with its unit, such as 30s, 5m or 1h30m")
+			return
+		}
+		v.SetInt(int64(length))
+	case v.Kind() == reflect.String:
+		if n.Kind != yaml.ScalarNode || n.Tag != "!!str" {
+			mismatch(`a string: what YAML would take for something else stands in quotes, such as "123"`)
+			return
+		}
+		v.SetString(n.Value)
+	case v.Kind() == reflect.Bool:
+		if n.Kind != yaml.ScalarNode || n.Tag != "!!bool" {
+			mismatch("true or false")
+			return
+		}
+		v.SetBool(strings.EqualFold(n.Value, "true"))
+	case v.CanInt():
+		number, err := strconv.ParseInt(n.Value, 10, 64)
+		if n.Kind != yaml.ScalarNode || n.Tag != "!!int" || err != nil || v.OverflowInt(number) || number == math.MinInt64 {
+			mismatch("a whole number in decimal digits")
+			return
+		}
+		v.SetInt(number)
+	default:
+		panic("config: a field of type " + v.Type().String() + ", which no file can say; list it in inCode")
+	}
+}
+
+// called is what kind of value a node is, in words; never what is in it.
+func called(n *yaml.Node) string {
+	switch n.Kind {
+	case yaml.MappingNode:
+		return "a mapping"
+	case yaml.SequenceNode:
+		return "a list"
+	}
+	switch n.Tag {
+	case "!!str":
+		return "a string"
+	case "!!int", "!!float":
+		return "a number"
+	case "!!bool":
+		return "true or false"
+	}
+	return "a value of another kind"
+}
+
+// wanted says which key was meant, or which there are.
+func wanted(key string, known []member) string {
+	plain := func(s string) string { return strings.ToLower(strings.NewReplacer("_", "", "-", "").Replace(s)) }
+	var names []string
+	for _, m := range known {
+		if plain(m.key) == plain(key) {
+			return "wanted " + m.key
+		}
+		names = append(names, m.key)
+	}
+	slices.Sort(names)
+	return "wanted some of " + strings.Join(names, ", ")
+}
+
+// longestShown is how much of a key a fault shows, in bytes.
+const longestShown = 60
+
+// shown is a key as a fault shows it.
+func shown(key string) string {
+	if len(key) > longestShown {
+		key = key[:longestShown] + "…"
+	}
+	if quoted := strconv.Quote(key); quoted != `"`+key+`"` || key == "" || strings.ContainsAny(key, " .[]") {
+		return quoted
+	}
+	return key
+}
+
+func join(path, key string) string {
+	if path == "" {
+		return key
+	}
+	return path + "." + key
+}
+
+// errNoText is what a file without anything in it is.
+var errNoText = errors.New("is empty, wanted at least issuers")

@@ -1,0 +1,115 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"reflect"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/m2mguard/m2mguard/introspection"
+	"github.com/m2mguard/m2mguard/validator"
+	"github.com/m2mguard/m2mguard/validator/providers"
+)
+
+// File is what the program's file says.
+type File struct {
+	// Config is what the library is configured by, but for its Issuers, which are made
+	// of those here.
+	validator.Config
+
+	Issuers []Issuer `doc:"The authorization servers whose tokens are accepted."`
+	API     API      `doc:"The API that the tokens are for, as doctor looks at it from outside."`
+	Client  *Client  `doc:"A client of the API's, as which the command token gets a token."`
+}
+
+// Issuer is validator.Issuer, or a provider's preset and what is to be changed in it.
+type Issuer struct {
+	Provider Provider `doc:"A known provider's preset, with its arguments. The other keys change what it says."`
+	FAPI2    bool     `doc:"Holds the issuer to the FAPI 2.0 Security Profile."`
+
+	validator.Issuer
+}
+
+// API is how clients reach the API.
+type API struct {
+	PublicURL         []string     `doc:"What clients call the API by: scheme and host, such as https://api.example.com."`
+	PublicPathPrefix  string       `doc:"The path that a proxy cuts off, such as /orders."`
+	Probe             string       `doc:"Path of a protected route, such as /orders: doctor asks for it with GET, once without a token and once with one that is none, to see whether a proxy strips the Authorization field."`
+	ClientCertificate *ProxyField  `doc:"Where a proxy ends TLS: how it hands the client's certificate on (RFC 8705)."`
+	HTTPClient        *http.Client `doc:"How to connect to the API."`
+}
+
+// ProxyField is what package forwarded is given.
+type ProxyField struct {
+	Field string   `doc:"The header field, such as Client-Cert."`
+	Peers []string `doc:"The networks that proxies connect from, such as 10.0.0.0/24."`
+}
+
+// Client is a client of the authorization server's.
+type Client struct {
+	Issuer        string                   `doc:"The issuer to discover the token endpoint from. Default: the only one of issuers."`
+	TokenEndpoint string                   `doc:"The token endpoint; nothing is discovered then."`
+	Auth          introspection.ClientAuth `doc:"How the client authenticates."`
+	Scope         string                   `doc:"Scopes to ask for, with blanks between them. Default: the client's own."`
+	Audience      string                   `doc:"The member audience of the request, for servers that want it (Auth0, Keycloak)."`
+	Resource      []string                 `doc:"The member resource of the request (RFC 8707)."`
+	DPoP          bool                     `doc:"Asks for a token that is bound to a new key (RFC 9449)."`
+	HTTPClient    *http.Client             `doc:"How to connect to the token endpoint and to the API; its certificate is the client's."`
+}
+
+// maxFile bounds a file, in bytes. A thousand issuers take less.
+const maxFile = 1 << 20
+
+// Read reads a file from r. The error joins every fault, each with its line, also
+// those that validator.New finds in what could be read. Whoever gets a File closes it.
+func Read(r io.Reader) (*File, error) {
+	text, err := io.ReadAll(io.LimitReader(r, maxFile+1))
+	switch {
+	case err != nil:
+		return nil, err
+	case len(text) > maxFile:
+		return nil, fmt.Errorf("has more than %d bytes", maxFile)
+	}
+	var document, second yaml.Node
+	reader := yaml.NewDecoder(bytes.NewReader(text))
+	switch err := reader.Decode(&document); {
+	case errors.Is(err, io.EOF):
+		return nil, errNoText
+	case err != nil:
+		return nil, fmt.Errorf("is no YAML: %w", err)
+	}
+	var d decoder
+	f := new(File)
+	d.decode(document.Content[0], reflect.ValueOf(f).Elem(), "")
+	if err := reader.Decode(&second); !errors.Is(err, io.EOF) {
+		d.fault(&second, "", "a second document begins, wanted one")
+	}
+	for _, iss := range f.Issuers {
+		if iss.FAPI2 {
+			iss.Issuer = providers.FAPI2(iss.Issuer)
+		}
+		f.Config.Issuers = append(f.Config.Issuers, iss.Issuer)
+	}
+	v, err := validator.New(f.Config)
+	if err != nil {
+		d.faults = append(d.faults, flatten(err)...)
+	} else {
+		v.Close()
+	}
+	if d.faults != nil {
+		f.Close()
+		return nil, errors.Join(d.faults...)
+	}
+	return f, nil
+}
+
+// Close ends what Read started: the watch of a file of revocations.
+func (f *File) Close() {
+	if f.Revocations != nil {
+		f.Revocations.Close()
+	}
+}
