@@ -1,0 +1,162 @@
+// Package doctor looks at a configuration from where the API will stand: whether its
+// issuers can be reached and believed, and whether the API is seen from outside as it
+// is configured. It uses the library itself, so what it finds is what the API would
+// meet. It holds no token: where one must be shown, it shows a text that is none.
+package doctor
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/m2mguard/m2mguard/cmd/m2mguard/internal/config"
+	"github.com/m2mguard/m2mguard/validator"
+)
+
+// Verdict is what is thought of one thing.
+type Verdict string
+
+// The verdicts. Doubtful works, but perhaps not as somebody meant it.
+const (
+	Good     Verdict = "good"
+	Doubtful Verdict = "doubtful"
+	Bad      Verdict = "bad"
+)
+
+// Line is one thing that was looked at.
+type Line struct {
+	Verdict Verdict `json:"verdict"`
+	// About is an issuer's URL, or "configuration", "revocations" or the API's URL.
+	About string `json:"about"`
+	// What was looked at, and what was found.
+	What  string `json:"what"`
+	Found string `json:"found"`
+	// Do is what to do about it; empty where it is good.
+	Do string `json:"do,omitempty"`
+}
+
+// Options say how to look.
+type Options struct {
+	// Waiting is told what is being waited for, and called back when that ended.
+	Waiting func(what string) (end func())
+	// Now is the clock that the issuers' are held against. Default time.Now.
+	Now func() time.Time
+}
+
+// Examine looks at everything that f names, one after the other. It ends with ctx, and
+// what could not be asked by then is bad.
+func Examine(ctx context.Context, f *config.File, o Options) []Line {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Waiting == nil {
+		o.Waiting = func(string) func() { return func() {} }
+	}
+	e := &examination{file: f, Options: o}
+	e.configuration()
+	for _, iss := range f.Config.Issuers {
+		e.issuer(ctx, iss)
+	}
+	e.revocations(ctx)
+	for _, base := range f.API.PublicURL {
+		e.api(ctx, strings.TrimSuffix(base, "/"))
+	}
+	return e.lines
+}
+
+// Worst is the worst verdict of all.
+func Worst(lines []Line) Verdict {
+	worst := Good
+	for _, l := range lines {
+		if l.Verdict == Bad || worst == Good {
+			worst = l.Verdict
+		}
+		if worst == Bad {
+			break
+		}
+	}
+	return worst
+}
+
+type examination struct {
+	Options
+	file  *config.File
+	lines []Line
+}
+
+func (e *examination) note(v Verdict, about, what, found, do string) {
+	if v == Good {
+		do = ""
+	}
+	e.lines = append(e.lines, Line{v, about, what, found, do})
+}
+
+// configuration looks at what needs nobody's answer.
+func (e *examination) configuration() {
+	const about = "configuration"
+	e.note(Good, about, "file", fmt.Sprintf("%d issuers", len(e.file.Config.Issuers)), "")
+	for _, iss := range e.file.Config.Issuers {
+		for _, name := range dangers(iss) {
+			e.note(Doubtful, about, "opt-out", fmt.Sprintf("issuer %s has %s", iss.URL, name), "read what is lost in the field's comment (go doc validator.Issuer), and leave it out if you can")
+		}
+	}
+	api := e.file.API
+	if e.file.DPoP != nil && len(api.PublicURL) == 0 {
+		e.note(Bad, about, "dpop", "proofs of possession are for a URL, and api.publicURL is empty", "set api.publicURL here, and httpauth.Config.PublicURL in the API")
+	}
+	if field := api.ClientCertificate; field != nil {
+		e.proxyField(field)
+	}
+}
+
+// dangers lists the opt-outs that are set.
+func dangers(iss validator.Issuer) (names []string) {
+	v := reflect.ValueOf(iss)
+	for i := range v.NumField() {
+		if field := v.Type().Field(i); strings.HasPrefix(field.Name, "Dangerously") && v.Field(i).Bool() {
+			names = append(names, field.Name)
+		}
+	}
+	return names
+}
+
+// revocations waits for the first reading of the file that fills the list.
+func (e *examination) revocations(ctx context.Context) {
+	list := e.file.Revocations
+	if list == nil {
+		return
+	}
+	const do = "see whether the file that revocations.file names is there and can be read (docs/revocation.md has its form)"
+	defer e.Waiting("reading the list of revocations")()
+	bound, cancel := context.WithTimeout(ctx, firstReading)
+	defer cancel()
+	for list.Ready() != nil {
+		changed := list.Changed()
+		if list.Ready() == nil {
+			break
+		}
+		select {
+		case <-changed:
+		case <-bound.Done():
+			e.note(Bad, "revocations", "list", list.Ready().Error(), do)
+			return
+		}
+	}
+	e.note(Good, "revocations", "list", "is filled and up to date", "")
+}
+
+// firstReading is how long the file of revocations may take to be read.
+const firstReading = 10 * time.Second
+
+// madeUp is a text that is no token of anybody's, and says in the issuer's log whose it is.
+func madeUp(prefixes []string) string {
+	prefix := ""
+	if len(prefixes) > 0 {
+		prefix = slices.Min(prefixes)
+	}
+	return prefix + "m2mguard-doctor-" + rand.Text()
+}

@@ -1,0 +1,237 @@
+package doctor_test
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/m2mguard/m2mguard/adapters/httpauth"
+	"github.com/m2mguard/m2mguard/cmd/m2mguard/internal/config"
+	"github.com/m2mguard/m2mguard/cmd/m2mguard/internal/doctor"
+	"github.com/m2mguard/m2mguard/dpop"
+	"github.com/m2mguard/m2mguard/introspection"
+	"github.com/m2mguard/m2mguard/jwks"
+	"github.com/m2mguard/m2mguard/revocation"
+	"github.com/m2mguard/m2mguard/scopes"
+	"github.com/m2mguard/m2mguard/validator"
+	"github.com/m2mguard/m2mguard/validator/issuertest"
+)
+
+// named is a file about one issuer.
+func named(iss validator.Issuer) *config.File {
+	f := new(config.File)
+	f.Config.Issuers = []validator.Issuer{iss}
+	return f
+}
+
+func at(iss *issuertest.Issuer) validator.Issuer {
+	return validator.Issuer{URL: iss.URL(), Audience: []string{issuertest.Audience}}
+}
+
+func asked(iss *issuertest.Issuer, secret string) validator.Issuer {
+	i := at(iss)
+	i.Introspection = &introspection.Config{Auth: introspection.ClientSecretBasic(issuertest.ClientID, introspection.Secret(secret))}
+	return i
+}
+
+// line finds what was said about one thing.
+func line(lines []doctor.Line, what, found string) *doctor.Line {
+	for i, l := range lines {
+		if l.What == what && strings.Contains(l.Found, found) {
+			return &lines[i]
+		}
+	}
+	return nil
+}
+
+// expect compares one line, and holds every line to the form.
+func expect(t *testing.T, lines []doctor.Line, verdict doctor.Verdict, what, found, do string) {
+	t.Helper()
+	l := line(lines, what, found)
+	if l == nil || l.Verdict != verdict || !strings.Contains(l.Do, do) {
+		t.Errorf("%s %q: got %+v, wanted %s and to do %q, in:\n%+v", what, found, l, verdict, do, lines)
+	}
+	for _, l := range lines {
+		if (l.Verdict == doctor.Good) != (l.Do == "") || l.Found == "" || l.About == "" {
+			t.Errorf("%+v: wanted what to do about it unless it is good", l)
+		}
+	}
+}
+
+func TestIssuer(t *testing.T) {
+	skipped := func(iss *issuertest.Issuer) {
+		iss.SetJWKS([]byte(`{"keys":[{"kid":"good","kty":"EC","crv":"P-256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"},
+			{"kid":"short","kty":"RSA","n":"AQAB","e":"AQAB","alg":"RS256"},{"kid":"coder","kty":"EC","use":"enc","crv":"P-256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"},
+			{"kty":"oct","k":"c2VjcmV0LXNlY3JldC1zZWNyZXQ"}]}`), nil)
+	}
+	ahead := func(by time.Duration) func() time.Time {
+		return func() time.Time { return time.Now().Add(-by) } // so that the issuer's clock is ahead
+	}
+	for name, test := range map[string]struct {
+		prepare func(*issuertest.Issuer)
+		issuer  func(*issuertest.Issuer) validator.Issuer
+		now     func() time.Time
+		verdict doctor.Verdict
+		what    string
+		found   string
+		do      string
+	}{
+		"discovered":          {nil, at, nil, doctor.Good, "discovery", "/.well-known/openid-configuration answers after", ""},
+		"keys":                {nil, at, nil, doctor.Good, "key set", "can be used", ""},
+		"a key":               {skipped, at, nil, doctor.Good, "key", `kid "good", EC, P-256`, ""},
+		"a short key":         {skipped, at, nil, doctor.Doubtful, "key", `kid "short", RSA, RS256 is skipped: `, "its tokens are refused"},
+		"a key for others":    {skipped, at, nil, doctor.Good, "key", `kid "coder", EC, P-256 is passed over: `, ""},
+		"a key without a kid": {skipped, at, nil, doctor.Doubtful, "key", "without a kid, oct is skipped: ", "its tokens are refused"},
+		"a fixed set": {nil, func(iss *issuertest.Issuer) validator.Issuer {
+			i := at(iss)
+			i.Keys = &jwks.Config{Set: []byte(`{"keys":[{"kid":"mine","kty":"EC","crv":"P-256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"}]}`)}
+			return i
+		}, nil, doctor.Good, "key", `kid "mine"`, ""},
+		"away":              {func(iss *issuertest.Issuer) { iss.SetFault(issuertest.JWKS, issuertest.ServerError()) }, at, nil, doctor.Bad, "key set", "status 500", "open the address"},
+		"another's issuer":  {nil, func(iss *issuertest.Issuer) validator.Issuer { i := at(iss); i.URL += "/"; return i }, nil, doctor.Bad, "key set", "issuer", "url must be the issuer's own spelling"},
+		"same clock":        {nil, at, nil, doctor.Good, "clock", "the issuer's is the same by its Date, 30s at most", ""},
+		"clock ahead":       {nil, at, ahead(20 * time.Second), doctor.Doubtful, "clock", "ahead of ours", "NTP"},
+		"clock far ahead":   {nil, at, ahead(5 * time.Minute), doctor.Bad, "clock", "ahead of ours", "NTP"},
+		"clock behind":      {nil, at, ahead(-time.Hour), doctor.Bad, "clock", "behind ours", "NTP"},
+		"credentials":       {nil, func(iss *issuertest.Issuer) validator.Issuer { return asked(iss, issuertest.ClientSecret) }, nil, doctor.Good, "introspection", "takes the credentials", ""},
+		"wrong credentials": {nil, func(iss *issuertest.Issuer) validator.Issuer { return asked(iss, "another") }, nil, doctor.Bad, "introspection", "401", "introspection.auth"},
+		"no endpoint":       {func(iss *issuertest.Issuer) { iss.SetFault(issuertest.Introspection, issuertest.Down()) }, func(iss *issuertest.Issuer) validator.Issuer { return asked(iss, issuertest.ClientSecret) }, nil, doctor.Bad, "introspection", "", "introspection.endpoint"},
+		"yes to everything": {func(iss *issuertest.Issuer) {
+			iss.SetFault(issuertest.Introspection, issuertest.Respond(200, http.Header{"Content-Type": {"application/json"}}, `{"active":true,"aud":"`+issuertest.Audience+`","iss":"`+iss.URL()+`","exp":9999999999,"client_id":"x","sub":"x"}`))
+		}, func(iss *issuertest.Issuer) validator.Issuer { return asked(iss, issuertest.ClientSecret) }, nil, doctor.Bad, "introspection", "calls a made-up text an active token", "must not be asked"},
+		"an opt-out": {nil, func(iss *issuertest.Issuer) validator.Issuer { i := at(iss); i.DangerouslyAllowHTTP = true; return i }, nil, doctor.Doubtful, "opt-out", "DangerouslyAllowHTTP", "leave it out"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			iss := issuertest.New(t)
+			if test.prepare != nil {
+				test.prepare(iss)
+			}
+			lines := doctor.Examine(t.Context(), named(test.issuer(iss)), doctor.Options{Now: test.now})
+			expect(t, lines, test.verdict, test.what, test.found, test.do)
+		})
+	}
+}
+
+// api is an API of ours, behind a proxy that changes requests.
+func api(t *testing.T, iss *issuertest.Issuer, url string, proxy func(http.Handler) http.Handler) *config.File {
+	t.Helper()
+	cfg := validator.Config{Issuers: []validator.Issuer{at(iss)}}
+	v, err := validator.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(v.Close)
+	mux := http.NewServeMux()
+	server := httptest.NewServer(proxy(mux))
+	t.Cleanup(server.Close)
+	if url == "" {
+		url = server.URL
+	}
+	auth := httpauth.New(v, &httpauth.Config{PublicURL: []string{url}})
+	auth.Handle(mux, "GET /orders", scopes.All("orders:read"), http.NotFoundHandler())
+	mux.HandleFunc("GET /open", func(http.ResponseWriter, *http.Request) {})
+	auth.MountMetadata(mux)
+	f := named(at(iss))
+	f.API.PublicURL, f.API.Probe = []string{server.URL}, "/orders"
+	return f
+}
+
+func TestAPI(t *testing.T) {
+	as := func(h http.Handler) http.Handler { return h }
+	without := func(field string) func(http.Handler) http.Handler {
+		return func(h http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				r.Header.Del(field)
+				h.ServeHTTP(w, r)
+			})
+		}
+	}
+	unmounted := func(h http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if strings.HasPrefix(r.URL.Path, "/.well-known/") {
+				http.NotFound(w, r)
+				return
+			}
+			h.ServeHTTP(w, r)
+		})
+	}
+	for name, test := range map[string]struct {
+		url     string
+		proxy   func(http.Handler) http.Handler
+		change  func(*config.File)
+		verdict doctor.Verdict
+		what    string
+		found   string
+		do      string
+	}{
+		"metadata":                 {"", as, nil, doctor.Good, "metadata", "and names the issuers", ""},
+		"no metadata":              {"", unmounted, nil, doctor.Doubtful, "metadata", "answers 404", "MountMetadata"},
+		"another URL":              {"https://api.example.com", as, nil, doctor.Bad, "metadata", "calls itself", "PublicURL"},
+		"another prefix":           {"", as, func(f *config.File) { f.API.PublicPathPrefix = "/x" }, doctor.Doubtful, "metadata", "answers 404", "MountMetadata"},
+		"another issuer":           {"", as, func(f *config.File) { f.Config.Issuers[0].URL += "/x" }, doctor.Bad, "metadata", "does not name the issuer", "configured by this file"},
+		"no proofs there":          {"", as, func(f *config.File) { f.DPoP = new(dpop.Config) }, doctor.Bad, "metadata", "takes no proofs", "validator.Config.DPoP"},
+		"proofs without a URL":     {"", as, func(f *config.File) { f.DPoP, f.API.PublicURL = new(dpop.Config), nil }, doctor.Bad, "dpop", "api.publicURL is empty", "api.publicURL"},
+		"nobody there":             {"", as, func(f *config.File) { f.API.PublicURL = []string{"http://127.0.0.1:1"} }, doctor.Bad, "metadata", "refused", "public URL leads"},
+		"http":                     {"", as, nil, doctor.Doubtful, "public URL", "is http", "https"},
+		"guarded":                  {"", as, nil, doctor.Good, "protected route", "answers 401", ""},
+		"Authorization arrives":    {"", as, nil, doctor.Good, "Authorization", "arrives", ""},
+		"Authorization taken away": {"", without("Authorization"), nil, doctor.Bad, "Authorization", "does not arrive", "CGIPassAuth"},
+		"an open route":            {"", as, func(f *config.File) { f.API.Probe = "/open" }, doctor.Bad, "protected route", "answers 200", "auth.Require"},
+		"no such route":            {"", as, func(f *config.File) { f.API.Probe = "/none" }, doctor.Doubtful, "protected route", "answers 404", "api.probe"},
+		"everybody is a proxy":     {"", as, field("0.0.0.0/0"), doctor.Bad, "api.clientCertificate", "everybody", "name the networks"},
+		"a large network":          {"", as, field("10.0.0.0/8"), doctor.Doubtful, "api.clientCertificate", "is large", "own networks"},
+		"no network":               {"", as, field("proxy"), doctor.Bad, "api.clientCertificate", "is no network", "10.0.0.0/24"},
+		"no proxies":               {"", as, field(), doctor.Bad, "api.clientCertificate", "no peers", "name"},
+		"proxies":                  {"", as, field("10.0.0.0/24", "fd00::/64"), doctor.Good, "api.clientCertificate", "is believed from", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := api(t, issuertest.New(t), test.url, test.proxy)
+			if test.change != nil {
+				test.change(f)
+			}
+			expect(t, doctor.Examine(t.Context(), f, doctor.Options{}), test.verdict, test.what, test.found, test.do)
+		})
+	}
+}
+
+func field(peers ...string) func(*config.File) {
+	return func(f *config.File) {
+		f.API.ClientCertificate = &config.ProxyField{Field: "Client-Cert", Peers: peers}
+	}
+}
+
+func TestRevocations(t *testing.T) {
+	for file, verdict := range map[string]doctor.Verdict{"testdata/none.json": doctor.Bad} {
+		list, err := revocation.New(revocation.Config{File: file})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer list.Close()
+		f := named(at(issuertest.New(t)))
+		f.Revocations = list
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		expect(t, doctor.Examine(ctx, f, doctor.Options{}), verdict, "list", "", "revocations.file")
+	}
+}
+
+// TestWorst also reads lines back from JSON, as a script would.
+func TestWorst(t *testing.T) {
+	for want, text := range map[doctor.Verdict]string{
+		doctor.Good:     `[{"verdict":"good"}]`,
+		doctor.Doubtful: `[{"verdict":"good"},{"verdict":"doubtful"},{"verdict":"good"}]`,
+		doctor.Bad:      `[{"verdict":"doubtful"},{"verdict":"bad"},{"verdict":"doubtful"}]`,
+	} {
+		var lines []doctor.Line
+		if err := json.Unmarshal([]byte(text), &lines); err != nil {
+			t.Fatal(err)
+		}
+		if got := doctor.Worst(lines); got != want {
+			t.Errorf("%s: %s, wanted %s", text, got, want)
+		}
+	}
+}
