@@ -242,13 +242,14 @@ func wanted(key string, known []member) string {
 	return "wanted some of " + strings.Join(names, ", ")
 }
 
-// longestShown is how much of a key a fault shows, in bytes.
-const longestShown = 60
+// longestShown is how long a key may be that a fault shows, in bytes: longer than ours
+// are, and shorter than tokens.
+const longestShown = 40
 
 // shown is a key as a fault shows it.
 func shown(key string) string {
 	if len(key) > longestShown {
-		key = key[:longestShown] + "…"
+		return "[a long key]"
 	}
 	if quoted := strconv.Quote(key); quoted != `"`+key+`"` || key == "" || strings.ContainsAny(key, " .[]") {
 		return quoted

@@ -46,7 +46,7 @@ func init() {
 		reflect.TypeFor[Secret]():                   secretForm(),
 		reflect.TypeFor[introspection.SecretFunc](): formOf(Secret.secretFunc),
 		reflect.TypeFor[introspection.ClientAuth](): formOf(Auth.ClientAuth).or(introspection.ClientSecretBasic("unread", introspection.Secret("unread"))),
-		reflect.TypeFor[*http.Client]():             formOf(TLS.client).or(http.DefaultClient),
+		reflect.TypeFor[*http.Client]():             formOf(TLS.Client).or(http.DefaultClient),
 		reflect.TypeFor[dpop.Replays]():             formOf(memory),
 		reflect.TypeFor[dpop.Nonces]():              formOf(sealed),
 		reflect.TypeFor[func() [][]byte]():          formOf(secrets),
@@ -103,6 +103,15 @@ func secretForm() form {
 	})
 }
 
+// anonymous is what is wrong with a file, without its name: somebody may have written
+// the secret where the name belongs.
+func anonymous(err error) error {
+	if at, ok := errors.AsType[*os.PathError](err); ok {
+		return at.Err
+	}
+	return errors.New("it is no file, or too large")
+}
+
 // maxSecret bounds a secret's file, in bytes.
 const maxSecret = 64 << 10
 
@@ -115,12 +124,12 @@ func (s Secret) Read() (string, error) {
 	case s.Env != "":
 		var set bool
 		if text, set = os.LookupEnv(s.Env); !set {
-			return "", fmt.Errorf("names the environment variable %q, which is not set", s.Env)
+			return "", errors.New("names an environment variable that is not set")
 		}
 	default:
 		content, err := readFile(s.File, maxSecret)
 		if err != nil {
-			return "", err
+			return "", fmt.Errorf("names a file that cannot be read: %w", anonymous(err))
 		}
 		text = strings.TrimSuffix(strings.TrimSuffix(string(content), "\n"), "\r")
 	}
@@ -166,7 +175,8 @@ type TLS struct {
 // maxPEM bounds a file of certificates, in bytes.
 const maxPEM = 1 << 20
 
-func (t TLS) client() (*http.Client, error) {
+// Client connects as t says.
+func (t TLS) Client() (*http.Client, error) {
 	cfg := &tls.Config{MinVersion: tls.VersionTLS12}
 	var faults []error
 	if t.CAFile != "" {

@@ -1,0 +1,166 @@
+// Package command is the program's commands: flags, exit codes, and how what was found
+// is written.
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/m2mguard/m2mguard/cmd/m2mguard/internal/config"
+	"github.com/m2mguard/m2mguard/cmd/m2mguard/internal/term"
+)
+
+// The exit codes.
+const (
+	exitGood  = 0
+	exitBad   = 1 // what was looked at is bad, or an issuer or API refused
+	exitWrong = 2 // the command line or the file is wrong, so that nothing was judged
+)
+
+// failure is an error with the exit code that it ends the program with. Its text is
+// ours, and shows no argument but names of files.
+type failure struct {
+	code int
+	err  error
+}
+
+func (f failure) Error() string { return f.err.Error() }
+func (f failure) Unwrap() error { return f.err }
+
+// Surroundings are what the program has of the process that it runs in.
+type Surroundings struct {
+	In       io.Reader
+	Out, Err io.Writer
+	Getenv   func(string) string
+}
+
+// program is what the commands share.
+type program struct {
+	Surroundings
+	out, err *term.Screen
+	file     string
+	timeout  time.Duration
+}
+
+// defaultFile is read where --config and M2MGUARD_CONFIG name none.
+const defaultFile = "m2mguard.yaml"
+
+// Run runs the program with these arguments and returns its exit code.
+func Run(ctx context.Context, args []string, s Surroundings) int {
+	p := &program{Surroundings: s, out: term.New(s.Out, s.Getenv), err: term.New(s.Err, s.Getenv)}
+	root := p.root()
+	root.SetArgs(args)
+	root.SetIn(s.In)
+	root.SetOut(s.Out)
+	root.SetErr(s.Err)
+	ran, err := root.ExecuteContextC(ctx)
+	if err == nil {
+		return exitGood
+	}
+	f, ours := errors.AsType[failure](err)
+	if !ours {
+		p.err.Printf("m2mguard: %s\nsee: %s --help\n", withoutArguments(err.Error(), args), ran.CommandPath())
+		return exitWrong
+	}
+	if f.err != nil {
+		for line := range strings.Lines(f.Error()) {
+			p.err.Printf("m2mguard: %s\n", term.Clean(strings.TrimSpace(line)))
+		}
+	}
+	return f.code
+}
+
+// longest is how long an argument may be that a usage error shows: a word that was
+// mistyped is shorter, and a token longer.
+const longest = 20
+
+// withoutArguments is the text of a usage error without what may be a token that
+// somebody gave as an argument.
+func withoutArguments(text string, args []string) string {
+	for _, arg := range args {
+		_, value, _ := strings.Cut(arg, "=")
+		for _, part := range []string{arg, value} {
+			if len(part) > longest {
+				text = strings.ReplaceAll(text, part, "[an argument]")
+			}
+		}
+	}
+	return term.Clean(text)
+}
+
+func (p *program) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "m2mguard",
+		Short: "See why an API that is guarded by m2mguard answers as it does",
+		Long: `See why an API that is guarded by m2mguard answers as it does.
+
+The file says what validator.Config says in Go, in YAML: a key is the field's name with
+a small first letter. Secrets come from the environment or from files.
+
+  issuers:
+    - provider:
+        keycloak: {baseURL: https://id.example.com, realm: shop, audience: orders}
+  api:
+    publicURL: [https://api.example.com]
+    probe: /orders
+
+Exit codes: 0 good; 1 bad, or refused by the issuer or the API; 2 the command line or
+the file is wrong. No command writes a token, unless "token --print" asks for it.`,
+		Example: `  m2mguard doctor                          look at everything that m2mguard.yaml names
+  m2mguard token --call https://api.example.com/orders
+  m2mguard schema > m2mguard.schema.json   so that an editor completes the file`,
+		Version:       version(),
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.PersistentFlags().StringVarP(&p.file, "config", "c", "", "the file; default $M2MGUARD_CONFIG, else "+defaultFile)
+	root.PersistentFlags().DurationVar(&p.timeout, "timeout", 30*time.Second, "how long the whole may take")
+	root.AddCommand(p.doctor(), p.token(), p.schema())
+	return root
+}
+
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "(unknown)"
+}
+
+// named is the file that is to be read.
+func (p *program) named() string {
+	for _, name := range []string{p.file, p.Getenv("M2MGUARD_CONFIG")} {
+		if name != "" {
+			return name
+		}
+	}
+	return defaultFile
+}
+
+// read reads the file. Each fault is told with the file's name.
+func (p *program) read() (*config.File, error) {
+	name := p.named()
+	r, err := os.Open(name)
+	if err != nil {
+		return nil, failure{exitWrong, err}
+	}
+	defer r.Close()
+	f, err := config.Read(r)
+	if err != nil {
+		var told []error
+		for line := range strings.Lines(err.Error()) {
+			told = append(told, fmt.Errorf("%s: %s", name, strings.TrimSpace(line)))
+		}
+		return nil, failure{exitWrong, errors.Join(told...)}
+	}
+	return f, nil
+}
