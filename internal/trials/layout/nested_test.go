@@ -18,11 +18,15 @@ const (
 	rueidis   = "github.com/redis/rueidis"
 	miniredis = "github.com/alicebob/miniredis/v2"
 	otel      = "go.opentelemetry.io/otel"
+	cobra     = "github.com/spf13/cobra"
+	pflag     = "github.com/spf13/pflag"
+	yaml      = "go.yaml.in/yaml/v3"
 )
 
 // nested are the modules in the tree that users download apart, and what their packages
 // may import beside the standard library and observe. bench is nobody's to download.
 var nested = map[string][]string{
+	"cmd/m2mguard":          {"jwks", "introspection", "dpop", "revocation", "validator", "validator/providers", "scopes", cobra, pflag, yaml},
 	"fleet":                 {"revocation", "introspection", "dpop", rueidis},
 	"fleet/internal":        append(public(), "fleet"),
 	"fleet/example":         append(public(), "fleet", miniredis),
