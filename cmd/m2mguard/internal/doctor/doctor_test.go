@@ -1,12 +1,14 @@
 package doctor_test
 
 import (
-	"context"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/m2mguard/m2mguard/adapters/httpauth"
@@ -205,17 +207,30 @@ func field(peers ...string) func(*config.File) {
 }
 
 func TestRevocations(t *testing.T) {
-	for file, verdict := range map[string]doctor.Verdict{"testdata/none.json": doctor.Bad} {
-		list, err := revocation.New(revocation.Config{File: file})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer list.Close()
-		f := named(at(issuertest.New(t)))
-		f.Revocations = list
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		expect(t, doctor.Examine(ctx, f, doctor.Options{}), verdict, "list", "", "revocations.file")
+	there := filepath.Join(t.TempDir(), "revocations.json")
+	if err := os.WriteFile(there, []byte(`{"m2mguard_revocations":1,"sequence":1,"entries":[]}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct {
+		file    string
+		verdict doctor.Verdict
+		do      string
+	}{
+		"there": {there, doctor.Good, ""},
+		"none":  {there + "x", doctor.Bad, "revocations.file"},
+	} {
+		synctest.Test(t, func(t *testing.T) { // with time that passes at once
+			list, err := revocation.New(revocation.Config{File: test.file})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer list.Close()
+			f := new(config.File)
+			f.Revocations = list
+			lines := doctor.Examine(t.Context(), f, doctor.Options{})
+			t.Log(name)
+			expect(t, lines, test.verdict, "list", "", test.do)
+		})
 	}
 }
 
