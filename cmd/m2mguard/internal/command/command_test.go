@@ -117,6 +117,34 @@ func TestDoctor(t *testing.T) {
 	}
 }
 
+func TestToken(t *testing.T) {
+	iss := issuertest.New(t)
+	api := serve(t, iss)
+	good := write(t, file, iss.URL(), api, "RIGHT")
+	r := run(t, right, "token", "-c", good, "--dpop", "--call", api+"/orders")
+	if want := "you are m2m-client\nby DPoP [the token]\ufffd[2J\n"; r.code != 0 || r.out != want || !strings.Contains(r.err, "bound to a new key") || !strings.Contains(r.err, "200 OK") {
+		t.Errorf("%+v", r)
+	}
+	r = run(t, right, "token", "-c", good, "--print", "--call", api+"/orders")
+	if r.code != 0 || !regexp.MustCompile(`^eyJ[^ \n]+\n$`).MatchString(r.out) || !strings.Contains(r.err, "you are m2m-client") {
+		t.Errorf("the token is not alone: %+v", r)
+	}
+	r = run(t, right, "token", "-c", good, "--scope", "nothing", "--call", api+"/orders")
+	if r.code != 1 || !strings.Contains(r.err, "403 Forbidden\nWWW-Authenticate: Bearer ") {
+		t.Errorf("%+v", r)
+	}
+	if r := run(t, right, "token", "-c", write(t, file, iss.URL(), api, "WRONG")); r.code != 1 || !strings.Contains(r.err, "invalid_client") {
+		t.Errorf("%+v", r)
+	}
+	// What one issuer may do by http is nothing that another one may.
+	loose := write(t, "issuers: [{url: 'http://id.example.com', dangerouslyAllowHTTP: true, audience: [x]}]\nclient: {auth: {clientID: x, secret: {env: RIGHT}}}")
+	for _, flag := range []string{"--issuer", "--token-url"} {
+		if r := run(t, right, "token", "-c", loose, flag, "http://other.example.com"); r.code != 1 || !strings.Contains(r.err, "wanted https") {
+			t.Errorf("%+v", r)
+		}
+	}
+}
+
 func TestWrong(t *testing.T) {
 	nonsense := write(t, "nonsense: 1\nissuers: []\n")
 	for name, test := range map[string]struct {

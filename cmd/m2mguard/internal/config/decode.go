@@ -233,13 +233,34 @@ func wanted(key string, known []member) string {
 	plain := func(s string) string { return strings.ToLower(strings.NewReplacer("_", "", "-", "").Replace(s)) }
 	var names []string
 	for _, m := range known {
-		if plain(m.key) == plain(key) {
+		if near(plain(m.key), plain(key)) {
 			return "wanted " + m.key
 		}
 		names = append(names, m.key)
 	}
 	slices.Sort(names)
 	return "wanted some of " + strings.Join(names, ", ")
+}
+
+// near reports whether one word is the other but for one letter that is missing, too
+// many or another one, or for two beside each other that changed places.
+func near(a, b string) bool {
+	if len(a) > len(b) {
+		a, b = b, a
+	}
+	i := 0
+	for i < len(a) && a[i] == b[i] {
+		i++
+	}
+	switch {
+	case a == b:
+		return true
+	case len(b) <= 3 || len(b)-len(a) > 1: // of short words, many are near each other
+		return false
+	case len(a) < len(b):
+		return a[i:] == b[i+1:]
+	}
+	return a[i+1:] == b[i+1:] || i+2 <= len(a) && a[i] == b[i+1] && a[i+1] == b[i] && a[i+2:] == b[i+2:]
 }
 
 // longestShown is how long a key may be that a fault shows, in bytes: longer than ours

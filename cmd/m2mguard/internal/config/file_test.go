@@ -1,6 +1,12 @@
 package config_test
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
 	"os"
 	"path/filepath"
 	"strings"
@@ -66,6 +72,13 @@ func TestFaults(t *testing.T) {
 	if err := os.WriteFile(empty, []byte(secret), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	large, key := filepath.Join(folder, "large"), filepath.Join(folder, "key.pem")
+	if err := os.WriteFile(large, make([]byte, 64<<10+1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(key, testKey(t), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	const good = "issuers: [{url: 'https://id.example.com', audience: [orders]}]\n"
 	introspected := func(auth string) string {
 		return "issuers:\n- url: https://id.example.com\n  audience: [orders]\n  introspection:\n    auth: " + auth + "\n"
@@ -79,12 +92,21 @@ func TestFaults(t *testing.T) {
 		"a list":                     {"- a", []string{"line 1: is a list, wanted a mapping of keys to values", "validator: Config.Issuers is empty, wanted at least one"}},
 		"two documents":              {good + "---\n" + good, []string{"a second document begins, wanted one"}},
 		"unknown key":                {good + "max-token-bytes: 1000\nnonsense: 1", []string{"line 2: max-token-bytes is no key here: wanted maxTokenBytes", "line 3: nonsense is no key here: wanted some of api, cacheEntries, "}},
+		"a letter missing":           {good + "clokSkew: 1s", []string{"line 2: clokSkew is no key here: wanted clockSkew"}},
+		"a letter too many":          {good + "clockSkews: 1s", []string{"line 2: clockSkews is no key here: wanted clockSkew"}},
+		"another letter":             {good + "clockSkow: 1s", []string{"line 2: clockSkow is no key here: wanted clockSkew"}},
+		"two letters changed places": {good + "clokcSkew: 1s", []string{"line 2: clokcSkew is no key here: wanted clockSkew"}},
+		"a short word":               {good + "apo: 1s", []string{"line 2: apo is no key here: wanted some of api, "}},
 		"function":                   {good + "observer: x", []string{"line 2: observer is no key here: "}},
 		"twice":                      {good + "clockSkew: 1s\nclockSkew: 2s", []string{"clockSkew"}},
 		"anchor":                     {"issuers: &a [{url: 'https://id.example.com', audience: [orders]}]", []string{"line 1: issuers has an anchor or an alias, wanted the value itself, written out", "Config.Issuers is empty"}},
 		"null":                       {good + "clockSkew:", []string{"line 2: clockSkew has no value: wanted one, or the key left out"}},
 		"no unit":                    {good + "clockSkew: 30", []string{"line 2: clockSkew is a number, wanted a length of time with its unit, such as 30s, 5m or 1h30m"}},
 		"string for a number":        {good + "cacheEntries: many", []string{"line 2: cacheEntries is a string, wanted a whole number in decimal digits"}},
+		"string for yes or no":       {"issuers:\n- url: https://id.example.com\n  audience: [orders]\n  appOnly: 'true'", []string{"line 4: issuers[0].appOnly is a string, wanted true or false"}},
+		"nobody":                     {introspected("{method: tls_client_auth}"), []string{"line 5: issuers[0].introspection.auth has no clientID"}},
+		"no algorithm":               {introspected("{method: private_key_jwt, clientID: orders, keyFile: " + key + "}"), []string{"auth has no algorithm: wanted what the key signs with"}},
+		"a large secret":             {introspected("{clientID: orders, secret: {file: " + large + "}}"), []string{"auth.secret names a file that cannot be read: it is no file, or too large"}},
 		"octal":                      {good + "cacheEntries: 0x10", []string{"line 2: cacheEntries is a number, wanted a whole number in decimal digits"}},
 		"string for a list":          {"issuers:\n- url: https://id.example.com\n  audience: orders", []string{"line 3: issuers[0].audience is a string, wanted a list, such as [a, b]", "Audience is empty"}},
 		"number for a string":        {"issuers:\n- url: https://id.example.com\n  audience: [orders, 0123]", []string{"line 3: issuers[0].audience[1] is a number, wanted a string: ", "validator: "}},
@@ -126,6 +148,63 @@ func TestFaults(t *testing.T) {
 				t.Errorf("a secret is shown:\n%v", err)
 			}
 		})
+	}
+}
+
+// testKey is a private key in PEM.
+func testKey(t *testing.T) []byte {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
+}
+
+// TestKeyInAFile: in each form that keys come in.
+func TestKeyInAFile(t *testing.T) {
+	ec, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sec1, err := x509.MarshalECPrivateKey(ec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct {
+		text      []byte
+		algorithm string
+	}{
+		"PKCS #8": {testKey(t), "ES256"},
+		"SEC 1":   {pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: sec1}), "ES256"},
+		"PKCS #1": {pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(old)}), "PS256"},
+	} {
+		file := filepath.Join(t.TempDir(), "key.pem")
+		if err := os.WriteFile(file, test.text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := (config.Auth{Method: "private_key_jwt", ClientID: "orders", KeyFile: file, Algorithm: test.algorithm}).ClientAuth(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestFAPI2 is applied after whatever else is said of the issuer.
+func TestFAPI2(t *testing.T) {
+	f, err := read(t, "dpop: {algorithms: [PS256, ES256, EdDSA]}\nissuers: [{fapi2: true, url: 'https://id.example.com', audience: [orders], algorithms: [RS256, PS256]}]")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if iss := f.Config.Issuers[0]; iss.Binding != validator.BindingRequired || len(iss.Algorithms) != 1 {
+		t.Errorf("got %v, %v", iss.Binding, iss.Algorithms)
 	}
 }
 

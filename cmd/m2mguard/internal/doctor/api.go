@@ -37,9 +37,6 @@ func (e *examination) metadata(ctx context.Context, base string) {
 	case err != nil:
 		e.note(Bad, base, what, err.Error(), "see whether the public URL leads to the API, by name, route and certificate")
 		return
-	case resp.StatusCode == http.StatusMisdirectedRequest:
-		e.note(Bad, base, what, at+" answers 421: the API does not know itself by this Host", "let the proxy keep Host, and httpauth.Config.PublicURL name this URL")
-		return
 	case resp.StatusCode != http.StatusOK:
 		e.note(Doubtful, base, what, fmt.Sprintf("%s answers %d, wanted 200", at, resp.StatusCode), "auth.MountMetadata(mux) in the API, and let the proxy lead this path there, so that clients find the issuer (RFC 9728)")
 		return

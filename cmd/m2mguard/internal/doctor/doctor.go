@@ -98,7 +98,7 @@ func (e *examination) note(v Verdict, about, what, found, do string) {
 // configuration looks at what needs nobody's answer.
 func (e *examination) configuration() {
 	const about = "configuration"
-	e.note(Good, about, "file", fmt.Sprintf("%d issuers", len(e.file.Config.Issuers)), "")
+	e.note(Good, about, "file", fmt.Sprintf("can be used, issuers: %d", len(e.file.Config.Issuers)), "")
 	for _, iss := range e.file.Config.Issuers {
 		for _, name := range dangers(iss) {
 			e.note(Doubtful, about, "opt-out", fmt.Sprintf("issuer %s has %s", iss.URL, name), "read what is lost in the field's comment (go doc validator.Issuer), and leave it out if you can")

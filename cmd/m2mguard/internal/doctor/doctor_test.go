@@ -1,7 +1,10 @@
 package doctor_test
 
 import (
+	"context"
 	"encoding/json"
+	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -88,6 +91,9 @@ func TestIssuer(t *testing.T) {
 		"a short key":         {skipped, at, nil, doctor.Doubtful, "key", `kid "short", RSA, RS256 is skipped: `, "its tokens are refused"},
 		"a key for others":    {skipped, at, nil, doctor.Good, "key", `kid "coder", EC, P-256 is passed over: `, ""},
 		"a key without a kid": {skipped, at, nil, doctor.Doubtful, "key", "without a kid, oct is skipped: ", "its tokens are refused"},
+		"no key that can be used": {func(iss *issuertest.Issuer) {
+			iss.SetJWKS([]byte(`{"keys":[{"kid":"koblitz","kty":"EC","crv":"secp256k1","alg":"ES256K","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"}]}`), nil)
+		}, at, nil, doctor.Bad, "key set", "ES256K", "list in algorithms"},
 		"a fixed set": {nil, func(iss *issuertest.Issuer) validator.Issuer {
 			i := at(iss)
 			i.Keys = &jwks.Config{Set: []byte(`{"keys":[{"kid":"mine","kty":"EC","crv":"P-256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"}]}`)}
@@ -152,6 +158,34 @@ func TestAPI(t *testing.T) {
 			})
 		}
 	}
+	answering := func(status int) func(http.Handler) http.Handler { // to whoever shows credentials
+		return func(h http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.Header.Get("Authorization") != "" {
+					w.WriteHeader(status)
+					return
+				}
+				h.ServeHTTP(w, r)
+			})
+		}
+	}
+	unchallenged := func(http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) })
+	}
+	redirecting := func(h http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.RawQuery == "" {
+				http.Redirect(w, r, "?moved", http.StatusFound)
+				return
+			}
+			h.ServeHTTP(w, r)
+		})
+	}
+	endless := func(http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = io.WriteString(w, `{"resource":"x"`+strings.Repeat(" ", 1<<19)+`}`)
+		})
+	}
 	unmounted := func(h http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if strings.HasPrefix(r.URL.Path, "/.well-known/") {
@@ -182,6 +216,12 @@ func TestAPI(t *testing.T) {
 		"guarded":                  {"", as, nil, doctor.Good, "protected route", "answers 401", ""},
 		"Authorization arrives":    {"", as, nil, doctor.Good, "Authorization", "arrives", ""},
 		"Authorization taken away": {"", without("Authorization"), nil, doctor.Bad, "Authorization", "does not arrive", "CGIPassAuth"},
+		"503":                      {"", answering(503), nil, doctor.Bad, "Authorization", "answers 503 to a made-up text", "where the API runs"},
+		"200":                      {"", answering(200), nil, doctor.Bad, "Authorization", "answers 200 to a made-up text", "before the API"},
+		"no challenge":             {"", unchallenged, nil, doctor.Doubtful, "protected route", "without a challenge", "WWW-Authenticate"},
+		"redirects":                {"", redirecting, nil, doctor.Doubtful, "metadata", "answers 302", "MountMetadata"},
+		"an endless answer":        {"", endless, nil, doctor.Bad, "metadata", "no JSON", "something else"},
+		"a large network of IPv6":  {"", as, field("fd00::/32"), doctor.Doubtful, "api.clientCertificate", "is large", "own networks"},
 		"an open route":            {"", as, func(f *config.File) { f.API.Probe = "/open" }, doctor.Bad, "protected route", "answers 200", "auth.Require"},
 		"no such route":            {"", as, func(f *config.File) { f.API.Probe = "/none" }, doctor.Doubtful, "protected route", "answers 404", "api.probe"},
 		"everybody is a proxy":     {"", as, field("0.0.0.0/0"), doctor.Bad, "api.clientCertificate", "everybody", "name the networks"},
@@ -198,6 +238,59 @@ func TestAPI(t *testing.T) {
 			expect(t, doctor.Examine(t.Context(), f, doctor.Options{}), test.verdict, test.what, test.found, test.do)
 		})
 	}
+}
+
+// TestManyKeys: of a set that is no issuer's, the first are told, and of keys under one
+// name those that another one hides.
+func TestManyKeys(t *testing.T) {
+	const one = `{"kid":"%s","kty":"EC","crv":"P-256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"}`
+	const two = `{"kid":"same","kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}`
+	iss := issuertest.New(t)
+	iss.SetJWKS([]byte(`{"keys":[`+fmt.Sprintf(one, "same")+","+two+`,{"kid":"short","kty":"RSA","n":"AQAB","e":"AQAB"}]}`), nil)
+	lines := doctor.Examine(t.Context(), named(at(iss)), doctor.Options{})
+	expect(t, lines, doctor.Doubtful, "key", `kid "same" is skipped: `, "its tokens are refused")
+	told := 0
+	for _, l := range lines {
+		if strings.Contains(l.Found, `kid "short"`) {
+			told++
+		}
+	}
+	if told != 1 {
+		t.Errorf("a key that cannot be used is told %d times", told)
+	}
+	var set []string
+	for n := range 60 {
+		set = append(set, fmt.Sprintf(one, fmt.Sprint(n)))
+	}
+	iss.SetJWKS([]byte(`{"keys":[`+strings.Join(set, ",")+`]}`), nil)
+	expect(t, doctor.Examine(t.Context(), named(at(iss)), doctor.Options{}), doctor.Doubtful, "keys", "and 10 more", "a handful")
+}
+
+// TestListThatIsNotThere is no fault of an issuer's.
+func TestListThatIsNotThere(t *testing.T) {
+	list, err := revocation.New(revocation.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer list.Close()
+	f := named(at(issuertest.New(t)))
+	f.Revocations = list
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	lines := doctor.Examine(ctx, f, doctor.Options{Waiting: func(what string) func() {
+		if strings.Contains(what, "revocations") {
+			cancel() // nothing will come
+		}
+		return func() {}
+	}})
+	expect(t, lines, doctor.Good, "key set", "can be used", "")
+	expect(t, lines, doctor.Bad, "list", "", "revocations.file")
+}
+
+// TestUnknownRoot: what a company's TLS inspection looks like.
+func TestUnknownRoot(t *testing.T) {
+	lines := doctor.Examine(t.Context(), named(at(issuertest.NewTLS(t))), doctor.Options{})
+	expect(t, lines, doctor.Bad, "key set", "certificate", "certificate must be right")
 }
 
 func field(peers ...string) func(*config.File) {

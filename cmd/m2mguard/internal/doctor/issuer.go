@@ -5,10 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"time"
 
-	"github.com/m2mguard/m2mguard/introspection"
 	"github.com/m2mguard/m2mguard/jwks"
 	"github.com/m2mguard/m2mguard/observe"
 	"github.com/m2mguard/m2mguard/validator"
@@ -19,9 +17,8 @@ import (
 func (e *examination) issuer(ctx context.Context, iss validator.Issuer) {
 	defer e.Waiting("asking " + iss.URL)()
 	cfg := e.file.Config
-	cfg.Revocations = nil // looked at apart
-	seen := new(events)
-	cfg.Observer = observe.Observer{Event: seen.event}
+	cfg.Revocations = nil                                                            // looked at apart
+	cfg.Observer = observe.Observer{Event: func(context.Context, *observe.Event) {}} // the lines say it
 	var recorders []*recorder
 	if iss.Keys != nil || iss.Introspection == nil {
 		var keys jwks.Config
@@ -51,7 +48,7 @@ func (e *examination) issuer(ctx context.Context, iss validator.Issuer) {
 	}
 	if iss.Introspection != nil {
 		_, err := v.Verify(ctx, madeUp(iss.OpaquePrefix))
-		e.introspection(iss, err, seen)
+		e.introspection(iss, err)
 	}
 	for _, r := range recorders {
 		if e.clock(iss.URL, r) {
@@ -64,7 +61,7 @@ const keysDo = "open the address that is named from this machine: name, route, p
 
 // introspection judges what became of a text that is no token: an endpoint that knows
 // these credentials calls it inactive.
-func (e *examination) introspection(iss validator.Issuer, err error, seen *events) {
+func (e *examination) introspection(iss validator.Issuer, err error) {
 	refusal, _ := errors.AsType[*validator.Error](err)
 	where := iss.Introspection.Endpoint
 	if where == "" {
@@ -76,13 +73,7 @@ func (e *examination) introspection(iss validator.Issuer, err error, seen *event
 	case refusal != nil && refusal.Check() == validator.CheckActive:
 		e.note(Good, iss.URL, "introspection", where+" takes the credentials, and calls a made-up text inactive", "")
 	default:
-		if failed := seen.of(observe.IntrospectionFailed); failed != nil {
-			err = failed
-		}
-		do := "see introspection.auth and introspection.endpoint, and whether this client may introspect at the issuer"
-		if errors.Is(err, introspection.ErrRefused) {
-			do = "introspection.auth: the issuer refuses this client id with this secret, key or certificate"
-		}
+		const do = "see introspection.auth (client id, and secret, key or certificate), introspection.endpoint, and whether this client may introspect at the issuer"
 		e.note(Bad, iss.URL, "introspection", err.Error(), do)
 	}
 }
@@ -125,29 +116,6 @@ func offset(ahead, slack time.Duration) string {
 		return fmt.Sprintf("the issuer's is %v ahead of ours", ahead.Round(time.Second))
 	}
 	return fmt.Sprintf("the issuer's is %v behind ours", (-ahead).Round(time.Second))
-}
-
-// events keeps the errors that an observer is told.
-type events struct {
-	mu   sync.Mutex
-	errs map[observe.Kind]error
-}
-
-func (s *events) event(_ context.Context, e *observe.Event) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.errs == nil {
-		s.errs = make(map[observe.Kind]error)
-	}
-	if s.errs[e.Kind] == nil {
-		s.errs[e.Kind] = e.Err
-	}
-}
-
-func (s *events) of(kind observe.Kind) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.errs[kind]
 }
 
 // isDocument reports whether a URL is that of an issuer's metadata.

@@ -29,10 +29,13 @@ func (e *examination) keys(iss validator.Issuer, r *recorder, ready error) {
 			set = x.body.Bytes()
 		}
 	}
-	if ready != nil {
-		e.note(Bad, iss.URL, "key set", ready.Error(), keysDo)
-	} else {
+	switch {
+	case ready == nil:
 		e.note(Good, iss.URL, "key set", "can be used", "")
+	case set != nil:
+		e.note(Bad, iss.URL, "key set", ready.Error(), "have the issuer publish a key for one of the issuer's algorithms, or list in algorithms what it signs with")
+	default:
+		e.note(Bad, iss.URL, "key set", ready.Error(), keysDo)
 	}
 	switch {
 	case iss.Keys.Set != nil:

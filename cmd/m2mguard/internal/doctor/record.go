@@ -45,18 +45,16 @@ func record(client *http.Client, now func() time.Time) (*http.Client, *recorder)
 
 // RoundTrip implements [http.RoundTripper].
 func (r *recorder) RoundTrip(req *http.Request) (*http.Response, error) {
-	shown := *req.URL
-	shown.RawQuery, shown.User, shown.Fragment = "", nil, ""
 	sent, clock := time.Now(), r.now()
 	resp, err := r.base.RoundTrip(req)
-	x := &exchange{url: shown.String(), took: time.Since(sent)}
+	x := &exchange{url: req.URL.Scheme + "://" + req.URL.Host + req.URL.EscapedPath(), took: time.Since(sent)}
 	x.middle = clock.Add(x.took / 2)
 	if err == nil {
 		x.status = resp.StatusCode
 		x.date, _ = http.ParseTime(resp.Header.Get("Date"))
 		if req.Method == http.MethodGet {
 			x.body = new(bytes.Buffer)
-			resp.Body = tee{io.TeeReader(resp.Body, &most{x.body, maxBody}), resp.Body}
+			resp.Body = tee{io.TeeReader(resp.Body, x.body), resp.Body}
 		}
 	}
 	r.mu.Lock()
@@ -72,23 +70,8 @@ func (r *recorder) all() []*exchange {
 	return r.exchanges
 }
 
-// maxBody bounds what is remembered of an answer, in bytes: jwks.Config's default.
-const maxBody = 1 << 20
-
+// tee remembers what is read, which the library bounds.
 type tee struct {
 	io.Reader
 	io.Closer
-}
-
-// most passes on so many bytes and drops the others.
-type most struct {
-	to   *bytes.Buffer
-	left int
-}
-
-func (m *most) Write(p []byte) (int, error) {
-	n := min(len(p), m.left)
-	m.left -= n
-	m.to.Write(p[:n])
-	return len(p), nil
 }

@@ -189,6 +189,22 @@ func TestPrivateKeyJWT(t *testing.T) {
 	}
 }
 
+// TestNonceOnce: an issuer that is never content with a nonce is asked twice.
+func TestNonceOnce(t *testing.T) {
+	asked := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked++
+		w.Header().Set("DPoP-Nonce", fmt.Sprint("nonce-", asked))
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = io.WriteString(w, `{"error":"use_dpop_nonce"}`)
+	}))
+	t.Cleanup(server.Close)
+	_, err := token.Get(t.Context(), token.Request{Endpoint: server.URL, Auth: basic, DPoP: true})
+	if refused, ok := errors.AsType[*token.RefusedError](err); !ok || refused.Code != "use_dpop_nonce" || asked != 2 {
+		t.Errorf("asked %d times: %v", asked, err)
+	}
+}
+
 func TestRefused(t *testing.T) {
 	const leaked = "text-of-a-token-that-nobody-may-see"
 	answer := func(status int, body string) func(*issuertest.Issuer) {
