@@ -115,6 +115,7 @@ a small first letter. Secrets come from the environment or from files.
 Exit codes: 0 good; 1 bad, or refused by the issuer or the API; 2 the command line or
 the file is wrong. No command writes a token, unless "token --print" asks for it.`,
 		Example: `  m2mguard doctor                          look at everything that m2mguard.yaml names
+  m2mguard explain < token.txt             say what is wrong with a token
   m2mguard token --call https://api.example.com/orders
   m2mguard schema > m2mguard.schema.json   so that an editor completes the file`,
 		Version:       version(),
@@ -125,7 +126,7 @@ the file is wrong. No command writes a token, unless "token --print" asks for it
 	}
 	root.PersistentFlags().StringVarP(&p.file, "config", "c", "", "the file; default $M2MGUARD_CONFIG, else "+defaultFile)
 	root.PersistentFlags().DurationVar(&p.timeout, "timeout", 30*time.Second, "how long the whole may take")
-	root.AddCommand(p.doctor(), p.token(), p.schema())
+	root.AddCommand(p.explain(), p.doctor(), p.token(), p.schema())
 	return root
 }
 

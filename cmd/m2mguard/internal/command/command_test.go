@@ -31,11 +31,17 @@ type result struct {
 // run runs the program, with these variables in its environment.
 func run(t *testing.T, env map[string]string, args ...string) result {
 	t.Helper()
+	return feed(t, "", env, args...)
+}
+
+// feed is run with something on standard input.
+func feed(t *testing.T, in string, env map[string]string, args ...string) result {
+	t.Helper()
 	for name, value := range env {
 		t.Setenv(name, value)
 	}
 	var out, errs bytes.Buffer
-	code := command.Run(t.Context(), args, command.Surroundings{In: strings.NewReader(""), Out: &out, Err: &errs, Getenv: os.Getenv})
+	code := command.Run(t.Context(), args, command.Surroundings{In: strings.NewReader(in), Out: &out, Err: &errs, Getenv: os.Getenv})
 	return result{code, out.String(), errs.String()}
 }
 
@@ -187,6 +193,10 @@ func TestNoOutputHoldsAToken(t *testing.T) {
 	stray := iss.Token(issuertest.Claims{})
 	good, bad := write(t, file, iss.URL(), api, "RIGHT"), write(t, file, iss.URL(), api, "WRONG")
 	pasted := write(t, "issuers: [{url: '%s', audience: [x], introspection: {auth: {clientID: x, secret: %s, token: {env: %s}}}}]\nclient: %s\ndpop: {nonces: {secrets: [{file: %s}]}}\n? %s\n: 1\n", iss.URL(), stray, stray, stray, stray, stray)
+	strayFile := filepath.Join(t.TempDir(), "token.txt")
+	if err := os.WriteFile(strayFile, []byte("Bearer "+stray+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	call := []string{"--call", api + "/orders"}
 	covered := make(map[string]bool)
 	for _, args := range [][]string{
@@ -197,10 +207,13 @@ func TestNoOutputHoldsAToken(t *testing.T) {
 		slices.Concat([]string{"token", "-c", good, "--client-id", "opaque", "--secret-env", "RIGHT"}, call),
 		{"token", "-c", good, "--call", api + "/none"}, {"token", "-c", good, "--call", "http://127.0.0.1:1"}, {"token", "-c", bad}, {"token", "-c", pasted},
 		{"token", stray}, {"token", "--" + stray}, {"token", "-" + stray}, {"token", "--timeout=" + stray}, {"token", "--timeout", stray}, {stray},
+		{"explain", "-c", good}, {"explain", "-c", good, "--json"}, {"explain", "-c", good, "--offline"}, {"explain", "-c", bad, strayFile}, {"explain", "-c", good, stray},
+		{"explain", "-c", good, "--proof", stray}, {"explain", "-c", good, "--proof", strayFile, "--scheme", "DPoP", "--url", api + "/orders"}, {"explain", "-c", good, "--at", stray},
+		{"explain", "-c", good, "--scope", stray + " " + stray}, {"explain", "-c", pasted}, {"explain", stray, stray},
 		{"schema"}, {"schema", stray}, {"completion", "bash"}, {"completion", stray}, {"help", "token"}, {"help", stray}, {"--version"},
 	} {
 		covered[args[0]] = true
-		r := run(t, right, args...)
+		r := feed(t, stray, right, args...)
 		for _, output := range []string{r.out, r.err} {
 			if found := tokens.FindString(output); found != "" {
 				t.Errorf("%.60q writes %.20s…", args, found)
@@ -232,7 +245,7 @@ func TestSchema(t *testing.T) {
 
 // TestHelpTeaches: each command shows examples of its use.
 func TestHelpTeaches(t *testing.T) {
-	for _, name := range []string{"doctor", "token", "schema"} {
+	for _, name := range []string{"explain", "doctor", "token", "schema"} {
 		if r := run(t, nil, name, "--help"); r.code != 0 || !strings.Contains(r.out, "Examples:\n  m2mguard "+name) {
 			t.Errorf("%s: %+v", name, r)
 		}

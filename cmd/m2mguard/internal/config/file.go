@@ -2,11 +2,13 @@ package config
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"reflect"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 
@@ -105,6 +107,28 @@ func Read(r io.Reader) (*File, error) {
 		return nil, errors.Join(d.faults...)
 	}
 	return f, nil
+}
+
+// firstReading is how long the file of revocations may take to be read.
+const firstReading = 10 * time.Second
+
+// WaitForRevocations waits until the list is filled for the first time. The error is
+// the list's own.
+func (f *File) WaitForRevocations(ctx context.Context) error {
+	bound, cancel := context.WithTimeout(ctx, firstReading)
+	defer cancel()
+	for {
+		changed := f.Revocations.Changed()
+		err := f.Revocations.Ready()
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-bound.Done():
+			return err
+		}
+	}
 }
 
 // Close ends what Read started: the watch of a file of revocations.

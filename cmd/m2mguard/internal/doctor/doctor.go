@@ -126,31 +126,17 @@ func dangers(iss validator.Issuer) (names []string) {
 
 // revocations waits for the first reading of the file that fills the list.
 func (e *examination) revocations(ctx context.Context) {
-	list := e.file.Revocations
-	if list == nil {
+	if e.file.Revocations == nil {
 		return
 	}
 	const do = "see whether the file that revocations.file names is there and can be read (docs/revocation.md has its form)"
 	defer e.Waiting("reading the list of revocations")()
-	bound, cancel := context.WithTimeout(ctx, firstReading)
-	defer cancel()
-	for list.Ready() != nil {
-		changed := list.Changed()
-		if list.Ready() == nil {
-			break
-		}
-		select {
-		case <-changed:
-		case <-bound.Done():
-			e.note(Bad, "revocations", "list", list.Ready().Error(), do)
-			return
-		}
+	if err := e.file.WaitForRevocations(ctx); err != nil {
+		e.note(Bad, "revocations", "list", err.Error(), do)
+		return
 	}
 	e.note(Good, "revocations", "list", "is filled and up to date", "")
 }
-
-// firstReading is how long the file of revocations may take to be read.
-const firstReading = 10 * time.Second
 
 // madeUp is a text that is no token of anybody's, and says in the issuer's log whose it is.
 func madeUp(prefixes []string) string {

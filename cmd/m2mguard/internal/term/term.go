@@ -27,8 +27,7 @@ type Screen struct {
 func New(w io.Writer, getenv func(string) string) *Screen {
 	s := &Screen{w: w}
 	if file, ok := w.(*os.File); ok {
-		info, err := file.Stat()
-		s.terminal = err == nil && info.Mode()&os.ModeCharDevice != 0
+		s.terminal = isTerminal(file)
 	}
 	s.colour = s.terminal && getenv("NO_COLOR") == "" && getenv("TERM") != "dumb"
 	return s
@@ -67,6 +66,18 @@ func Clean(text string) string {
 		}
 		return r
 	}, text)
+}
+
+// Prompt asks for input where somebody sits before it.
+func (s *Screen) Prompt(in io.Reader, text string) {
+	if file, ok := in.(*os.File); ok && isTerminal(file) {
+		s.Printf("%s", text)
+	}
+}
+
+func isTerminal(file *os.File) bool {
+	info, err := file.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
 // Waiting has the screen say what is done once it took a second. end takes the line
