@@ -283,7 +283,16 @@ func TestSharedTrouble(t *testing.T) {
 				u, s := newUpstream(always(activeBody)), newShelf()
 				s.become(tc.trouble)
 				var told events
-				c := instance(t, u, s, func(cfg *introspection.Config) { cfg.Observer.Event = told.add })
+				c := instance(t, u, s, func(cfg *introspection.Config) {
+					cfg.Observer.Event = told.add
+					cfg.Observer.Start = func(ctx context.Context, op observe.Operation) (context.Context, func(error)) {
+						return ctx, func(err error) {
+							if late := errors.Is(err, context.DeadlineExceeded); err != nil && op.Kind == observe.ShareAnswers && late != (tc.costs > 0) {
+								t.Errorf("a call ended with %v, which is a time-out: %v", err, late)
+							}
+						}
+					}
+				})
 				asks := func(token string, wanted time.Duration) {
 					t.Helper()
 					began := time.Now()

@@ -101,7 +101,7 @@ func callShared[T any](ctx context.Context, c *Client, k *call, do func(context.
 		if !over.CompareAndSwap(false, true) {
 			t.hanging.Add(-1)
 		}
-		o.err = fmt.Errorf("no answer within %v (Config.SharedTimeout)", t.within)
+		o.err = fmt.Errorf("no answer within %v (Config.SharedTimeout): %w", t.within, within.Err())
 	}
 	end(o.err)
 	switch {
