@@ -162,7 +162,7 @@ func FuzzDocument(f *testing.F) {
 			if err != nil {
 				t.Errorf("an entry was read that no record can be made of: %v", err)
 			}
-			if e.Lifts() || r.Kind != e.Target().Kind() {
+			if r.Lift || r.Kind != e.Target().Kind() {
 				t.Errorf("%v became %v", e, r.Kind)
 			}
 		}

@@ -60,9 +60,6 @@ func (e Entry) DangerouslyExpire(at time.Time) Entry {
 // Target is what the entry is about.
 func (e Entry) Target() Target { return e.target }
 
-// Lifts says whether it is a Lift.
-func (e Entry) Lifts() bool { return e.verb == lift }
-
 var (
 	_ fmt.Formatter  = Entry{}
 	_ slog.LogValuer = Entry{}
