@@ -5,6 +5,7 @@ import (
 	"context"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -103,7 +104,16 @@ func refuses(f *fleet.Fleet, client string) bool {
 
 func TestRevokedEverywhere(t *testing.T) {
 	server := miniredis.RunT(t)
-	a, b := start(t, server.Addr(), nil), start(t, server.Addr(), nil)
+	var calls atomic.Int64
+	a, b := start(t, server.Addr(), func(c *fleet.Config) {
+		c.Observer.Start = func(ctx context.Context, op observe.Operation) (context.Context, func(error)) {
+			return ctx, func(err error) {
+				if op.Kind == observe.Revoke && err == nil {
+					calls.Add(1)
+				}
+			}
+		}
+	}), start(t, server.Addr(), nil)
 	eventually(t, "loaded", func() bool { return loaded(a)() && loaded(b)() })
 	receipt, err := a.Revoke(t.Context(), revocation.Block(revocation.Client(issuer, "batch")))
 	if err != nil {
@@ -111,6 +121,9 @@ func TestRevokedEverywhere(t *testing.T) {
 	}
 	if err := receipt.Wait(t.Context()); err != nil {
 		t.Fatal(err)
+	}
+	if n := calls.Load(); n != 1 {
+		t.Errorf("the observer saw %d calls of Revoke", n)
 	}
 	if !refuses(a, "batch") || !refuses(b, "batch") || refuses(b, "reports") {
 		t.Errorf("a refuses: %v, b refuses: %v, b refuses another client: %v", refuses(a, "batch"), refuses(b, "batch"), refuses(b, "reports"))

@@ -48,9 +48,11 @@ func (r *replays) Remember(ctx context.Context, p dpop.Seen, keep time.Duration)
 	if alone && r.failing.Load() && int64(time.Since(r.begun)) < r.again.Load() {
 		return true, nil
 	}
-	within, cancel := context.WithTimeout(ctx, r.f.config.ReplayTimeout)
+	within, ended := r.f.config.Observer.Begin(ctx, observe.Operation{Kind: observe.RememberProof})
+	within, cancel := context.WithTimeout(within, r.f.config.ReplayTimeout)
 	defer cancel()
 	first, err = r.remember(within, p, keep)
+	ended(err)
 	switch {
 	case err == nil:
 		if r.failing.CompareAndSwap(true, false) {

@@ -139,9 +139,16 @@ func TestProofsWithoutRedis(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					w := &wire{does: tc.does}
 					var told []observe.Kind
+					var calls []string
 					f := member(t, "", func(c *fleet.Config) {
 						c.Conn, c.DangerouslyReplaysAlone = w, alone
 						c.Observer.Event = func(_ context.Context, e *observe.Event) { told = append(told, e.Kind) }
+						c.Observer.Start = func(ctx context.Context, op observe.Operation) (context.Context, func(error)) {
+							return ctx, func(err error) {
+								late := errors.Is(err, context.DeadlineExceeded)
+								calls = append(calls, fmt.Sprintf("%s: fails %v, late %v", op.Kind, err != nil, late))
+							}
+						}
 					})
 					replays := f.Replays()
 					ask := func(id byte) (bool, time.Duration, error) {
@@ -167,6 +174,13 @@ func TestProofsWithoutRedis(t *testing.T) {
 					}
 					if want := []observe.Kind{observe.ReplaysFailed, observe.ReplaysRecovered}; !slices.Equal(told, want) {
 						t.Errorf("told %q, wanted %q", told, want)
+					}
+					want := []string{fmt.Sprintf("remember proof: fails true, late %v", tc.costs > 0), "remember proof: fails false, late false"}
+					if !alone { // else the second proof was not asked about
+						want = slices.Insert(want, 0, want[0])
+					}
+					if !slices.Equal(calls, want) {
+						t.Errorf("calls %q, wanted %q", calls, want)
 					}
 				})
 			})

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/m2mguard/m2mguard/observe"
 	"github.com/m2mguard/m2mguard/revocation"
 )
 
@@ -140,6 +141,13 @@ func (f *Fleet) Revoke(ctx context.Context, e revocation.Entry) (Receipt, error)
 	if _, err := f.list.Record(e, 1); err != nil {
 		return Receipt{}, err
 	}
+	ctx, ended := f.config.Observer.Begin(ctx, observe.Operation{Kind: observe.Revoke})
+	receipt, err := f.revoke(ctx, e)
+	ended(err)
+	return receipt, err
+}
+
+func (f *Fleet) revoke(ctx context.Context, e revocation.Entry) (Receipt, error) {
 	ctx, cancel := context.WithTimeout(ctx, f.config.RevokeTimeout)
 	defer cancel()
 	d := f.feed

@@ -47,10 +47,11 @@ type Observer struct {
 	// that is closed; nil is ignored.
 	Watch func(subject any) (end func())
 
-	// Start is called before each call that touches a network, or may: fetching
-	// a key set, reading an issuer's metadata, introspection, the Resolver. It
-	// returns the context that the call goes on with, and what is called with its
-	// outcome when it has ended. A nil context is ignored, and so is a nil function.
+	// Start is called before each call that touches a network, or may: fetching a key
+	// set, reading an issuer's metadata, introspection, the Resolver, and what instances
+	// share, which are answers, seen proofs and Fleet.Revoke. It returns the context
+	// that the call goes on with, and what is called with its outcome when it has ended.
+	// A nil context is ignored, and so is a nil function.
 	Start func(context.Context, Operation) (context.Context, func(error))
 }
 

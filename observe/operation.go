@@ -17,6 +17,11 @@ const (
 	Introspect OperationKind = "introspect"
 	// ShareAnswers: introspection.Config.Shared is called.
 	ShareAnswers OperationKind = "share answers"
+	// RememberProof: fleet's store of seen proofs is asked, which a request waits for.
+	RememberProof OperationKind = "remember proof"
+	// Revoke: fleet.Fleet.Revoke, until Redis has the entry and another instance
+	// acknowledged it.
+	Revoke OperationKind = "revoke"
 	// Resolve: validator.Config.Resolver is asked.
 	Resolve OperationKind = "resolve issuer"
 )
