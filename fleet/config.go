@@ -29,6 +29,8 @@ const (
 	maxClockSpread                     = time.Minute
 	defaultReplayTimeout               = 50 * time.Millisecond
 	minReplayTimeout, maxReplayTimeout = time.Millisecond, time.Second
+
+	minProofs, maxProofs = 1_000, 100_000_000 // as dpop.NewMemory's
 )
 
 // Config is what New goes by. The zero value of each field but Name, Secrets and one of
@@ -87,6 +89,13 @@ type Config struct {
 	// ReplayTimeout bounds what Replays waits for Redis: 1 ms to 1 s, default 50 ms,
 	// which is many times what one nearby takes.
 	ReplayTimeout time.Duration
+
+	// MaxProofs is how many live proofs this instance remembers beside Redis, which bounds
+	// what clients can have Redis hold, too: 1,000 to 100,000,000, of 48 bytes each at most;
+	// default 1,000,000. With defaults each lives for 100 s, so that is 10,000 requests with
+	// a proof a second. When that is nearly full, whoever holds most is refused (503) before
+	// others, as by dpop.Memory.
+	MaxProofs int
 
 	// DangerouslyReplaysAlone lets a proof pass while Redis is away if this instance has
 	// not seen it. What is lost: during an outage of Redis, which whoever reaches it can
@@ -175,6 +184,9 @@ func (c *Config) faults() error {
 	}
 	if c.ReplayTimeout < minReplayTimeout || c.ReplayTimeout > maxReplayTimeout {
 		fault("ReplayTimeout is %v, wanted %v to %v", c.ReplayTimeout, minReplayTimeout, maxReplayTimeout)
+	}
+	if c.MaxProofs != 0 && (c.MaxProofs < minProofs || c.MaxProofs > maxProofs) {
+		fault("MaxProofs is %d, wanted %d to %d, or 0 for a million", c.MaxProofs, minProofs, maxProofs)
 	}
 	return errors.Join(faults...)
 }

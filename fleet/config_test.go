@@ -22,10 +22,10 @@ func TestFaultsOfConfig(t *testing.T) {
 		"all of it": {fleet.Config{
 			URL: "http://user:hunter2@host", TLS: &tls.Config{}, Name: "a b", Secrets: secrets([]byte("hunter2")),
 			Revocations: revocation.Config{File: "x", Secrets: secrets(secretA), StaleAfter: time.Millisecond}, Replicas: -1, RevokeTimeout: time.Hour,
-			MaxClockSpread: time.Hour, ReplayTimeout: time.Minute,
+			MaxClockSpread: time.Hour, ReplayTimeout: time.Minute, MaxProofs: -1,
 		}, []string{
 			"URL cannot be read", "TLS is set, and URL is no rediss://", `Name is "a b"`, "one of 7 bytes", "Revocations.File is set", "Revocations.Secrets is set",
-			"StaleAfter is 1ms", "Replicas is -1", "RevokeTimeout is 1h0m0s", "MaxClockSpread is 1h0m0s", "ReplayTimeout is 1m0s",
+			"StaleAfter is 1ms", "Replicas is -1", "RevokeTimeout is 1h0m0s", "MaxClockSpread is 1h0m0s", "ReplayTimeout is 1m0s", "MaxProofs is -1",
 		}},
 		"URL beside Conn":     {fleet.Config{URL: "redis://h", Conn: nowhere{}, Name: "a", Secrets: secrets(secretA)}, []string{"URL is set beside Conn"}},
 		"a port that is none": {fleet.Config{URL: "redis://:hunter2@h:6379x/0", Name: "a", Secrets: secrets(secretA)}, []string{"URL cannot be read"}},

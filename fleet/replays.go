@@ -3,6 +3,7 @@ package fleet
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -20,12 +21,16 @@ const replaysAgain = time.Second
 // Replays remembers proofs for dpop.Config: each is good once in the whole deployment.
 //
 // What this instance has seen is refused without asking Redis. Everything else waits for
-// one command, for Config.ReplayTimeout at most; without an answer the request is refused
-// with dpop.ErrUnavailable (503), and the proof is spent here. Where Redis has replicas, a
-// proof may pass a second time after a failover that lost the last moment.
+// one command, or two while secrets rotate, for Config.ReplayTimeout at most; without an
+// answer the request is refused with dpop.ErrUnavailable (503), and the proof is spent
+// here. So is it where this instance remembers nearly Config.MaxProofs. Where Redis has
+// replicas, a proof may pass a second time after a failover that lost the last moment.
 func (f *Fleet) Replays() dpop.Replays {
-	return &replays{f: f, local: dpop.NewMemory(0), begun: time.Now()}
+	return &replays{f: f, local: dpop.NewMemory(f.config.MaxProofs), begun: time.Now()}
 }
+
+// errFull is why a proof is not remembered, whatever Redis says.
+var errFull = errors.New("fleet: this instance's memory of seen proofs is nearly full, and whoever holds this key has more than four times what is left, or nothing is left (fleet.Config.MaxProofs)")
 
 type replays struct {
 	f       *Fleet
@@ -41,8 +46,11 @@ var _ dpop.Replays = (*replays)(nil)
 // may take the proof for as much younger as clocks differ.
 func (r *replays) Remember(ctx context.Context, p dpop.Seen, keep time.Duration) (first bool, err error) {
 	keep = max(keep, 0) + r.f.config.MaxClockSpread
-	if first, err = r.local.Remember(ctx, p, keep); !first || err != nil {
-		return first, err
+	if first, err = r.local.Remember(ctx, p, keep); err != nil {
+		return false, errFull // it does not fail otherwise
+	}
+	if !first {
+		return false, nil
 	}
 	alone := r.f.config.DangerouslyReplaysAlone
 	if alone && r.failing.Load() && int64(time.Since(r.begun)) < r.again.Load() {

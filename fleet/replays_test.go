@@ -212,6 +212,29 @@ func TestProofsSeenHereAskNobody(t *testing.T) {
 	}
 }
 
+// TestProofsAreBounded: no more are remembered than was asked for, and Redis is asked
+// about no more.
+func TestProofsAreBounded(t *testing.T) {
+	for _, most := range []int{1_000, 5_000} {
+		w := &wire{does: func(context.Context, []string) (any, error) { return "OK", nil }}
+		replays := member(t, "", func(c *fleet.Config) { c.Conn, c.MaxProofs = w, most }).Replays()
+		passed := 0
+		var refused error
+		for n := range 6_000 {
+			id := [16]byte{byte(n), byte(n >> 8)}
+			first, err := replays.Remember(t.Context(), dpop.Seen{ID: id, Holder: id}, time.Hour)
+			if first {
+				passed++
+			} else if refused = err; !strings.Contains(fmt.Sprint(err), "(fleet.Config.MaxProofs)") {
+				t.Fatalf("proof %d: %v", n, err)
+			}
+		}
+		if passed > most || passed < most*9/10 || w.calls != passed || refused == nil {
+			t.Errorf("%d of %d passed, Redis was asked %d times: %v", passed, most, w.calls, refused)
+		}
+	}
+}
+
 func TestNonces(t *testing.T) {
 	ours := member(t, "127.0.0.1:1", nil).Nonces()
 	nonce, err := ours.Nonce(t.Context())
