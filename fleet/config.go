@@ -83,7 +83,9 @@ type Config struct {
 	// MaxClockSpread is by how much the clocks of any two instances may differ: at most
 	// 1 min, default 10 s. A seen proof is kept for as much longer, and an answer that
 	// was asked for before a revocation is told by it. Redis' own clock need agree with
-	// nobody's.
+	// nobody's. More than 10 s is for proofs and revoked answers: package introspection
+	// takes no answer of a clock that is further ahead, and reports it
+	// (observe.SharedRejected).
 	MaxClockSpread time.Duration
 
 	// ReplayTimeout bounds what Replays waits for Redis: 1 ms to 1 s, default 50 ms,

@@ -90,8 +90,8 @@ func (f *Fleet) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, f
 // LogValue is what log/slog writes.
 func (f *Fleet) LogValue() slog.Value { return slog.StringValue(f.String()) }
 
-// Close ends what New and Revocations began, and the list with it. It says to the
-// others that this instance has gone, if Redis answers.
+// Close ends what New, Revocations and Revoke began, and the list with it. It says to
+// the others that this instance has gone, if Redis answers.
 func (f *Fleet) Close() {
 	f.feed.close()
 	f.list.Close()

@@ -7,8 +7,8 @@ package fleet
 
 // scriptWrite puts records into the set and the log, in one step. Of a new one the
 // sequence must be above all; else nothing is done, and the answer's position is empty.
-// One that is written over all starts their numbers anew. Others are written where there is nothing, something older, or what the caller found
-// broken.
+// One that is written over all starts their numbers anew. Others are written where there
+// is nothing, something older, or what the caller found broken.
 const scriptWrite = `
 local set, log, meta = KEYS[1], KEYS[2], KEYS[3]
 redis.call('HSETNX', meta, 'epoch', ARGV[2])

@@ -19,7 +19,8 @@ const (
 	keptActive   = 1
 )
 
-// clockSpread is by how much the clocks of instances may differ.
+// clockSpread is by how much the clocks of instances may differ, whatever store they
+// share.
 const clockSpread = 10 * time.Second
 
 // kept writes r as it is kept, and body as what proves it.
