@@ -52,8 +52,8 @@ const (
 
 // Observer returns the observer for validator.Config.Observer, which several
 // validators may share: what they count is added up. The same goes into
-// revocation.Config.Observer, for the age and the size of the list. It starts no
-// goroutine. What OpenTelemetry says is wrong goes to its error handler.
+// revocation.Config.Observer, for the age and the size of the list, or into
+// fleet.Config.Observer for all that instances share. It starts no goroutine. What OpenTelemetry says is wrong goes to its error handler.
 func Observer(cfg Config) observe.Observer {
 	if cfg.Meters == nil {
 		cfg.Meters = otel.GetMeterProvider()

@@ -1,7 +1,12 @@
 package telemetry_test
 
 import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -67,4 +72,77 @@ func TestEachMetricIsDocumented(t *testing.T) {
 			t.Errorf("%s is documented, and there is no such metric", name)
 		}
 	}
+}
+
+// TestEachKindIsDocumented: the page has as many series of events as there are kinds,
+// each kind of call's span, and those that share a metric; the alerts and the dashboard
+// name events and calls by words that there are.
+func TestEachKindIsDocumented(t *testing.T) {
+	read := func(file string) string {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	page, alerts := read("../docs/operate.md"), read("alerts.yml")
+	events := constants(t, "../observe/event.go", "Kind")
+	told := fmt.Sprintf("| %d × I | what concerns", len(events)-2) // requests are counted elsewhere
+	if !strings.Contains(page, told) {
+		t.Errorf("operate.md does not say %q: observe has %d kinds", told, len(events))
+	}
+	calls := constants(t, "../observe/operation.go", "OperationKind")
+	if len(events) < 20 || len(calls) < 7 {
+		t.Fatalf("%d kinds of events, %d of calls", len(events), len(calls))
+	}
+	for kind := range calls {
+		if !strings.Contains(page, "`m2mguard "+kind+"`") {
+			t.Errorf("operate.md does not name the span of %q", kind)
+		}
+		switch observe.OperationKind(kind) {
+		case observe.FetchKeys, observe.Discover, observe.Introspect, observe.Resolve: // have metrics of their own
+		default:
+			if _, row, _ := strings.Cut(page, "| `m2mguard.operation.duration` |"); !strings.Contains(strings.SplitN(row, "\n", 2)[0], kind) {
+				t.Errorf("operate.md does not name %q beside m2mguard.operation.duration", kind)
+			}
+		}
+	}
+	named := 0
+	for label, known := range map[string]map[string]bool{"m2mguard_event": events, "m2mguard_operation": calls} {
+		for n, part := range strings.Split(alerts, label+`=~"`) {
+			if words, _, _ := strings.Cut(part, `"`); n > 0 {
+				for word := range strings.SplitSeq(words, "|") {
+					if named++; !known[word] {
+						t.Errorf("an alert names the %s %q, and there is none", label, word)
+					}
+				}
+			}
+		}
+	}
+	if named < 4 {
+		t.Errorf("the alerts name %d events and calls", named)
+	}
+}
+
+// constants are the texts of a file's constants of a type.
+func constants(t *testing.T, path, of string) map[string]bool {
+	t.Helper()
+	file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]bool{}
+	ast.Inspect(file, func(n ast.Node) bool {
+		if c, ok := n.(*ast.ValueSpec); ok && len(c.Values) == 1 {
+			if name, ok := c.Type.(*ast.Ident); ok && name.Name == of {
+				text, err := strconv.Unquote(c.Values[0].(*ast.BasicLit).Value)
+				if err != nil {
+					t.Fatal(err)
+				}
+				all[text] = true
+			}
+		}
+		return true
+	})
+	return all
 }

@@ -66,7 +66,7 @@ func (m *maker) instruments() instruments {
 	call := func(name, help string) metric.Float64Histogram { return m.histogram(name, help, callLimits) }
 	return instruments{
 		refusals: m.counter("m2mguard.refusals", "{refusal}", "Refused requests, by validator's check."),
-		events:   m.counter("m2mguard.events", "{event}", "What concerns an issuer or a list of revocations, by the words of the log."),
+		events:   m.counter("m2mguard.events", "{event}", "What concerns an issuer, a list of revocations or what instances share, by the words of the log."),
 		scopeUse: m.counter("m2mguard.scope.use", "{request}", "Accepted requests, by route and by each scope of its rule that the token has."),
 		validate: m.histogram("m2mguard.validate.duration", "How long it took to judge a token: each that was proven, and a sample of those that were proven before.", validateLimits),
 		calls: map[observe.OperationKind]metric.Float64Histogram{

@@ -64,7 +64,8 @@ func (d *demo) newAPI(meters metric.MeterProvider) (err error) {
 		Issuers: []validator.Issuer{
 			{URL: d.jwts.URL(), Audience: []string{issuertest.Audience}},
 			{URL: d.opaque.URL(), Audience: []string{issuertest.Audience}, Introspection: &introspection.Config{
-				Auth: introspection.ClientSecretBasic(issuertest.ClientID, introspection.Secret(issuertest.ClientSecret)),
+				Auth:   introspection.ClientSecretBasic(issuertest.ClientID, introspection.Secret(issuertest.ClientSecret)),
+				Shared: &flaky{kept: map[introspection.SharedKey][]byte{}},
 			}},
 		},
 		DPoP:     &dpop.Config{Nonces: nonces},
