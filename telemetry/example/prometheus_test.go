@@ -72,7 +72,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// TestRules: Prometheus' own checker takes the alerts.
+// TestRules: Prometheus' own checker takes the alerts, and those of stores fire when
+// they should.
 func TestRules(t *testing.T) {
 	out, err := exec.CommandContext(t.Context(), find(t, "promtool"), "check", "rules", "../alerts.yml").CombinedOutput()
 	if err != nil {
@@ -80,6 +81,9 @@ func TestRules(t *testing.T) {
 	}
 	t.Logf("%s", out)
 	if out, err := exec.CommandContext(t.Context(), find(t, "promtool"), "check", "config", "prometheus.yml").CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if out, err := exec.CommandContext(t.Context(), find(t, "promtool"), "test", "rules", "rules_test.yml").CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}
 }
