@@ -3,6 +3,7 @@ package fleet
 import (
 	"bytes"
 	"testing"
+	"time"
 )
 
 // TestForgedAcknowledgement: only what an instance sealed for this writer counts, and
@@ -52,7 +53,8 @@ func TestHeartbeatsOfOthers(t *testing.T) {
 	defer f.Close()
 	d := f.feed
 	d.known[field{1}] = held{5, 77}
-	d.digest, d.moved = 77, position{100, 0}
+	d.digest = 77
+	d.note(position{100, 0})
 	other := id{1}
 	same := beat{from: other, count: 9, position: position{100, 1}, digest: 77, entries: 1}
 	for name, of := range map[string]struct {
@@ -68,7 +70,7 @@ func TestHeartbeatsOfOthers(t *testing.T) {
 		"goes":                 {func(b *beat) { b.leaving = true }, false, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d.wanted, d.peers[other] = "", &peer{count: 8}
+			d.wanted, d.peers[other] = "", &peer{count: 8, agreed: time.Now()}
 			b := same
 			of.change(&b)
 			d.hear(d.ring(), string(d.ring().seal(forFeed, placeBeat, b.encode())))

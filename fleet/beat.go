@@ -81,45 +81,6 @@ func parseStanding(got any) (at position, s standing, err error) {
 	return at, s, err
 }
 
-// hear takes in a heartbeat, and returns as of when the list is current by it, if by
-// any. The caller holds mu.
-func (d *feed) hear(ring *keyring, sealed string) (current time.Time) {
-	text, _, err := ring.open(forFeed, placeBeat, []byte(sealed))
-	var b beat
-	if err == nil {
-		b, err = decodeBeat(text)
-	}
-	if err != nil {
-		return current // which is no reason for anything: whoever sent it is not heard
-	}
-	if b.from == d.me {
-		if e := d.echoes[b.count]; e != nil && !e.read {
-			d.heard = time.Now()
-			e.read, e.have = true, standing{d.epoch, d.changes, uint64(len(d.known)) + d.junk}
-			return d.compare(b.count)
-		}
-		return current
-	}
-	p := d.peers[b.from]
-	if p == nil {
-		p = new(peer)
-	}
-	if b.count <= p.count {
-		return current // it was replayed
-	}
-	p.count, p.heard = b.count, time.Now()
-	if b.leaving {
-		delete(d.peers, b.from)
-	} else {
-		d.peers[b.from] = p
-		// Where both have read the same, both have the same.
-		if !d.moved.after(b.position) && (b.digest != d.digest || b.entries != uint64(len(d.known))) {
-			d.want("another instance holds something else")
-		}
-	}
-	return current
-}
-
 // compare holds what a heartbeat found in Redis against what was known when it came
 // back, once both have happened. The caller holds mu.
 func (d *feed) compare(number uint64) (current time.Time) {
@@ -134,25 +95,11 @@ func (d *feed) compare(number uint64) (current time.Time) {
 	case e.stands != e.have:
 		d.want("something else stands in Redis than its log said")
 	case d.complete && d.wanted == "":
-		return e.sent
-	}
-	return current
-}
-
-// live lists the other instances that were heard a moment ago, and those that fell
-// silent and may hold anything. The caller holds mu.
-func (d *feed) live() (live, silent []id) {
-	for who, p := range d.peers {
-		switch age := time.Since(p.heard); {
-		case age <= d.silence():
-			live = append(live, who)
-		case age <= max(d.staleAfter, 2*d.silence()):
-			silent = append(silent, who)
-		default:
-			delete(d.peers, who)
+		if apart, _ := d.apart(); !apart {
+			return e.sent
 		}
 	}
-	return live, silent
+	return current
 }
 
 // ackOf is an acknowledgement that is to be sent.
@@ -205,7 +152,7 @@ func (d *feed) takeAcks(entries []entry) {
 			continue // it is nobody's
 		}
 		if d.peers[a.from] == nil {
-			d.peers[a.from] = &peer{heard: time.Now()} // whose heartbeat is on its way
+			d.peers[a.from] = newPeer() // whose heartbeat is on its way
 		}
 		for _, own := range a.own {
 			if p := d.pending[own]; p != nil {

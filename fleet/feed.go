@@ -50,7 +50,7 @@ type feed struct {
 	junk     uint64         // what stands there, too, and cannot be opened
 	at       position       // up to where the log was read
 	ackAt    string         // the same of our own log of acknowledgements
-	moved    position       // where known changed last
+	past     []stood        // what was known, the latest last
 	changes  uint64         // how many there were at that place
 	epoch    string
 	complete bool // the list holds all that was read
@@ -84,11 +84,6 @@ type echo struct {
 type standing struct {
 	epoch            string
 	changes, entries uint64
-}
-
-type peer struct {
-	count uint64
-	heard time.Time
 }
 
 // awaited is a record that was written and must come by the log.

@@ -73,7 +73,9 @@ func startTidy(t *testing.T, address string, every time.Duration, change func(*f
 	}
 	t.Cleanup(f.Close)
 	f.Hurry(10)
-	f.Single()
+	if cfg.Conn == nil {
+		f.Single()
+	}
 	if every > 0 {
 		f.Tidy(every)
 	}

@@ -151,7 +151,7 @@ func (d *feed) take(entries []entry) error {
 			if err != nil || number != d.changes+1 {
 				d.want("the log is not whole: it was trimmed, or the data was replaced")
 			}
-			d.changes, d.moved = number, e.at
+			d.changes = number
 		}
 		if record, ok := news[n]; ok {
 			d.hold(record.field, &record.record)
@@ -164,6 +164,7 @@ func (d *feed) take(entries []entry) error {
 		if sealed, ok := e.texts["drop"]; ok {
 			d.dropAll(ring, sealed)
 		}
+		d.note(e.at)
 		if sealed, ok := e.texts["beat"]; ok {
 			if sent := d.hear(ring, sealed); sent.After(current) {
 				current = sent
@@ -171,7 +172,11 @@ func (d *feed) take(entries []entry) error {
 		}
 	}
 	d.overdue()
+	_, apart := d.apart()
 	d.mu.Unlock()
+	if apart {
+		d.tell("apart", errApart)
+	}
 	if fault == nil {
 		for to, own := range acks {
 			d.sendAck(to, own)
@@ -182,6 +187,8 @@ func (d *feed) take(entries []entry) error {
 	}
 	return nil
 }
+
+var errApart = errors.New("fleet: another instance holds something else, though all was read again: somebody keeps an entry from one of them; until that ends, the list is not current")
 
 // hold notes what stands in Redis. The caller holds mu.
 func (d *feed) hold(at field, r *revocation.Record) {

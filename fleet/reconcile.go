@@ -62,7 +62,10 @@ func (d *feed) reconcile(do Do, periodic bool) error {
 	if err := d.write(do, ring, lacking, broken); err != nil {
 		return err
 	}
-	if fault == nil && len(lacking) == 0 {
+	d.mu.Lock()
+	apart, _ := d.apart()
+	d.mu.Unlock()
+	if fault == nil && len(lacking) == 0 && !apart {
 		d.f.list.Current(began)
 	}
 	if periodic {
@@ -175,7 +178,9 @@ func (d *feed) settle(records []standingRecord, broken int, at, moved position, 
 			delete(d.awaited, f)
 		}
 	}
-	d.at, d.moved, d.epoch, d.changes = at, moved, stands.epoch, stands.changes
+	d.at, d.epoch, d.changes = at, stands.epoch, stands.changes
+	d.past = d.past[:0]
+	d.note(moved)
 	d.complete, d.wanted = whole, ""
 	d.looked, d.heard = time.Now(), time.Now()
 	first = !d.isLoaded
