@@ -139,8 +139,8 @@ func (c *Config) complete() {
 	if c.Revocations.Now == nil {
 		c.Revocations.Now = c.Now
 	}
-	if r := &c.Revocations; r.Observer.Event == nil && r.Observer.Start == nil {
-		r.Observer = c.Observer
+	if o := c.Revocations.Observer; o.Event == nil && o.Start == nil && o.Watch == nil {
+		c.Revocations.Observer = c.Observer
 	}
 }
 

@@ -5,10 +5,12 @@ import (
 	"crypto/tls"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/m2mguard/m2mguard/fleet"
+	"github.com/m2mguard/m2mguard/observe"
 	"github.com/m2mguard/m2mguard/revocation"
 )
 
@@ -64,5 +66,44 @@ func TestPrintsNoSecret(t *testing.T) {
 		if text := fmt.Sprintf(verb, f) + fmt.Sprintf(verb, cfg) + fmt.Sprintf(verb, &cfg); strings.Contains(text, "hunter2") || strings.Contains(text, "AAAA") || strings.Contains(text, "65, 65") {
 			t.Errorf("%s prints %s", verb, text)
 		}
+	}
+}
+
+// TestWatched: an observer is given one list, whose end it is told, and none where New
+// failed. That of Revocations goes before the other, also if it only watches.
+func TestWatched(t *testing.T) {
+	watching := func(offered, open *atomic.Int64) observe.Observer {
+		return observe.Observer{Watch: func(any) func() { offered.Add(1); open.Add(1); return func() { open.Add(-1) } }}
+	}
+	for name, c := range map[string]struct {
+		cfg         fleet.Config
+		inner       bool
+		outer, ours int64
+	}{
+		"all is well":             {fleet.Config{Name: "orders", Secrets: secrets(secretA)}, false, 1, 0},
+		"one of Revocations":      {fleet.Config{Name: "orders", Secrets: secrets(secretA)}, true, 0, 1},
+		"a wrong name":            {fleet.Config{Name: "a b", Secrets: secrets(secretA)}, false, 0, 0},
+		"a wrong StaleAfter, too": {fleet.Config{Name: "a b", Secrets: secrets(secretA), Revocations: revocation.Config{StaleAfter: 1}}, true, 0, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var outer, outerOpen, ours, oursOpen atomic.Int64
+			c.cfg.Conn, c.cfg.Observer = nowhere{}, watching(&outer, &outerOpen)
+			if c.inner {
+				c.cfg.Revocations.Observer = watching(&ours, &oursOpen)
+			}
+			f, err := fleet.New(c.cfg)
+			if (err == nil) != (c.outer+c.ours > 0) {
+				t.Fatal(err)
+			}
+			if outer.Load() != c.outer || ours.Load() != c.ours {
+				t.Errorf("Config.Observer was offered %d lists and Revocations.Observer %d, wanted %d and %d", outer.Load(), ours.Load(), c.outer, c.ours)
+			}
+			if f != nil {
+				f.Close()
+			}
+			if outerOpen.Load() != 0 || oursOpen.Load() != 0 {
+				t.Errorf("%d and %d lists are watched after the end", outerOpen.Load(), oursOpen.Load())
+			}
+		})
 	}
 }

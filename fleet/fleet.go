@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 
+	"github.com/m2mguard/m2mguard/observe"
 	"github.com/m2mguard/m2mguard/revocation"
 )
 
@@ -37,11 +38,17 @@ func New(cfg Config) (*Fleet, error) {
 	}
 	rules := c.Revocations
 	rules.File, rules.Secrets = "", nil
-	list, err := revocation.New(rules)
-	if err != nil {
+	// The list needs the keys, and they the right secrets: one that nobody sees tells
+	// what is wrong with the rest.
+	trial := rules
+	trial.Observer = observe.Observer{}
+	if list, err := revocation.New(trial); err != nil {
 		faults = append(faults, fmt.Errorf("fleet: Config.Revocations: %w", err))
+	} else {
+		list.Close()
 	}
-	if err := errors.Join(faults...); err != nil {
+	err := errors.Join(faults...)
+	if err != nil {
 		return nil, err
 	}
 	if f.keys, err = newKeys(c.Name, c.Secrets); err != nil {
@@ -51,7 +58,6 @@ func New(cfg Config) (*Fleet, error) {
 	if f.list, err = revocation.New(rules); err != nil {
 		return nil, fmt.Errorf("fleet: Config.Revocations: %w", err)
 	}
-	list.Close()
 	f.feed = newFeed(f)
 	return f, nil
 }
