@@ -65,7 +65,7 @@ func (a *answers) place(ring *keyring, secret int, q introspection.SharedKey) pl
 // Load implements [introspection.Shared]. Of what stands under either secret it is the
 // latest, or the one that is inactive.
 func (a *answers) Load(ctx context.Context, q introspection.SharedKey) ([]byte, error) {
-	ring := a.f.keys.current()
+	ring := a.f.ring()
 	var best *kept
 	var rejected error
 	for n := range ring.secrets {
@@ -133,7 +133,7 @@ return 1`
 // Save implements [introspection.Shared]. An inactive answer is saved under both
 // secrets: an active one may stand under either.
 func (a *answers) Save(ctx context.Context, q introspection.SharedKey, saved introspection.SharedAnswer) error {
-	ring := a.f.keys.current()
+	ring := a.f.ring()
 	spread := a.f.config.MaxClockSpread
 	bars := max(saved.Bars, 0) + spread
 	one := kept{active: saved.Active, asked: saved.AskedAt, until: a.f.config.Now().Add(max(saved.Keep, bars)), data: saved.Data}
@@ -159,7 +159,7 @@ const dropLease = `if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.ca
 
 // Lease implements [introspection.Shared].
 func (a *answers) Lease(ctx context.Context, q introspection.SharedKey, keep time.Duration) (mine bool, err error) {
-	at := a.place(a.f.keys.current(), 0, q)
+	at := a.place(a.f.ring(), 0, q)
 	if keep <= 0 {
 		_, err = a.f.runScript(ctx, dropLease, dropLeaseSHA, []string{at.lease}, a.id)
 		return false, err

@@ -105,8 +105,9 @@ type Config struct {
 	// proof are answered 503 meanwhile.
 	DangerouslyReplaysAlone bool
 
-	// Observer is told what fails: observe.FeedFailed, once for each fault, and
-	// observe.ReplaysFailed. What Answers meet is told to introspection.Config.Observer.
+	// Observer is told what fails: observe.FeedFailed, once a minute at most for each kind
+	// of fault as long as it lasts, whatever its words are, and observe.ReplaysFailed, once
+	// until observe.ReplaysRecovered. What Answers meet is told to introspection.Config.Observer.
 	Observer observe.Observer
 
 	// Now is the clock that sequence numbers and what expires go by; default time.Now.

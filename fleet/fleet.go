@@ -62,6 +62,15 @@ func New(cfg Config) (*Fleet, error) {
 	return f, nil
 }
 
+// ring is what the secrets are now. Where they are none, that is told once in a while.
+func (f *Fleet) ring() *keyring {
+	ring, err := f.keys.now()
+	if err != nil {
+		f.feed.tell("secrets", fmt.Errorf("%w; the ones before go on counting", err))
+	}
+	return ring
+}
+
 // opaqueSecrets are what opaque tokens are hashed with.
 func (f *Fleet) opaqueSecrets() (secrets [][]byte) {
 	for _, d := range f.keys.ring.Load().of[forOpaque] {

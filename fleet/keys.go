@@ -80,12 +80,6 @@ func (k *keys) now() (*keyring, error) {
 	return ring, nil
 }
 
-// current is now, for whoever has nobody to tell.
-func (k *keys) current() *keyring {
-	ring, _ := k.now()
-	return ring
-}
-
 func (k *keys) derive(secrets [][]byte) (*keyring, error) {
 	ring := &keyring{of: make(map[purpose][]*derived, len(purposes))}
 	for _, secret := range secrets {

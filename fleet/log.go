@@ -236,11 +236,4 @@ func (d *feed) overdue() {
 	}
 }
 
-// ring is what the secrets are now.
-func (d *feed) ring() *keyring {
-	ring, err := d.f.keys.now()
-	if err != nil {
-		d.tell("secrets", fmt.Errorf("%w; the ones before go on counting", err))
-	}
-	return ring
-}
+func (d *feed) ring() *keyring { return d.f.ring() }

@@ -14,7 +14,7 @@ func testRing(t testing.TB, name string) *keyring {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return k.current()
+	return k.ring.Load()
 }
 
 // FuzzMessages: what can be read is read in one way only, and nothing panics.

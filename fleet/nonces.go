@@ -18,7 +18,7 @@ func (f *Fleet) Nonces() dpop.Nonces {
 
 // nonceSecrets are what nonces are sealed by.
 func (f *Fleet) nonceSecrets() (secrets [][]byte) {
-	for _, d := range f.keys.current().of[forNonces] {
+	for _, d := range f.ring().of[forNonces] {
 		secrets = append(secrets, d.key)
 	}
 	return secrets

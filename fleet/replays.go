@@ -84,7 +84,7 @@ func (r *replays) Remember(ctx context.Context, p dpop.Seen, keep time.Duration)
 // the same. All take them in the same order, so that of several who come at once one is
 // the first.
 func (r *replays) remember(ctx context.Context, p dpop.Seen, keep time.Duration) (bool, error) {
-	ring := r.f.keys.current()
+	ring := r.f.ring()
 	names := make([]string, len(ring.secrets))
 	for n := range names {
 		mac := ring.mac(forReplays, n, p.ID[:])

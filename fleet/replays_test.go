@@ -16,6 +16,7 @@ import (
 
 	"github.com/m2mguard/m2mguard/dpop"
 	"github.com/m2mguard/m2mguard/fleet"
+	"github.com/m2mguard/m2mguard/introspection"
 	"github.com/m2mguard/m2mguard/observe"
 )
 
@@ -254,6 +255,79 @@ func TestNonces(t *testing.T) {
 			got, err := member(t, "127.0.0.1:1", tc.change).Nonces().Judge(t.Context(), nonce)
 			if err != nil || got != tc.want {
 				t.Errorf("it is judged %d, %v, wanted %d", got, err, tc.want)
+			}
+		})
+	}
+}
+
+// well is a Conn of a Redis that has seen no proof.
+type well struct{ nowhere }
+
+func (well) Do(context.Context, string, ...string) (any, error) { return "OK", nil }
+
+// TestMaxProofs: this instance's own memory ends where it was said to, and the error
+// names what to change.
+func TestMaxProofs(t *testing.T) {
+	for name, most := range map[string]int{"1,000": 1000, "3,000": 3000} {
+		t.Run(name, func(t *testing.T) {
+			f, err := fleet.New(fleet.Config{Conn: well{}, Name: "orders", Secrets: secrets(secretA), MaxProofs: most})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Close()
+			r, passed := f.Replays(), 0
+			for err == nil && passed <= most {
+				p := dpop.Seen{ID: [16]byte{byte(passed >> 8), byte(passed)}}
+				copy(p.Holder[:], p.ID[:]) // each its own
+				if _, err = r.Remember(t.Context(), p, time.Minute); err == nil {
+					passed++
+				}
+			}
+			if passed > most || passed < most*9/10 {
+				t.Errorf("%d proofs pass, wanted %d or few less", passed, most)
+			}
+			if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("Config.MaxProofs (%d)", most)) {
+				t.Errorf("the error is %v, wanted Config.MaxProofs in it", err)
+			}
+		})
+	}
+}
+
+// TestSecretsThatFailAreTold, whatever they are asked for; those before go on counting.
+func TestSecretsThatFailAreTold(t *testing.T) {
+	for name, use := range map[string]func(context.Context, *fleet.Fleet) error{
+		"replays": func(ctx context.Context, f *fleet.Fleet) error {
+			_, err := f.Replays().Remember(ctx, dpop.Seen{}, time.Minute)
+			return err
+		},
+		"nonces": func(ctx context.Context, f *fleet.Fleet) error { _, err := f.Nonces().Nonce(ctx); return err },
+		"answers": func(ctx context.Context, f *fleet.Fleet) error {
+			_, err := f.Answers().Lease(ctx, introspection.SharedKey{}, time.Second)
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var told events
+			var gone atomic.Bool
+			returned := func() [][]byte {
+				if gone.Load() {
+					return nil
+				}
+				return [][]byte{secretA}
+			}
+			f, err := fleet.New(fleet.Config{Conn: well{}, Name: "orders", Secrets: returned, Observer: told.observer()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Close()
+			gone.Store(true)
+			for range 3 {
+				if err := use(t.Context(), f); err != nil {
+					t.Errorf("the secrets before do not count: %v", err)
+				}
+			}
+			if len(told.told) != 1 || !told.has("Config.Secrets returns 0") {
+				t.Errorf("told %q, wanted once that there are none", told.told)
 			}
 		})
 	}
