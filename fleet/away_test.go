@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"sync"
 	"testing"
@@ -212,4 +213,33 @@ func refusesOpaque(f *fleet.Fleet, token string) bool {
 	var ours revocation.Marks
 	f.Revocations().Mark(&ours, &revocation.Token{Issuer: issuer, Client: "c", Subject: "s", ID: "1", Opaque: token})
 	return f.Revocations().Check(&m, 0).Outcome() == revocation.Passes && f.Revocations().Check(&ours, 0).Outcome() == revocation.Revoked
+}
+
+// TestCloseEnds also where something takes connections and says nothing.
+func TestCloseEnds(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	f, err := fleet.New(fleet.Config{URL: "redis://" + l.Addr().String(), Name: "orders", Secrets: secrets(secretA)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Revocations()
+	conn, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	ended := make(chan struct{})
+	go func() { f.Close(); close(ended) }()
+	eventually(t, "Close ends", func() bool {
+		select {
+		case <-ended:
+			return true
+		default:
+			return false
+		}
+	})
 }

@@ -3,13 +3,15 @@
 //
 //	go run ./internal/spread
 //
-// What counts is the time from when Revoke returned until the last instance refused.
+// What counts is the time from when Revoke returned until the last instance refused. It
+// ends with 1 where that is too long.
 package main
 
 import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"log"
@@ -48,6 +50,7 @@ func main() {
 		}
 		return
 	}
+	var faults []error
 	for run := range *runs {
 		fmt.Printf("run %d: %d instances in %d processes on %d cores, %d requests/s, %d revocations in %v\n", run+1, *instances, *processes, runtime.NumCPU(), *rate, *revocations, *over)
 		took, served, within, err := measure(ctx, *instances, *processes, *rate, *revocations, *over)
@@ -56,6 +59,12 @@ func main() {
 		}
 		draw(os.Stdout, took)
 		fmt.Printf("%d requests answered, %.0f a second\n\n", served, float64(served)/within.Seconds())
+		if err := judge(took); err != nil {
+			faults = append(faults, fmt.Errorf("run %d: %w", run+1, err))
+		}
+	}
+	if err := errors.Join(faults...); err != nil {
+		log.Fatal(err)
 	}
 }
 
@@ -212,6 +221,6 @@ func draw(to *os.File, took []time.Duration) {
 		}
 		fmt.Fprintf(to, "%10s %4d %s\n", label, count, strings.Repeat("█", (count*60+len(took)-1)/len(took)))
 	}
-	fmt.Fprintf(to, "from Revoke's return to the last instance that refuses: p50 %v, p99 %v, maximum %v (wanted p99 < 250ms, maximum < 1s)\n",
-		quantile(0.5).Round(10*time.Microsecond), quantile(0.99).Round(10*time.Microsecond), highest.Round(10*time.Microsecond))
+	fmt.Fprintf(to, "from Revoke's return to the last instance that refuses: p50 %v, p99 %v, maximum %v (wanted p99 < %v, maximum < %v)\n",
+		quantile(0.5).Round(10*time.Microsecond), quantile(0.99).Round(10*time.Microsecond), highest.Round(10*time.Microsecond), mostP99, mostEver)
 }

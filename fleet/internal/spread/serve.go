@@ -106,3 +106,18 @@ func summary(took []time.Duration) (quantile func(float64) time.Duration, highes
 	sorted := slices.Sorted(slices.Values(took))
 	return func(q float64) time.Duration { return sorted[min(len(sorted)-1, int(q*float64(len(sorted))))] }, sorted[len(sorted)-1]
 }
+
+// What is promised: an entry is everywhere within a second, and as a rule at once.
+const (
+	mostP99  = 250 * time.Millisecond
+	mostEver = time.Second
+)
+
+// judge says what of that was not held.
+func judge(took []time.Duration) error {
+	quantile, highest := summary(took)
+	if p99 := quantile(0.99); p99 >= mostP99 || highest >= mostEver {
+		return fmt.Errorf("p99 is %v and the maximum %v, wanted less than %v and %v", p99, highest, mostP99, mostEver)
+	}
+	return nil
+}
