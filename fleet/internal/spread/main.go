@@ -26,6 +26,7 @@ import (
 
 	"github.com/m2mguard/m2mguard/fleet"
 	"github.com/m2mguard/m2mguard/fleet/internal/redistest"
+	"github.com/m2mguard/m2mguard/observe"
 	"github.com/m2mguard/m2mguard/revocation"
 	"github.com/m2mguard/m2mguard/validator/issuertest"
 )
@@ -69,7 +70,10 @@ func main() {
 }
 
 func open(address string) (*fleet.Fleet, error) {
-	return fleet.New(fleet.Config{URL: "redis://" + address, Name: "spread", Secrets: func() [][]byte { return [][]byte{bytes.Repeat([]byte("s"), 32)} }})
+	return fleet.New(fleet.Config{
+		URL: "redis://" + address, Name: "spread", Secrets: func() [][]byte { return [][]byte{bytes.Repeat([]byte("s"), 32)} },
+		Observer: observe.Observer{Event: func(_ context.Context, e *observe.Event) { log.Print(e.Kind, ": ", e.Err) }}, // a false alarm shows
+	})
 }
 
 // refusal is when an instance refused a client first.
