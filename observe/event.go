@@ -76,8 +76,9 @@ const (
 
 // Revocations (package revocation).
 const (
-	// FeedFailed: what fills a list of revocations cannot be read (Err). What is held
-	// goes on counting. A file's same fault is told once.
+	// FeedFailed: what fills a list of revocations cannot be read, or must be read again
+	// for Issuer, whose tokens live for longer now (Err). What is held goes on counting.
+	// A file's same fault is told once.
 	FeedFailed Kind = "revocation feed failed"
 	// FeedStale: nothing was heard of it for revocation.Config.StaleAfter (Err). Once
 	// per outage.

@@ -23,6 +23,7 @@ type List struct {
 	generation atomic.Uint64
 	shards     [shardCount]atomic.Pointer[shard]
 	kinds      [len(kindNames)]atomic.Int64 // entries of each
+	gaps       atomic.Pointer[gaps]         // nil for none
 
 	mu       sync.Mutex
 	homes    map[Key]uint32 // places of table
@@ -49,6 +50,8 @@ type homeEntry struct {
 	key   Key
 	kind  Kind
 	lives uint32 // of List.lives; 0 for unknown, too
+	// dropped is past the latest cut-off that was dropped because of lives; 0 for none.
+	dropped uint32
 	// entries is how many there are, and endless how many of them block for ever.
 	entries, endless int
 }
@@ -97,8 +100,12 @@ func (l *List) check(m *Marks, route WhenStale, tells bool) Verdict {
 	}
 	now := l.generation.Load() // before the look: what comes meanwhile is another generation
 	if looked := now &^ stateMask; m.checked.Load() != looked+1 {
+		gaps := l.open() // before the look: one is closed after what fills it came
 		if v := l.look(m, tells); v.outcome == Revoked {
 			return v
+		}
+		if gaps.has(m) {
+			return Verdict{}
 		}
 		m.checked.Store(looked + 1)
 	}
@@ -203,6 +210,9 @@ type Stats struct {
 	// Foreign is how many entries are about issuers that nobody asks about here
 	// ([List.Serves]): those of other APIs, or names that are misspelt.
 	Foreign int
+	// Incomplete is of how many issuers entries were dropped that match tokens of their
+	// present lifetime ([List.Serves]). While it is not 0, the feed is to call Fill.
+	Incomplete int
 	// Loaded says that the list was filled once, and Stale that its feed is older than
 	// Config.StaleAfter.
 	Loaded, Stale bool
@@ -218,7 +228,7 @@ type Stats struct {
 func (l *List) Stats() Stats {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	s := Stats{Entries: l.total - l.lifts, Lifts: l.lifts, Loaded: !l.asOf.IsZero(), Stale: l.state() == stale, Generation: l.Generation(), Sequence: l.sequence}
+	s := Stats{Entries: l.total - l.lifts, Lifts: l.lifts, Loaded: !l.asOf.IsZero(), Stale: l.state() == stale, Generation: l.Generation(), Sequence: l.sequence, Incomplete: len(l.open())}
 	if s.Loaded {
 		s.Age = time.Since(l.asOf)
 	}

@@ -20,7 +20,14 @@ var errFed = errors.New("revocation: Config.File is what fills this list")
 // An error means that some were not taken in: the feed must not call Current again
 // before a Merge of all that stands had none. Those without a fault were taken in, as
 // far as there was room (ErrFull). One that is long over is no error.
-func (l *List) Merge(records ...Record) error {
+func (l *List) Merge(records ...Record) error { return l.takeIn(records, false) }
+
+// Fill is Merge for all that stands: what the feed would hand to a list that starts now.
+// Without an error it also completes the list again where a longer lifetime of tokens
+// left it incomplete ([List.Serves], [Stats].Incomplete). What else is held stays.
+func (l *List) Fill(records ...Record) error { return l.takeIn(records, true) }
+
+func (l *List) takeIn(records []Record, all bool) error {
 	if l.homes == nil {
 		return errClosed
 	}
@@ -33,7 +40,11 @@ func (l *List) Merge(records ...Record) error {
 		return errClosed
 	}
 	add, err := l.slots(records)
-	return errors.Join(err, l.take(add))
+	err = errors.Join(err, l.take(add))
+	if all && err == nil {
+		l.complete()
+	}
+	return err
 }
 
 // slots are those of records, sorted. The caller holds mu.
@@ -250,16 +261,6 @@ func (l *List) leads(s *slot) bool {
 	return false
 }
 
-// isOver reports whether a slot can match nothing any more: its own time is over, or
-// all tokens that it can match have expired.
-func (l *List) isOver(s *slot, now uint32) bool {
-	if s.expires <= now {
-		return true
-	}
-	lives := l.table[s.place()].lives // of a block, Forever is never over
-	return lives > 0 && !s.is(lifting) && uint64(s.cutoff)+uint64(lives)+1 < uint64(now)
-}
-
 // sweep drops what is over. Verdicts do not change by it. The caller holds mu.
 func (l *List) sweep() {
 	now := seconds(l.config.Now())
@@ -270,36 +271,6 @@ func (l *List) sweep() {
 		if over := func(s slot) bool { return l.isOver(&s, now) }; slices.ContainsFunc(old, over) {
 			left := slices.Clone(slices.DeleteFunc(slices.Clone(old), over)) // of no more room than that
 			l.swap(n, left, nil, missing(old, left), &of)
-		}
-	}
-}
-
-// mostServed is of how many issuers it is known how long their tokens live.
-const mostServed = 10_000
-
-// Serves says that tokens of an issuer are asked about here, and for how long they are
-// good at most, from their iat on and with the clock skew, because whoever asks refuses
-// others; 0 for any length. What can match only tokens that have expired since is
-// dropped then. Where several say it, the longest counts, and 0 above all; of issuers
-// that nobody spoke of nothing is dropped, and Stats calls their entries foreign. It
-// takes a note of the first 10,000 issuers, since a Resolver may know any number.
-// validator.New calls it for its issuers.
-func (l *List) Serves(issuer string, most time.Duration) {
-	lives := uint32(min(max(0, (most+time.Second-1)/time.Second), Forever))
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for kind := ByTokenID; kind <= ByOpaqueToken; kind++ {
-		home := homeOf(kind, issuer)
-		before, known := l.lives[home]
-		if known && (before == 0 || lives > 0 && lives <= before) {
-			return
-		}
-		if !known && len(l.lives) >= mostServed*int(ByOpaqueToken) {
-			return
-		}
-		l.lives[home] = lives
-		if at, known := l.homes[home]; known {
-			l.table[at].lives = lives
 		}
 	}
 }

@@ -59,6 +59,18 @@ func (k *killSwitch) tell(entries ...revocation.Entry) {
 	}
 }
 
+// fill hands over an entry as all that stands.
+func (k *killSwitch) fill(entry revocation.Entry) {
+	k.t.Helper()
+	record, err := k.Record(entry, 1)
+	if err == nil {
+		err = k.Fill(record)
+	}
+	if err != nil {
+		k.t.Error(err)
+	}
+}
+
 func revoking(k *killSwitch) func(*validator.Config) {
 	return func(c *validator.Config) { c.Revocations = k.List }
 }
@@ -483,5 +495,54 @@ func TestLogOfRevocations(t *testing.T) {
 		if lines := p.take("level=INFO", string(observe.FeedRecovered)); len(lines) != 1 {
 			t.Errorf("%q", lines)
 		}
+	})
+}
+
+// TestSecondValidatorRaises: of two validators that share a list one lets tokens live
+// for longer, and comes when what matches them was dropped. None passes there that may
+// be revoked, and what is younger does.
+func TestSecondValidatorRaises(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		iss := issuertest.NewInMemory(t)
+		list := newKillSwitch(t, revocation.Config{}).now()
+		short := keysOf(iss)
+		short.MaxTokenLifetime = time.Hour
+		newValidator(t, short, revoking(list))
+		raw := iss.Token(issuertest.Claims{ExpiresIn: 24 * time.Hour})
+		entry := revocation.IssuedBefore(revocation.Client(iss.URL(), issuertest.ClientID), time.Now())
+		list.tell(entry)
+		elapse(2 * time.Hour)
+		list.now()
+		v := newValidator(t, keysOf(iss), revoking(list))
+		wantOutcome(t, "unavailable")(v.Verify(t.Context(), raw))
+		young := iss.Token(issuertest.Claims{ExpiresIn: 24 * time.Hour})
+		wantOutcome(t, "ok")(v.Verify(t.Context(), young))
+		list.fill(entry)
+		wantOutcome(t, "revoked")(v.Verify(t.Context(), raw))
+		wantOutcome(t, "ok")(v.Verify(t.Context(), young))
+	})
+}
+
+// TestResolverRaises: the same for an issuer of which a Resolver says so later.
+func TestResolverRaises(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		iss, resolved := issuertest.NewInMemory(t), issuertest.NewInMemory(t)
+		list := newKillSwitch(t, revocation.Config{}).now()
+		said := keysOf(resolved)
+		said.MaxTokenLifetime = time.Hour
+		v := newJWT(t, iss, revoking(list), func(c *validator.Config) {
+			c.Resolver = resolverFunc(func(context.Context, string) (validator.Issuer, error) { return said, nil })
+		})
+		raw := resolved.Token(issuertest.Claims{ExpiresIn: 24 * time.Hour})
+		wantOutcome(t, "exp")(v.Verify(t.Context(), raw))
+		entry := revocation.IssuedBefore(revocation.Client(resolved.URL(), issuertest.ClientID), time.Now())
+		list.tell(entry)
+		elapse(2 * time.Hour)
+		list.now()
+		said.MaxTokenLifetime = 24 * time.Hour
+		v.ForgetIssuer(resolved.URL())
+		wantOutcome(t, "unavailable")(v.Verify(t.Context(), raw))
+		list.fill(entry)
+		wantOutcome(t, "revoked")(v.Verify(t.Context(), raw))
 	})
 }

@@ -32,7 +32,7 @@ var killSwitchMutants = []mutant{
 	{"kill switch, stale", "Ready says what the list says", []edit{{"validator/validator.go", "if err := v.revoked.Ready(); err != nil {", "if err := v.revoked.Ready(); false && err != nil {"}}, ofStale},
 	{"kill switch, serving", "the list knows whose tokens are asked about", []edit{{"validator/resolver.go", "	v.asksOf(i)\n", ""}}, ofServing},
 	{"kill switch, serving", "an expired token passes for as long as the clock skew", []edit{{"validator/validator.go", "		most += v.skew\n", ""}}, ofServing},
-	{"kill switch, serving", "of issuers without number it takes no note", []edit{never("revocation/merge.go", "!known && len(l.lives) >= mostServed*int(ByOpaqueToken)")}, ofServing},
+	{"kill switch, serving", "of issuers without number it takes no note", []edit{never("revocation/lifetime.go", "!known && len(l.lives) >= mostServed*int(ByOpaqueToken)")}, ofServing},
 	{"kill switch, gates", "a route that only reports refuses what is revoked", []edit{{"adapters/httpauth/gate.go", "!rt.gate.DangerouslyReportOnly || failure != nil && failure.Err.Check() == validator.CheckRevoked", "!rt.gate.DangerouslyReportOnly"}}, ofRevoking},
 	{"kill switch, gates", "and is not told as one that lets it through", []edit{{"validator/observer.go", "r.ReportOnly && e.check != CheckRevoked", "r.ReportOnly"}}, ofRevoking},
 	{"kill switch, gates", "a route has its own policy", []edit{{"adapters/httpauth/gate.go", "cmp.Or(g.Stale, m.stale)", "cmp.Or(m.stale, g.Stale)"}}, ofRevoking},

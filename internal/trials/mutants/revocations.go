@@ -7,6 +7,7 @@ var (
 	ofFeeds    = []suite{{"revocation", "TestStale"}, {"revocation", "TestLateWord"}, {"revocation", "TestGeneration"}, {"revocation", "TestChanged"}, {"revocation", "TestNotMade"}}
 	ofFiles    = []suite{{"revocation", "TestFile"}}
 	ofDocument = []suite{{"revocation", "TestDocuments"}, {"revocation", "TestFaultsAreBounded"}, {"revocation", "TestRecordRefuses"}}
+	ofLives    = []suite{{"revocation", "TestLifetime"}}
 	ofPrinting = []suite{{"revocation", "TestNothingIsTold"}}
 )
 
@@ -22,9 +23,18 @@ var revocationMutants = []mutant{
 	{"revocation, merge", "the highest lift counts", []edit{never("revocation/shard.go", "s.sequence() > up.sequence()")}, ofMerge},
 	{"revocation, merge", "of two lifts the longer memory counts", []edit{{"revocation/shard.go", "			up.expires = expires\n", "			up.expires = s.expires\n			_ = expires\n"}}, []suite{{"revocation", "TestLiftIsRemembered"}}},
 	{"revocation, merge", "an entry has its end", []edit{{"revocation/shard.go", " && s.expires > now {", " {"}}, ofMerge},
-	{"revocation, merge", "what is over is dropped", []edit{never("revocation/merge.go", "s.expires <= now")}, []suite{{"revocation", "TestLiftIsRemembered"}}},
-	{"revocation, merge", "what matches expired tokens alone is dropped, and no sooner", []edit{{"revocation/merge.go", "uint64(s.cutoff)+uint64(lives)+1 < uint64(now)", "uint64(s.cutoff)+uint64(lives) < uint64(now)"}}, []suite{{"revocation", "TestServes"}}},
-	{"revocation, merge", "of two lifetimes the longer counts", []edit{{"revocation/merge.go", "if known && (before == 0 || lives > 0 && lives <= before) {", "if known && before == lives {"}}, []suite{{"revocation", "TestServes"}}},
+	{"revocation, merge", "what is over is dropped", []edit{never("revocation/lifetime.go", "s.expires <= now")}, []suite{{"revocation", "TestLiftIsRemembered"}}},
+	{"revocation, merge", "what matches expired tokens alone is dropped, and no sooner", []edit{{"revocation/lifetime.go", "uint64(s.cutoff)+uint64(lives)+1 < uint64(now)", "uint64(s.cutoff)+uint64(lives) < uint64(now)"}}, []suite{{"revocation", "TestServes"}}},
+	{"revocation, merge", "of two lifetimes the longer counts", []edit{{"revocation/lifetime.go", "if known && (before == 0 || lives > 0 && lives <= before) {", "if known && before == lives {"}}, []suite{{"revocation", "TestServes"}}},
+	{"revocation, lifetime", "what was dropped by a lifetime that rose is missed", []edit{{"revocation/lifetime.go", "		of.dropped = max(of.dropped, s.cutoff+1)\n", ""}}, ofLives},
+	{"revocation, lifetime", "by tokens without iat, too", []edit{{"revocation/lifetime.go", "max(of.dropped, s.cutoff+1)", "max(of.dropped, s.cutoff)"}}, ofLives},
+	{"revocation, lifetime", "and by those that were looked up", []edit{{"revocation/lifetime.go", "	l.gaps.Store(&grown)\n	l.step(l.state(), true)\n", "	l.gaps.Store(&grown)\n"}}, ofLives},
+	{"revocation, lifetime", "none that may fall under it passes", []edit{never("revocation/list.go", "gaps.has(m)")}, ofLives},
+	{"revocation, lifetime", "until all was handed over, and not a part", []edit{{"revocation/merge.go", "if all && err == nil {", "if err == nil {"}}, ofLives},
+	{"revocation, lifetime", "and without a fault", []edit{{"revocation/merge.go", "if all && err == nil {", "if all {"}}, ofLives},
+	{"revocation, lifetime", "then what is as old passes again", []edit{{"revocation/lifetime.go", "		l.gaps.Store(nil)\n", ""}}, ofLives},
+	{"revocation, lifetime", "which is told", []edit{{"revocation/lifetime.go", "if l.serve(issuer, lives) {", "if l.serve(issuer, lives) && false {"}}, ofLives},
+	{"revocation, lifetime", "what a file has is never dropped by it", []edit{{"revocation/lifetime.go", "		lives = 0 //", "		_ = lives //"}}, []suite{{"revocation", "TestFileIsNeverDropped"}}},
 	{"revocation, merge", "nothing is forgotten for lack of room, nor taken in beyond it", []edit{{"revocation/merge.go", "grown > 0 && l.total+grown > l.config.MaxEntries {", "grown > 0 && false {"}}, []suite{{"revocation", "TestFull"}}},
 	{"revocation, merge", "a wrong record changes nothing", []edit{{"revocation/merge.go", "		if fault != nil {", "		if false && fault != nil {"}}, []suite{{"revocation", "TestRecordsThatAreWrong"}}},
 	{"revocation, verdict", "what was issued in the same second is cut off", []edit{{"revocation/shard.go", "s.cutoff >= issued", "s.cutoff > issued"}}, ofVerdicts},
@@ -51,7 +61,7 @@ var revocationMutants = []mutant{
 	{"revocation, feed", "what is held counts whatever the feed does", []edit{{"revocation/list.go", "		if v := l.look(m, tells); v.outcome == Revoked {\n", "		if v := l.look(m, tells); v.outcome == Revoked && feed(now&stateMask) == fresh {\n"}}, ofFeeds},
 	{"revocation, feed", "an entry begins a generation", []edit{{"revocation/list.go", "		next += generationStep\n", ""}}, ofFeeds},
 	{"revocation, feed", "what is held already begins none", []edit{{"revocation/merge.go", "	if len(fresh) == 0 && len(gone) == 0 {\n		return\n	}\n", ""}}, ofFeeds},
-	{"revocation, feed", "a revoked token is no looked-up one", []edit{{"revocation/list.go", "			return v\n		}\n		m.checked", "			m.checked.Store(looked + 1)\n			return v\n		}\n		m.checked"}}, ofFeeds},
+	{"revocation, feed", "a revoked token is no looked-up one", []edit{{"revocation/list.go", "			return v\n		}\n		if gaps", "			m.checked.Store(looked + 1)\n			return v\n		}\n		if gaps"}}, ofFeeds},
 	{"revocation, feed", "marks that nobody made pass nowhere", []edit{{"revocation/list.go", "l.homes == nil || m.kinds[placeIssuer] == 0", "l.homes == nil"}}, ofFeeds},
 	{"revocation, feed", "nor does a list that nobody made", []edit{{"revocation/list.go", "m.checked.Load() == l.generation.Load()+1", "m.checked.Load() == l.generation.Load()"}}, ofFeeds},
 	{"revocation, feed", "nor one that was closed", []edit{{"revocation/list.go", "	l.step(closed, false)\n", ""}}, ofFeeds},
