@@ -36,7 +36,7 @@ func TestForgedAcknowledgement(t *testing.T) {
 			p.settle([]id{other})
 			d.pending[7] = p
 			d.takeAcks([]entry{{id: "1-0", texts: map[string]string{"ack": string(of.sealed)}}})
-			if have, wait := p.lists(); (len(wait) == 0) != of.counts || len(have)+len(wait) != 2 {
+			if have, wait, _ := p.lists(); (len(wait) == 0) != of.counts || len(have)+len(wait) != 2 {
 				t.Errorf("acknowledged by %q, waiting for %q", have, wait)
 			}
 		})
@@ -87,4 +87,26 @@ func TestHeartbeatsOfOthers(t *testing.T) {
 	if len(d.peers) != 0 {
 		t.Errorf("a heartbeat from elsewhere counts: %v", d.peers)
 	}
+}
+
+// TestAllHeard: nobody says that all have an entry before all who are alive were heard.
+func TestAllHeard(t *testing.T) {
+	me, other, third := id{1}, id{2}, id{3}
+	r := Receipt{of: newPending(me)}
+	is := func(when, text string, all bool) {
+		t.Helper()
+		r.look()
+		if r.All() != all || r.String() != text {
+			t.Errorf("%s: %q, All is %v; wanted %q, %v", when, r, r.All(), text, all)
+		}
+	}
+	is("nobody was heard", "1 acknowledged, 0 waiting, 0 unknown, others not heard of yet", false)
+	r.of.acknowledged(other)
+	is("one acknowledged before", "2 acknowledged, 0 waiting, 0 unknown, others not heard of yet", false)
+	r.of.settle([]id{other, third})
+	is("a third one was heard", "2 acknowledged, 1 waiting, 0 unknown", false)
+	r.of.acknowledged(third)
+	is("all acknowledged", "3 acknowledged, 0 waiting, 0 unknown", true)
+	r.Unknown = []string{"gone"}
+	is("one fell silent", "3 acknowledged, 0 waiting, 1 unknown", false)
 }

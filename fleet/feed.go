@@ -68,6 +68,7 @@ type feed struct {
 	written  uint64
 	pending  map[uint64]*pending
 	told     map[string]time.Time
+	fault    error // why the log could not be followed, last
 }
 
 type held struct{ sequence, sum uint64 }
@@ -140,6 +141,9 @@ func (d *feed) run() {
 			return
 		}
 		if err != nil {
+			d.mu.Lock()
+			d.fault = err
+			d.mu.Unlock()
 			d.tell("connection", fmt.Errorf("fleet: the log of revocations cannot be followed, and is tried again: %w", err))
 		}
 		if time.Since(began) > 10*d.tempo.beat {

@@ -34,18 +34,40 @@ type Receipt struct {
 	// Redis 7.2 on). False says nothing.
 	Persisted bool
 
-	of *pending
+	of      *pending // nil where nothing is known to count
+	settled bool     // all others that are alive are in one of the lists
 }
 
-// All reports whether each instance that may be alive has acknowledged the entry.
-func (r *Receipt) All() bool { return len(r.Waiting) == 0 && len(r.Unknown) == 0 }
+// All reports whether each instance that may be alive has acknowledged the entry. It is
+// false while others may be alive that were not heard of yet, in the first two seconds
+// of an instance: Wait waits until they are over. A zero Receipt, or one of a Revoke
+// that failed otherwise than by ErrUnacknowledged, has false.
+func (r *Receipt) All() bool {
+	return r.settled && len(r.Waiting) == 0 && len(r.Unknown) == 0
+}
+
+// String is for logs: how many instances there are of each kind, without their names.
+func (r Receipt) String() string {
+	if r.of == nil {
+		return "no receipt"
+	}
+	text := fmt.Sprintf("%d acknowledged, %d waiting, %d unknown", len(r.Acknowledged), len(r.Waiting), len(r.Unknown))
+	if !r.settled {
+		text += ", others not heard of yet"
+	}
+	return text
+}
+
+var _ fmt.Stringer = Receipt{}
 
 // Wait waits until each live instance has acknowledged the entry, and fails when ctx
-// ends before. It brings Acknowledged and Waiting up to date. It is for whoever made
-// the receipt, and not for several at once.
+// ends before. It brings Acknowledged and Waiting up to date, and does not wait for
+// Unknown. It fails at once for a zero Receipt, and for that of a Revoke that failed
+// otherwise than by ErrUnacknowledged. It is for whoever made the receipt, and not for
+// several at once.
 func (r *Receipt) Wait(ctx context.Context) error {
 	if r.of == nil {
-		return nil
+		return errNoReceipt
 	}
 	var err error
 	select {
@@ -53,9 +75,14 @@ func (r *Receipt) Wait(ctx context.Context) error {
 	case <-ctx.Done():
 		err = fmt.Errorf("fleet: not all live instances have acknowledged the entry: %w", context.Cause(ctx))
 	}
-	r.Acknowledged, r.Waiting = r.of.lists()
+	r.look()
 	return err
 }
+
+var errNoReceipt = errors.New("fleet: the receipt is of nothing that counts: Revoke failed, and its error says why")
+
+// look brings the lists up to date.
+func (r *Receipt) look() { r.Acknowledged, r.Waiting, r.settled = r.of.lists() }
 
 // pending is an entry whose acknowledgements are counted.
 type pending struct {
@@ -117,10 +144,10 @@ func end(c chan struct{}) {
 	}
 }
 
-func (p *pending) lists() (have, wait []string) {
+func (p *pending) lists() (have, wait []string, settled bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return slices.Clone(p.have), slices.Clone(p.wait)
+	return slices.Clone(p.have), slices.Clone(p.wait), p.settled
 }
 
 // Instance is this instance's name in receipts, random with each New.
@@ -136,7 +163,8 @@ const mostPending = 4096
 // yet: unless one acknowledges, Revoke waits until they are over.
 //
 // Where it fails, the entry may or may not count: revoke once more. The error is
-// ErrUnacknowledged where Redis has it, and the receipt is of use then, too.
+// ErrUnacknowledged where Redis has it, and the receipt is of use then, too. A lift of
+// what was never revoked succeeds like any other, and is remembered like any other.
 func (f *Fleet) Revoke(ctx context.Context, e revocation.Entry) (Receipt, error) {
 	if _, err := f.list.Record(e, 1); err != nil {
 		return Receipt{}, err
@@ -157,18 +185,18 @@ func (f *Fleet) revoke(ctx context.Context, e revocation.Entry) (Receipt, error)
 	case <-d.ctx.Done():
 		return Receipt{}, errClosed
 	case <-ctx.Done():
-		return Receipt{}, fmt.Errorf("fleet: nothing was revoked, Redis could not be read yet: %w", context.Cause(ctx))
+		return Receipt{}, d.unread(context.Cause(ctx))
 	}
 	d.mu.Lock()
 	d.written++
 	own, sequence := d.written, d.highest+1
 	live, silent := d.live()
-	receipt := Receipt{Replicas: -1, of: newPending(d.me)}
-	d.pending[own] = receipt.of
+	receipt, acks := Receipt{Replicas: -1}, newPending(d.me)
+	d.pending[own] = acks
 	if more := d.unheard(); more > 0 {
-		time.AfterFunc(more, func() { d.settlePending(receipt.of) })
+		time.AfterFunc(more, func() { d.settlePending(acks) })
 	} else {
-		receipt.of.settle(live)
+		acks.settle(live)
 	}
 	delete(d.pending, own-mostPending)
 	d.mu.Unlock()
@@ -186,16 +214,28 @@ func (f *Fleet) revoke(ctx context.Context, e revocation.Entry) (Receipt, error)
 	if err := f.list.Merge(record); err != nil {
 		return receipt, fmt.Errorf("fleet: the entry stands in Redis, and does not count here: %w", err)
 	}
+	receipt.of = acks
 	if receipt.Replicas < f.config.Replicas {
 		err = fmt.Errorf("%w: %d replicas hold it, wanted %d (Config.Replicas)", ErrUnacknowledged, max(0, receipt.Replicas), f.config.Replicas)
 	}
 	select {
-	case <-receipt.of.first:
+	case <-acks.first:
 	case <-ctx.Done():
-		err = fmt.Errorf("%w: %d instances are alive", ErrUnacknowledged, len(live))
+		err = fmt.Errorf("%w: of other instances, %d seem to be alive", ErrUnacknowledged, len(live))
 	}
-	receipt.Acknowledged, receipt.Waiting = receipt.of.lists()
+	receipt.look()
 	return receipt, err
+}
+
+// unread is why nothing was revoked, with the reason that connections failed for.
+func (d *feed) unread(cause error) error {
+	err := fmt.Errorf("fleet: nothing was revoked, Redis could not be read yet: %w", cause)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.fault != nil {
+		err = fmt.Errorf("%w; its last fault: %w", err, d.fault)
+	}
+	return err
 }
 
 // settlePending tells an entry who is alive, now that all who are were heard.

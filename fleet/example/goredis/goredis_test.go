@@ -38,6 +38,9 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
+	if err := receipt.Wait(ctx); err != nil {
+		log.Fatal(err)
+	}
 	for {
 		changed := both[1].Revocations().Changed()
 		if both[1].Revocations().Stats().Entries == 1 {
