@@ -47,7 +47,7 @@ const (
 	// StaleRefuse answers 503.
 	StaleRefuse
 	// StaleAskIssuer has the issuer asked about the token, as RequireFresh does, and
-	// answers 503 where that cannot be.
+	// answers 503 where that cannot be. It needs an issuer that has Introspection.
 	StaleAskIssuer
 )
 

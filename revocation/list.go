@@ -167,6 +167,12 @@ func (l *List) look(m *Marks, tells bool) (v Verdict) {
 // a feed that is.
 func (l *List) StaleAfter() time.Duration { return l.config.StaleAfter }
 
+// AsksIssuer reports whether Config has issuers asked in the list's place, by
+// StaleAskIssuer or AskIssuerAtStart.
+func (l *List) AsksIssuer() bool {
+	return l.config.WhenStale == StaleAskIssuer || l.config.AskIssuerAtStart
+}
+
 // Changed returns a channel that is closed when the generation changes next. Whoever
 // waits for it takes it before looking:
 //

@@ -12,6 +12,11 @@ type Accepts struct {
 	// BoundOnly says that each issuer's bearer tokens are refused (Issuer.Binding).
 	// It is never so with a Resolver.
 	BoundOnly bool
+	// Revocations says that Config.Revocations is set.
+	Revocations bool
+	// Introspection says that an issuer can be asked about tokens, or that a Resolver
+	// may find one that can.
+	Introspection bool
 }
 
 // Accepts tells what v takes.
@@ -19,8 +24,9 @@ func (v *Validator) Accepts() Accepts {
 	if !v.made() {
 		return Accepts{}
 	}
-	a := Accepts{Issuers: slices.Clone(v.issuerURLs), BoundOnly: v.resolved == nil}
+	a := Accepts{Issuers: slices.Clone(v.issuerURLs), BoundOnly: v.resolved == nil, Revocations: v.revoked != nil, Introspection: v.resolved != nil}
 	for _, i := range v.issuers {
+		a.Introspection = a.Introspection || i.introspection != nil
 		a.BoundOnly = a.BoundOnly && i.binding == BindingRequired
 	}
 	if v.proofs != nil {

@@ -1,6 +1,8 @@
 package validator
 
 import (
+	"errors"
+	"slices"
 	"time"
 
 	"github.com/m2mguard/m2mguard/revocation"
@@ -23,6 +25,16 @@ func (p *proof) judged(verdict revocation.Verdict) (asks bool, err error) {
 		return false, p.sighting().on(revokedBy(verdict))
 	}
 	return false, p.sighting().on(errListStale)
+}
+
+// nobodyToAsk is the fault of a list that has issuers asked where none can be: it would
+// refuse all tokens, and its configuration would not say so.
+func (c *Config) nobodyToAsk() error {
+	asked := func(i Issuer) bool { return i.Introspection != nil }
+	if c.Revocations == nil || !c.Revocations.AsksIssuer() || c.Resolver != nil || len(c.Issuers) == 0 || slices.ContainsFunc(c.Issuers, asked) {
+		return nil
+	}
+	return errors.New("validator: Config.Revocations has issuers asked (WhenStale or AskIssuerAtStart), and no issuer has Introspection: wanted one that has, or StaleRefuse, which does the same")
 }
 
 // notRevoked covers what the list holds alone: it spares a question to the issuer.

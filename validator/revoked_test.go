@@ -238,7 +238,12 @@ func TestStaleList(t *testing.T) {
 					if issuer.Introspection != nil {
 						issuer.Introspection.PositiveLifetime = time.Hour
 					}
-					v := newValidator(t, issuer, revoking(list))
+					able := answersOf(issuertest.NewInMemory(t)) // or nobody could be asked, which New refuses
+					v := newValidator(t, issuer, revoking(list), func(c *validator.Config) {
+						if issuer.Introspection == nil {
+							c.Issuers = append(c.Issuers, able)
+						}
+					})
 					raw, another := kind.token(iss), kind.token(iss)
 					demand := validator.Demand{Stale: tc.route}
 					verify := func() error {
@@ -470,6 +475,34 @@ func TestZeroList(t *testing.T) {
 	})
 	if err == nil || !strings.Contains(err.Error(), "Config.Revocations is a zero List") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestNobodyToAsk: a list that has issuers asked needs one that can be.
+func TestNobodyToAsk(t *testing.T) {
+	iss, other := issuertest.NewInMemory(t), issuertest.NewInMemory(t)
+	for name, tc := range map[string]struct {
+		list     revocation.Config
+		issuers  []validator.Issuer
+		resolver validator.Resolver
+		fault    bool
+	}{
+		"stale":           {revocation.Config{WhenStale: revocation.StaleAskIssuer}, []validator.Issuer{keysOf(iss)}, nil, true},
+		"at the start":    {revocation.Config{AskIssuerAtStart: true}, []validator.Issuer{keysOf(iss)}, nil, true},
+		"nobody is asked": {revocation.Config{WhenStale: revocation.StaleRefuse}, []validator.Issuer{keysOf(iss)}, nil, false},
+		"one can be":      {revocation.Config{WhenStale: revocation.StaleAskIssuer}, []validator.Issuer{keysOf(iss), bothOf(other)}, nil, false},
+		"one may be found": {revocation.Config{WhenStale: revocation.StaleAskIssuer}, []validator.Issuer{keysOf(iss)},
+			new(directory), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			v, err := validator.New(validator.Config{Issuers: tc.issuers, Resolver: tc.resolver, Revocations: newKillSwitch(t, tc.list).List})
+			if (err != nil) != tc.fault || tc.fault && !strings.Contains(err.Error(), "no issuer has Introspection") {
+				t.Errorf("New: %v", err)
+			}
+			if err == nil {
+				v.Close()
+			}
+		})
 	}
 }
 

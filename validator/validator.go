@@ -51,6 +51,9 @@ func New(cfg Config) (*Validator, error) {
 	slices.Sort(v.issuerURLs)
 	v.algorithms = v.allAlgorithms(cfg.Resolver)
 	faults = append(faults, v.chooseIntrospector(cfg.Resolver)...)
+	if err := cfg.nobodyToAsk(); err != nil {
+		faults = append(faults, err)
+	}
 	if len(faults) > 0 {
 		v.Close()
 		return nil, errors.Join(faults...)

@@ -60,7 +60,7 @@ func (g *Gate) kind() string {
 
 // Compile makes a Route of a gate, for adapters of other frameworks. It panics
 // where RequireFresh does, if g asks for what excludes each other, and if its
-// Audience is empty or holds an empty name, or its Stale is none.
+// Audience is empty or holds an empty name, or its Stale is no policy or cannot be.
 func (m *Middleware) Compile(g Gate) *Route {
 	if g.DangerouslyReportOnly && g.strict() {
 		panic("httpauth: Gate: DangerouslyReportOnly is set beside MaxAge, Policy or Bound, which it never loosens: wanted one of them")
@@ -71,8 +71,8 @@ func (m *Middleware) Compile(g Gate) *Route {
 	} else {
 		g.Audience = m.audience
 	}
+	checkStale("Gate", g.Stale, m.accepts)
 	g.Stale = cmp.Or(g.Stale, m.stale)
-	checkStale("Gate", g.Stale)
 	rt := &Route{
 		middleware:   m,
 		gate:         g,

@@ -19,6 +19,7 @@ import (
 
 	"github.com/m2mguard/m2mguard/adapters/httpauth"
 	"github.com/m2mguard/m2mguard/observe"
+	"github.com/m2mguard/m2mguard/revocation"
 	"github.com/m2mguard/m2mguard/scopes"
 	"github.com/m2mguard/m2mguard/validator"
 	"github.com/m2mguard/m2mguard/validator/issuertest"
@@ -270,12 +271,26 @@ func TestRefusedInReportOnly(t *testing.T) {
 func TestGatesThatExcludeEachOther(t *testing.T) {
 	auth := httpauth.New(newValidator(t, issuertest.New(t)), nil)
 	pass := func(context.Context, *validator.Token) error { return nil }
+	list, err := revocation.New(revocation.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer list.Close()
+	listed, err := validator.New(validator.Config{Issuers: []validator.Issuer{{URL: "https://id.example.com", Audience: []string{"orders"}}}, Revocations: list})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listed.Close()
+	byKeys := httpauth.New(listed, nil)
+	byKeys.Gate(httpauth.Gate{Stale: revocation.StaleRefuse})
 	for name, build := range map[string]func(){
 		"report-only and a policy": func() { auth.Gate(httpauth.Gate{DangerouslyReportOnly: true, Policy: pass}) },
 		"report-only and bound":    func() { auth.Gate(httpauth.Gate{DangerouslyReportOnly: true, Bound: true}) },
 		"report-only and fresh":    func() { auth.Gate(httpauth.Gate{DangerouslyReportOnly: true, MaxAge: new(time.Duration)}) },
-		"no stale policy":          func() { auth.Gate(httpauth.Gate{Stale: 99}) },
-		"none for all":             func() { httpauth.New(newValidator(t, issuertest.New(t)), &httpauth.Config{Stale: 99}) },
+		"no stale policy":          func() { byKeys.Gate(httpauth.Gate{Stale: 99}) },
+		"none for all":             func() { httpauth.New(listed, &httpauth.Config{Stale: 99}) },
+		"stale without a list":     func() { auth.Gate(httpauth.Gate{Stale: revocation.StaleGoOn}) },
+		"nobody to ask":            func() { byKeys.Gate(httpauth.Gate{Stale: revocation.StaleAskIssuer}) },
 		"no policy":                func() { auth.RequireThat(scopes.AnyToken(), nil) },
 	} {
 		t.Run(name, func(t *testing.T) {

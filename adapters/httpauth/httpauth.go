@@ -112,7 +112,8 @@ type Config struct {
 
 	// Stale is what happens at the routes of this middleware while the validator's
 	// Config.Revocations has not heard of its feed for too long; Gate.Stale says so for
-	// one route. Default: as the list is configured.
+	// one route. It needs Config.Revocations, and StaleAskIssuer an issuer that has
+	// Introspection. Default: as the list is configured.
 	Stale revocation.WhenStale
 
 	// DangerouslyReportOnly makes all routes of this middleware report what they
@@ -153,7 +154,7 @@ type Middleware struct {
 // New makes the middleware for v. A nil cfg stands for the zero Config. Like
 // http.ServeMux.Handle, New panics if it is called wrongly: with a nil v, one
 // that validator.New did not make, a realm that no challenge can hold, an
-// empty name or an empty list in Config.Audience, a Stale that is no policy, a wrong
+// empty name or an empty list in Config.Audience, a Stale that is no policy or cannot be, a wrong
 // PublicURL, or none where the validator checks proofs of possession.
 func New(v *validator.Validator, cfg *Config) *Middleware {
 	if v == nil {
@@ -190,7 +191,7 @@ func New(v *validator.Validator, cfg *Config) *Middleware {
 	if m.audience != nil {
 		checkAudience("New: Config", m.audience)
 	}
-	checkStale("New: Config", m.stale)
+	checkStale("New: Config", m.stale, m.accepts)
 	if m.elsewhere && m.credentials == nil {
 		panic("httpauth: New: Config.DangerouslyIgnoreAuthorization is set without Credentials, wanted the function that finds tokens elsewhere")
 	}
@@ -204,10 +205,16 @@ func checkAudience(where string, names []string) {
 	}
 }
 
-// checkStale panics for what is no policy, which would refuse everybody.
-func checkStale(where string, s revocation.WhenStale) {
-	if !s.Valid() {
-		panic(fmt.Sprintf("httpauth: %s.Stale is %d, wanted StaleGoOn, StaleRefuse, StaleAskIssuer or none", where, s))
+// checkStale panics for what is no policy, which would refuse everybody, and for one
+// that comes to nothing, or to StaleRefuse.
+func checkStale(where string, s revocation.WhenStale, a validator.Accepts) {
+	switch {
+	case !s.Valid():
+		panic(fmt.Sprintf("httpauth: %s.Stale is %d, wanted StaleGoOn, StaleUnready (the same for a route), StaleRefuse, StaleAskIssuer or none", where, s))
+	case s != revocation.StaleByConfig && !a.Revocations:
+		panic(fmt.Sprintf("httpauth: %s.Stale is set, and the validator has no Config.Revocations, wanted both or none", where))
+	case s == revocation.StaleAskIssuer && !a.Introspection:
+		panic(fmt.Sprintf("httpauth: %s.Stale is StaleAskIssuer, and no issuer has Introspection, wanted one that has, or StaleRefuse, which does the same", where))
 	}
 }
 

@@ -2,7 +2,7 @@ package main
 
 var (
 	ofRevoked  = []suite{{"validator", "TestRevoked"}, {"validator", "TestWhoseIDCounts"}, {"validator", "TestUnnamedTokens"}, {"validator", "TestZeroList"}}
-	ofStale    = []suite{{"validator", "TestStaleList"}, {"validator", "TestFreshEnough"}, {"validator", "TestRevokedWhile"}}
+	ofStale    = []suite{{"validator", "TestStaleList"}, {"validator", "TestNobodyToAsk"}, {"validator", "TestFreshEnough"}, {"validator", "TestRevokedWhile"}}
 	ofServing  = []suite{{"validator", "TestResolvedIssuersServe"}, {"validator", "TestMaxTokenLifetimeServes"}, {"revocation", "TestServesManyIssuers"}}
 	ofLive     = []suite{{"validator", "Live"}, {"validator", "TestTenThousandStreams"}}
 	ofWheel    = []suite{{folder: "validator/internal/wheel"}}
@@ -37,7 +37,10 @@ var killSwitchMutants = []mutant{
 	{"kill switch, gates", "and is not told as one that lets it through", []edit{{"validator/observer.go", "r.ReportOnly && e.check != CheckRevoked", "r.ReportOnly"}}, ofRevoking},
 	{"kill switch, gates", "a route has its own policy", []edit{{"adapters/httpauth/gate.go", "cmp.Or(g.Stale, m.stale)", "cmp.Or(m.stale, g.Stale)"}}, ofRevoking},
 	{"kill switch, gates", "or its middleware's", []edit{{"adapters/httpauth/gate.go", "cmp.Or(g.Stale, m.stale)", "cmp.Or(g.Stale)"}}, ofRevoking},
-	{"kill switch, gates", "one that is none is refused", []edit{never("adapters/httpauth/httpauth.go", "!s.Valid()")}, ofRevoking},
+	{"kill switch, gates", "one that is none is refused", []edit{neverCase("adapters/httpauth/httpauth.go", "!s.Valid()")}, ofRevoking},
+	{"kill switch, gates", "nor one without a list", []edit{neverCase("adapters/httpauth/httpauth.go", "s != revocation.StaleByConfig && !a.Revocations")}, ofRevoking},
+	{"kill switch, gates", "nor one that asks where nobody can be asked", []edit{neverCase("adapters/httpauth/httpauth.go", "s == revocation.StaleAskIssuer && !a.Introspection")}, ofRevoking},
+	{"kill switch, stale", "a list that asks needs an issuer to ask", []edit{{"validator/validator.go", "		faults = append(faults, err)\n	}\n	if len(faults)", "	}\n	if len(faults)"}}, ofStale},
 	{"kill switch, gates", "a request's context ends with its token", []edit{never("adapters/httpauth/gate.go", "rt.gate.Live && accepted.Token != nil")}, ofRevoking},
 	{"kill switch, streams", "a revoked token's ends", []edit{{"validator/live.go", "		err = s.validator.notRevoked(s.proof)\n", "		_ = err\n"}}, ofLive},
 	{"kill switch, streams", "an expired one's ends", []edit{neverCase("validator/live.go", "!p.notAfter.IsZero() && !now.Before(p.notAfter)")}, ofLive},
