@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
 	"time"
@@ -130,7 +131,11 @@ func (w *watch) report(err error) {
 		return
 	}
 	w.fault = text
-	w.list.tell(&observe.Event{Kind: observe.FeedFailed, Err: &fileError{fmt.Sprintf("revocation: the file %s: %s (what is held goes on counting; replace it by a right one)", quote.Value(w.list.config.File), text), err}})
+	mend := "replace it by a right one"
+	if errors.Is(err, fs.ErrNotExist) {
+		mend = "put it there"
+	}
+	w.list.tell(&observe.Event{Kind: observe.FeedFailed, Err: &fileError{fmt.Sprintf("revocation: the file %s: %s (what is held goes on counting; %s)", quote.Value(w.list.config.File), text, mend), err}})
 }
 
 // fileError is a fault in one line.

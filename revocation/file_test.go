@@ -180,7 +180,7 @@ func TestFileThatIsNotThereYet(t *testing.T) {
 		if v := ask(l, good); v.Outcome() != revocation.Unavailable || l.Ready() == nil {
 			t.Error(v)
 		}
-		if failed := seen.of(observe.FeedFailed); len(failed) != 1 || !errors.Is(failed[0].Err, fs.ErrNotExist) {
+		if failed := seen.of(observe.FeedFailed); len(failed) != 1 || !errors.Is(failed[0].Err, fs.ErrNotExist) || !strings.Contains(failed[0].Err.Error(), "put it there") {
 			t.Errorf("told %v", failed)
 		}
 		write(t, file, document(1))
