@@ -172,7 +172,11 @@ func TestRevocations(t *testing.T) {
 				t.Errorf("%v", got)
 			}
 		}
-		want(0, 1)
+		if _, got := p.collect(); got["m2mguard.revocation.stale{}"] != 1 {
+			t.Errorf("before it was filled: %v", got)
+		} else if lag, there := got["m2mguard.revocation.lag{}"]; there {
+			t.Errorf("before it was filled, the lag is %v, wanted none", lag)
+		}
 		l.Current(time.Now())
 		want(0, 0)
 		time.Sleep(31 * time.Second)

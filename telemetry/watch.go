@@ -178,12 +178,12 @@ func (f *figures) issuer(o metric.Observer, name string, i *validator.IssuerStat
 func (f *figures) lists(o metric.Observer, lists []*revocation.List) {
 	var entries, foreign int
 	var lag float64
-	var stale bool
+	var loaded, stale bool
 	for _, l := range lists {
 		s := l.Stats()
 		entries += s.Entries
 		foreign += s.Foreign
-		lag = max(lag, s.Age.Seconds())
+		lag, loaded = max(lag, s.Age.Seconds()), loaded || s.Loaded
 		stale = stale || s.Stale || !s.Loaded
 	}
 	if len(lists) == 0 {
@@ -191,7 +191,9 @@ func (f *figures) lists(o metric.Observer, lists []*revocation.List) {
 	}
 	o.ObserveInt64(f.revocationEntries, int64(entries))
 	o.ObserveInt64(f.revocationForeign, int64(foreign))
-	o.ObserveFloat64(f.revocationLag, lag)
+	if loaded { // else 0 would look best of all
+		o.ObserveFloat64(f.revocationLag, lag)
+	}
 	o.ObserveInt64(f.revocationStale, oneIf(stale))
 }
 
