@@ -199,7 +199,7 @@ func (d *feed) report(fault error, broken, lacking int, first bool) {
 		d.tell("record", fmt.Errorf("fleet: %d records in Redis count for nothing: %w", broken, errNotSealed))
 	}
 	if lacking > 0 && !first {
-		d.tell("lacking", fmt.Errorf("fleet: Redis lacked %d entries that are held here, which are written back: it was emptied, restored, failed over, or somebody took them away", lacking))
+		d.tell("lacking", fmt.Errorf("fleet: Redis lacked %d records that are held here, which are written back: it was emptied, restored, failed over, or somebody took them away", lacking))
 	}
 }
 
