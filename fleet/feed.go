@@ -67,6 +67,7 @@ type feed struct {
 	awaited  map[field]awaited
 	written  uint64
 	pending  map[uint64]*pending
+	again    []uint64 // of these, what must be placed again
 	told     map[string]time.Time
 	fault    error // why the log could not be followed, last
 }
@@ -175,6 +176,9 @@ func (d *feed) follow(do Do) error {
 			if err := d.reconcile(do, periodic); err != nil {
 				return err
 			}
+		}
+		if err := d.placeAgain(d.ctx, do); err != nil {
+			return err
 		}
 		if err := d.read(do); err != nil {
 			return err

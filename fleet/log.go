@@ -106,6 +106,7 @@ type opened struct {
 	message
 	field field
 	at    position
+	void  bool // it counts for nothing here
 }
 
 // take takes entries of the log in: records first, so that whatever a heartbeat says
@@ -129,7 +130,8 @@ func (d *feed) take(entries []entry) error {
 			d.tell("logged record", fmt.Errorf("fleet: a record in Redis' log counts for nothing: %w", err))
 			continue
 		}
-		news[n] = opened{m, at, e.at}
+		d.outnumbered(&m)
+		news[n] = opened{m, at, e.at, d.void(&m.record)}
 		records = append(records, m.record)
 	}
 	fault := d.f.list.Merge(records...)
@@ -155,7 +157,7 @@ func (d *feed) take(entries []entry) error {
 		}
 		if record, ok := news[n]; ok {
 			d.hold(record.field, &record.record)
-			if record.writer != (id{}) && record.writer != d.me {
+			if record.writer != (id{}) && record.writer != d.me && !record.void {
 				acks[record.writer] = append(acks[record.writer], record.own)
 			}
 		} else if _, broken := e.texts["record"]; broken {

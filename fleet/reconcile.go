@@ -49,12 +49,16 @@ func (d *feed) reconcile(do Do, periodic bool) error {
 		return err
 	}
 	merged := make([]revocation.Record, len(records))
+	acks := d.recent(records)
 	for n := range records {
 		merged[n] = records[n].record
+		d.outnumbered(&records[n].message)
 	}
 	fault := d.f.list.Merge(merged...)
 	if fault == nil {
-		d.acknowledgeRecent(records)
+		for to, own := range acks {
+			d.sendAck(to, own)
+		}
 	}
 	lacking := d.lacking(merged)
 	first := d.settle(records, len(broken), at, moved, stands, fault == nil)
@@ -122,21 +126,23 @@ func (d *feed) scan(do Do, ring *keyring) (records []standingRecord, broken map[
 // what clocks may differ.
 const waitedFor = time.Minute
 
-// acknowledgeRecent says that what was written a moment ago counts here: who reads it
-// in the set does not meet it in the log. Numbers follow the clock, in microseconds.
-func (d *feed) acknowledgeRecent(records []standingRecord) {
+// recent is what was written a moment ago and counts here, once it is taken in: who
+// reads it in the set does not meet it in the log. Numbers follow the clock, in
+// microseconds.
+func (d *feed) recent(records []standingRecord) map[id][]uint64 {
 	since := d.f.config.Now().Add(-waitedFor).UnixMicro()
 	acks := make(map[id][]uint64)
 	for n := range records {
 		m := &records[n].message
-		if m.writer != (id{}) && m.writer != d.me && int64(m.record.Sequence) >= since {
+		if m.writer != (id{}) && m.writer != d.me && int64(m.record.Sequence) >= since && !d.void(&m.record) {
 			acks[m.writer] = append(acks[m.writer], m.own)
 		}
 	}
 	for to, own := range acks {
 		slices.Sort(own)
-		d.sendAck(to, own[max(0, len(own)-mostPending):])
+		acks[to] = own[max(0, len(own)-mostPending):]
 	}
+	return acks
 }
 
 // plain sends a command that is no script.

@@ -90,10 +90,13 @@ type pending struct {
 	have, wait []string
 	settled    bool          // wait holds all who are alive, as far as they can be heard
 	first, all chan struct{} // closed when somebody, or all, acknowledged
+
+	since  time.Time         // when Revoke began
+	record revocation.Record // as it was placed last; feed.mu guards it
 }
 
 func newPending(me id) *pending {
-	return &pending{have: []string{me.String()}, first: make(chan struct{}), all: make(chan struct{})}
+	return &pending{have: []string{me.String()}, since: time.Now(), first: make(chan struct{}), all: make(chan struct{})}
 }
 
 // settle says who is alive.
@@ -223,6 +226,7 @@ func (f *Fleet) revoke(ctx context.Context, e revocation.Entry) (Receipt, error)
 	case <-ctx.Done():
 		err = fmt.Errorf("%w: of other instances, %d seem to be alive", ErrUnacknowledged, len(live))
 	}
+	receipt.Sequence = d.sequenceOf(acks)
 	receipt.look()
 	return receipt, err
 }
@@ -248,57 +252,69 @@ func (d *feed) settlePending(p *pending) {
 
 // place writes an entry above all others, and has Redis say who holds it.
 func (d *feed) place(ctx context.Context, e revocation.Entry, own, sequence uint64, receipt *Receipt) (record revocation.Record, err error) {
-	const tries = 16 // others write, too
-	ring, how := d.ring(), "new"
+	if record, err = d.f.list.Record(e, sequence); err != nil {
+		return record, err
+	}
 	err = d.f.conn.Session(ctx, d.logKey(), func(do Do) error {
-		for range tries {
-			if record, err = d.f.list.Record(e, sequence); err != nil {
-				return err
-			}
-			name := ring.field(&record)
-			sealed := ring.seal(forFeed, name, (&message{record, d.me, own}).encode())
-			got, err := d.command(ctx, do, scriptWrite, logLength, d.newEpoch(), how, name, hex16(sequence), string(sealed), "")
-			if err != nil {
-				return err
-			}
-			list, ok := got.([]any)
-			if !ok || len(list) != 2 {
-				return errAnswer
-			}
-			at, _ := list[0].(string)
-			top, _ := list[1].(string)
-			if at == "" {
-				above, err := strconv.ParseUint(top, 16, 64)
-				switch {
-				case err != nil || above < sequence:
-					return errAnswer
-				case above > d.plausible():
-					how = "over" // nobody of us has written that number
-				default:
-					sequence = above + 1
-				}
-				continue
-			}
-			where, err := parsePosition(at)
-			if err != nil {
-				return err
-			}
-			d.await(name, sequence, where)
-			d.ask(ctx, do, receipt)
-			return nil
+		if record, err = d.placeOver(ctx, do, record, own); err != nil {
+			return err
 		}
-		return fmt.Errorf("others wrote in between %d times", tries)
+		d.ask(ctx, do, receipt)
+		return nil
 	})
 	return record, err
+}
+
+// placeOver writes a record of ours with its sequence, or a higher one where Redis has
+// one that is.
+func (d *feed) placeOver(ctx context.Context, do Do, record revocation.Record, own uint64) (revocation.Record, error) {
+	const tries = 16 // others write, too
+	ring, how := d.ring(), "new"
+	for range tries {
+		d.noteOwn(own, record) // so that a lift that comes meanwhile meets it
+		name := ring.field(&record)
+		sealed := ring.seal(forFeed, name, (&message{record, d.me, own}).encode())
+		got, err := d.command(ctx, do, scriptWrite, logLength, d.newEpoch(), how, name, hex16(record.Sequence), string(sealed), "")
+		if err != nil {
+			return record, err
+		}
+		list, ok := got.([]any)
+		if !ok || len(list) != 2 {
+			return record, errAnswer
+		}
+		at, _ := list[0].(string)
+		top, _ := list[1].(string)
+		if at == "" {
+			above, err := strconv.ParseUint(top, 16, 64)
+			switch {
+			case err != nil || above < record.Sequence:
+				return record, errAnswer
+			case above > d.plausible():
+				how = "over" // nobody of us has written that number
+			default:
+				record.Sequence = above + 1
+			}
+			continue
+		}
+		where, err := parsePosition(at)
+		if err != nil {
+			return record, err
+		}
+		d.await(name, record.Sequence, where)
+		if d.void(&record) {
+			d.noteAgain(own) // by a lift that came after its number was chosen
+		}
+		return record, nil
+	}
+	return record, fmt.Errorf("others wrote in between %d times", tries)
 }
 
 // plausible is what no sequence is above: numbers follow clocks, and all of those that
 // count are sealed.
 func (d *feed) plausible() uint64 {
-	const ahead = 24 * 3600 * 1_000_000 // a day, in microseconds
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return max(d.highest, uint64(max(0, d.f.config.Now().UnixMicro()))+ahead)
+	return max(d.highest, uint64(max(0, d.f.config.Now().Add(maxClockSpread).UnixMicro())))
 }
 
 // await notes that a record must come by the log.

@@ -285,6 +285,18 @@ func (l *List) Records() iter.Seq[Record] {
 	}
 }
 
+// Lifted is the sequence of the lift that is held for a record's target, or 0: an entry
+// with the same or a lower one counts for nothing, so that a feed must not confirm it.
+func (l *List) Lifted(r Record) uint64 {
+	slots := l.shards[shardOf(&r.Key)].Load().slots
+	for n := first(slots, &r.Key); n < len(slots) && slots[n].key == r.Key; n++ {
+		if slots[n].is(lifting) {
+			return slots[n].sequence()
+		}
+	}
+	return 0
+}
+
 // Close ends what New began. Afterwards the verdict is Unavailable, or Revoked.
 func (l *List) Close() {
 	if l.stop != nil {

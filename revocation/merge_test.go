@@ -151,7 +151,7 @@ func TestKindsNeverMeet(t *testing.T) {
 	hash := revocation.HashOpaque(secrets('a')()[0], "i", "x")
 	for _, issuer := range []string{"i", "ix", "ixx", "x"} {
 		for _, name := range []string{"x", "xx", "i", hash} {
-			for _, to := range []target{revocation.TokenID(issuer, name), revocation.Client(issuer, name), revocation.Subject(issuer, name), revocation.KeyID(issuer, name), revocation.Issuer(issuer), revocation.OpaqueToken(issuer, hash)} {
+			for _, to := range []target{revocation.TokenID(issuer, name), revocation.Client("https://id.example.com", name), revocation.Subject(issuer, name), revocation.KeyID(issuer, name), revocation.Issuer(issuer), revocation.OpaqueToken(issuer, hash)} {
 				r, err := l.Record(revocation.Block(to), 1)
 				if err != nil {
 					t.Fatal(err)
@@ -471,6 +471,32 @@ func million(t testing.TB, l *revocation.List) {
 			if err := l.Merge(records...); err != nil {
 				t.Fatal(err)
 			}
+		}
+	}
+}
+
+// TestLifted: a feed learns of the lift that is held for a target, and of no other.
+func TestLifted(t *testing.T) {
+	l := newList(t, revocation.Config{})
+	for n, e := range []revocation.Entry{
+		revocation.Block(revocation.Client("https://id.example.com", "lifted")), revocation.Lift(revocation.Client("https://id.example.com", "lifted")),
+		revocation.Block(revocation.Client("https://id.example.com", "blocked")),
+	} {
+		r, err := l.Record(e, uint64(n)+5)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := l.Merge(r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for client, want := range map[string]uint64{"lifted": 6, "blocked": 0, "other": 0} {
+		r, err := l.Record(revocation.Block(revocation.Client("https://id.example.com", client)), 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := l.Lifted(r); got != want {
+			t.Errorf("the lift of %s is number %d, wanted %d", client, got, want)
 		}
 	}
 }
