@@ -61,7 +61,7 @@ func TestCluster(t *testing.T) {
 
 // rights are those that docs/fleet.md names, and no others.
 var rights = []string{"~{m2mguard:orders}:*", "~m2mguard:orders:*", "+eval", "+hset", "+hget", "+hlen", "+hdel", "+hscan",
-	"+hincrby", "+hsetnx", "+xadd", "+xread", "+xrevrange", "+pexpire", "+exists", "+wait", "+auth", "+hello", "+ping", "+cluster|slots",
+	"+hincrby", "+hsetnx", "+xadd", "+xread", "+xrevrange", "+pexpire", "+type", "+del", "+exists", "+wait", "+auth", "+hello", "+ping", "+cluster|slots",
 	"+set", "+get", "+mget", "+del", "+evalsha"}
 
 func startWithUser(t *testing.T, more ...string) *redistest.Server {
