@@ -54,7 +54,7 @@ func (d *feed) reconcile(do Do, periodic bool) error {
 		merged[n] = records[n].record
 		d.outnumbered(&records[n].message)
 	}
-	fault := d.f.list.Merge(merged...)
+	fault := d.f.list.Fill(merged...)
 	if fault == nil {
 		for to, own := range acks {
 			d.sendAck(to, own)
