@@ -85,3 +85,11 @@ func (d *feed) placeAgain(ctx context.Context, do Do) error {
 	}
 	return nil
 }
+
+// settlePending tells an entry who is alive, now that all who are were heard.
+func (d *feed) settlePending(p *pending) {
+	d.mu.Lock()
+	live, _ := d.live()
+	d.mu.Unlock()
+	p.settle(live)
+}

@@ -242,14 +242,6 @@ func (d *feed) unread(cause error) error {
 	return err
 }
 
-// settlePending tells an entry who is alive, now that all who are were heard.
-func (d *feed) settlePending(p *pending) {
-	d.mu.Lock()
-	live, _ := d.live()
-	d.mu.Unlock()
-	p.settle(live)
-}
-
 // place writes an entry above all others, and has Redis say who holds it.
 func (d *feed) place(ctx context.Context, e revocation.Entry, own, sequence uint64, receipt *Receipt) (record revocation.Record, err error) {
 	if record, err = d.f.list.Record(e, sequence); err != nil {
