@@ -81,23 +81,31 @@ func (i *issuer) checkAlgorithm(h *header) error {
 var commonChecks = [...]struct {
 	name  string
 	check Check
-	judge func(i *issuer, c *claims, now time.Time, skew time.Duration) error
 }{
-	{"exp", CheckExpiry, func(_ *issuer, c *claims, now time.Time, skew time.Duration) error {
+	{"exp", CheckExpiry}, {"nbf", CheckNotBefore}, {"lifetime", CheckExpiry}, {"aud", CheckAudience}, {"cnf", CheckBinding}, {"sub", CheckClaims},
+}
+
+// judge makes the n-th of them. Functions in the table would have each refused token's
+// claims on the heap.
+func (i *issuer) judge(n int, c *claims, now time.Time, skew time.Duration) error {
+	switch commonChecks[n].name {
+	case "exp":
 		return c.times().checkExpiry(now, skew)
-	}},
-	{"nbf", CheckNotBefore, func(_ *issuer, c *claims, now time.Time, skew time.Duration) error {
+	case "nbf":
 		return c.times().checkNotBefore(now, skew)
-	}},
-	{"lifetime", CheckExpiry, (*issuer).checkLifetime},
-	{"aud", CheckAudience, func(i *issuer, c *claims, _ time.Time, _ time.Duration) error { return i.checkAudience(c) }},
-	{"cnf", CheckBinding, func(i *issuer, c *claims, _ time.Time, _ time.Duration) error { return i.checkBinding(c) }},
-	{"sub", CheckClaims, func(i *issuer, c *claims, _ time.Time, _ time.Duration) error { return i.checkTrustDomain(c) }},
+	case "lifetime":
+		return i.checkLifetime(c, now, skew)
+	case "aud":
+		return i.checkAudience(c)
+	case "cnf":
+		return i.checkBinding(c)
+	}
+	return i.checkTrustDomain(c)
 }
 
 func (i *issuer) checkClaims(c *claims, now time.Time, skew time.Duration) error {
 	for n := range commonChecks {
-		if err := commonChecks[n].judge(i, c, now, skew); err != nil {
+		if err := i.judge(n, c, now, skew); err != nil {
 			return err
 		}
 	}

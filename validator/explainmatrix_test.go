@@ -41,6 +41,9 @@ func TestExplainEveryDemand(t *testing.T) {
 			"JWT": {keysOf(iss), iss.Token}, "JWT, or asked": {bothOf(iss), iss.Token}, "JWT by asking": {answersOf(iss), iss.Token},
 			"opaque": {answersOf(iss), iss.Opaque}, "opaque, beside keys": {bothOf(iss), iss.Opaque}, "opaque, unasked": {keysOf(iss), iss.Opaque},
 		} {
+			if strings.HasSuffix(listed, "ask") && kind.issuer.Introspection == nil {
+				continue // New refuses a list that has nobody to ask
+			}
 			v := newValidator(t, kind.issuer, func(c *validator.Config) {
 				c.Issuers[0].Profile = validator.RFC9068()
 				c.Issuers[0].Profile.Accept = func(t *validator.Token) error {

@@ -211,7 +211,7 @@ func (w *walk) judge() (i *issuer, note string) {
 // the times and the audience can be looked at.
 func (w *walk) common(i *issuer, unread, rules, note string, ends bool) {
 	c := &w.claims
-	for _, check := range commonChecks {
+	for n, check := range commonChecks {
 		inTheWay := unread
 		switch check.name {
 		case "exp", "nbf", "aud":
@@ -224,7 +224,7 @@ func (w *walk) common(i *issuer, unread, rules, note string, ends bool) {
 					return "", err
 				}
 			}
-			return c.shown(check.name, i) + note, check.judge(i, c, w.now, w.v.skew)
+			return c.shown(check.name, i) + note, i.judge(n, c, w.now, w.v.skew)
 		})
 	}
 }
