@@ -104,12 +104,11 @@ func (i *issuer) judge(n int, c *claims, now time.Time, skew time.Duration) erro
 }
 
 func (i *issuer) checkClaims(c *claims, now time.Time, skew time.Duration) error {
-	for n := range commonChecks {
-		if err := i.judge(n, c, now, skew); err != nil {
-			return err
-		}
+	var err error
+	for n := 0; n < len(commonChecks) && err == nil; n++ {
+		err = i.judge(n, c, now, skew)
 	}
-	return nil
+	return err
 }
 
 // checkBinding covers what a token asks of its sender, as far as the token alone
