@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/m2mguard/m2mguard/observe"
 	"github.com/m2mguard/m2mguard/revocation"
@@ -36,6 +37,7 @@ func TestEachMetricIsDocumented(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
+	l.Current(time.Now())
 	v := p.newValidator(iss, func(c *validator.Config) { c.Resolver = anybody{iss} })
 	r := &validator.Request{Token: iss.Token(issuertest.Claims{Scope: "a"}), Scopes: []string{"a"}, Route: "GET /"}
 	for range 2 {
