@@ -97,9 +97,6 @@ func TestLogOfAnotherRedis(t *testing.T) {
 // of the same bytes.
 func TestLoad(t *testing.T) {
 	needsRedis(t)
-	if testing.Short() {
-		t.Skip("it takes seconds")
-	}
 	const entries = 100_000
 	server := startRedis(t)
 	a := startTidy(t, server.Address, 100*time.Millisecond, nil)
