@@ -3,7 +3,6 @@ package adaptertest_test
 import (
 	"context"
 	"crypto"
-	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -12,7 +11,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/m2mguard/m2mguard/adapters/httpauth"
 	"github.com/m2mguard/m2mguard/dpop"
@@ -195,28 +193,6 @@ func TestNonceIsHandedOutWhateverComesAfter(t *testing.T) {
 					t.Errorf("%d %v, wanted %d with a nonce", w.Code, w.Header(), tc.status)
 				}
 			})
-		}
-	}
-}
-
-// brokenStore remembers nothing.
-type brokenStore struct{}
-
-func (brokenStore) Remember(context.Context, dpop.Seen, time.Duration) (bool, error) {
-	return true, errors.New("the store is down")
-}
-
-// TestStoreOfProofsDown is 503, and no word on the token.
-func TestStoreOfProofsDown(t *testing.T) {
-	iss := issuertest.New(t)
-	key := testdata.PrivateKey("p256-a")
-	bound := iss.Token(issuertest.Claims{Scope: "orders:read", JWKThumbprint: issuertest.Thumbprint(key.Public())})
-	v := provingValidator(t, iss, func(c *validator.Config) { c.DPoP.Replays = brokenStore{} })
-	for _, f := range frameworks {
-		w := httptest.NewRecorder()
-		f.api(v, &httpauth.Config{PublicURL: []string{public}}, serve).ServeHTTP(w, show("DPoP", bound, key, "GET", "/require"))
-		if w.Code != 503 || w.Header().Get("Retry-After") == "" || w.Header().Get("WWW-Authenticate") != "" {
-			t.Errorf("%s: %d %v %s", f.name, w.Code, w.Header(), w.Body)
 		}
 	}
 }

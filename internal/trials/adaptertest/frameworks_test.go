@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
-	"time"
 
 	"github.com/gin-gonic/gin"
 	"github.com/go-chi/chi/v5"
@@ -17,6 +16,7 @@ import (
 	"github.com/m2mguard/m2mguard/adapters/echoauth"
 	"github.com/m2mguard/m2mguard/adapters/ginauth"
 	"github.com/m2mguard/m2mguard/adapters/httpauth"
+	"github.com/m2mguard/m2mguard/internal/trials/conformance"
 	"github.com/m2mguard/m2mguard/introspection"
 	"github.com/m2mguard/m2mguard/observe"
 	"github.com/m2mguard/m2mguard/scopes"
@@ -24,71 +24,35 @@ import (
 	"github.com/m2mguard/m2mguard/validator/issuertest"
 )
 
-// gates are what an adapter makes of each of its functions: middleware of its
-// framework, of type M.
-type gates[M any] interface {
-	Require(scopes.Rule) M
-	RequireFresh(time.Duration, scopes.Rule) M
-	RequireThat(scopes.Rule, func(context.Context, *validator.Token) error) M
-	RequireBound(scopes.Rule) M
-	RequireLive(scopes.Rule) M
-	Optional(scopes.Rule) M
-	DangerouslyReportOnly(scopes.Rule) M
-}
-
 var (
-	_ gates[func(http.Handler) http.Handler] = (*httpauth.Middleware)(nil)
-	_ gates[echo.MiddlewareFunc]             = (*echoauth.Middleware)(nil)
-	_ gates[gin.HandlerFunc]                 = (*ginauth.Middleware)(nil)
+	_ conformance.Middleware[func(http.Handler) http.Handler] = (*httpauth.Middleware)(nil)
+	_ conformance.Middleware[echo.MiddlewareFunc]             = (*echoauth.Middleware)(nil)
+	_ conformance.Middleware[gin.HandlerFunc]                 = (*ginauth.Middleware)(nil)
 )
 
-// gatePaths are where each gate stands. The handler behind /deny asks decide.
+// gatePaths are where each gate stands. The handler behind /deny asks Decide.
 var gatePaths = []string{"/require", "/fresh", "/that", "/bound", "/live", "/optional", "/report", "/deny"}
 
 // gated are the gates by path. RequireFresh is one where v can ask an issuer.
-func gated[M any](auth gates[M], v *validator.Validator) map[string]func(scopes.Rule) M {
-	all := map[string]func(scopes.Rule) M{
-		"/require":  auth.Require,
-		"/that":     func(rule scopes.Rule) M { return auth.RequireThat(rule, decide) },
-		"/bound":    auth.RequireBound,
-		"/live":     auth.RequireLive,
-		"/optional": auth.Optional,
-		"/report":   auth.DangerouslyReportOnly,
-		"/deny":     auth.Require,
-	}
-	if v.CanVerifyFresh() == nil {
-		all["/fresh"] = func(rule scopes.Rule) M { return auth.RequireFresh(0, rule) }
+func gated[M any](auth conformance.Middleware[M], v *validator.Validator) map[string]func(scopes.Rule) M {
+	all := make(map[string]func(scopes.Rule) M)
+	for _, gate := range conformance.Gates {
+		if gate != conformance.Fresh || v.CanVerifyFresh() == nil {
+			all["/"+string(gate)] = func(rule scopes.Rule) M { return conformance.Of(auth, gate, rule) }
+		}
 	}
 	return all
 }
 
-// decide is a policy that lets the bundled client in and one that may do
-// anything, and has a secret reason to refuse others.
-func decide(ctx context.Context, token *validator.Token) error {
-	switch token.ClientID() {
-	case "denied":
-		return errors.New("a reason that nobody else may read")
-	case "undecided":
-		return fmt.Errorf("the plan cannot be had: %w", validator.ErrUnavailable)
-	case "late":
-		return fmt.Errorf("the plan cannot be had: %w", context.DeadlineExceeded)
-	case "no scope":
-		return token.Check(scopes.All("admin"))
-	}
-	return nil
-}
-
 // routes are behind each gate, for every method: /orders is at /require/orders and
 // so on, and at /require itself.
-var routes = map[string]scopes.Rule{
-	"":        readRule,
-	"/orders": readRule,
-	"/export": scopes.All("orders:read", "orders:export"),
-	"/either": scopes.Any("orders:admin", "orders:read"),
-	"/any":    scopes.AnyToken(),
-	"/nobody": {},
-	"/none":   scopes.All(),
-}
+var routes = func() map[string]scopes.Rule {
+	all := map[string]scopes.Rule{"": readRule}
+	for name, rule := range conformance.Rules {
+		all["/"+name] = rule
+	}
+	return all
+}()
 
 // The routes under /group of a gate need readRule for the group; /group/write is
 // behind the same gate a second time, with writeRule, and /group/read is not.
@@ -113,11 +77,7 @@ var frameworks = []framework{
 
 // serve is a handler that says what it knows of a token.
 func serve(w http.ResponseWriter, r *http.Request) {
-	if token := validator.FromContext(r.Context()); token != nil {
-		_, _ = fmt.Fprintf(w, "%s may %s", token.ClientID(), token.Scopes())
-		return
-	}
-	_, _ = fmt.Fprint(w, "nobody")
+	_, _ = io.WriteString(w, conformance.Said(r.Context()))
 }
 
 // who is a handler that says whose token it got, if any.
@@ -129,13 +89,13 @@ func who(w http.ResponseWriter, r *http.Request) {
 	_, _ = fmt.Fprint(w, "nobody")
 }
 
-// denying is handler with decide before it, where path is that of Deny.
+// denying is handler with Decide before it, where path is that of Deny.
 func denying(auth *httpauth.Middleware, path string, handler http.HandlerFunc) http.HandlerFunc {
 	if path != "/deny" {
 		return handler
 	}
 	return func(w http.ResponseWriter, r *http.Request) {
-		if err := decide(r.Context(), validator.FromContext(r.Context())); err != nil {
+		if err := conformance.Decide(r.Context(), validator.FromContext(r.Context())); err != nil {
 			auth.Deny(w, r, err)
 			return
 		}
@@ -186,7 +146,7 @@ func onEcho(v *validator.Validator, cfg *httpauth.Config, handler http.HandlerFu
 		return nil
 	}
 	denying := func(c echo.Context) error {
-		if err := decide(c.Request().Context(), echoauth.Token(c)); err != nil {
+		if err := conformance.Decide(c.Request().Context(), echoauth.Token(c)); err != nil {
 			return auth.Deny(c, err)
 		}
 		return last(c)
@@ -217,7 +177,7 @@ func onGin(v *validator.Validator, cfg *httpauth.Config, handler http.HandlerFun
 		handler(c.Writer, c.Request)
 	}
 	denying := func(c *gin.Context) {
-		if err := decide(c.Request.Context(), ginauth.Token(c)); err != nil {
+		if err := conformance.Decide(c.Request.Context(), ginauth.Token(c)); err != nil {
 			auth.Deny(c, err) // aborts, so that last does not run
 		}
 	}

@@ -105,7 +105,10 @@ func TestRequireFresh(t *testing.T) {
 				})
 			}
 			// The other rules stand: scopes, and what is missing altogether.
-			for _, r := range []row{
+			for _, r := range []struct {
+				authorization []string
+				want          answer
+			}{
 				{authorization: bearer(iss.Opaque(issuertest.Claims{})), want: insufficientScope("orders:read")},
 				{authorization: nil, want: unauthorized},
 			} {

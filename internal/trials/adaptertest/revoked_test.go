@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -54,96 +53,6 @@ func revocable(t testing.TB, issuer validator.Issuer, list *revocation.List, tol
 	}
 	t.Cleanup(v.Close)
 	return v
-}
-
-// TestRevoked: each gate refuses a revoked token, the one that only reports included,
-// whether it was let in before or not, and goes on with those of others.
-func TestRevoked(t *testing.T) {
-	revoked := invalidToken("The access token was revoked.")
-	for _, m := range modes {
-		for _, f := range frameworks {
-			t.Run(m.name+"/"+f.name, func(t *testing.T) {
-				iss, list := issuertest.New(t), newList(t, revocation.Config{})
-				var mu sync.Mutex
-				var opened int
-				v := revocable(t, m.issuer(iss), list, func(e *observe.Event) {
-					mu.Lock()
-					defer mu.Unlock()
-					if e.Check == string(validator.CheckRevoked) && e.ReportOnly {
-						opened++
-					}
-				})
-				server := httptest.NewServer(f.api(v, nil, serve))
-				t.Cleanup(server.Close)
-				bad := issuertest.Claims{ClientID: "compromised", Scope: "orders:read orders:write"}
-				seen, fresh := m.token(iss, bad), m.token(iss, bad)
-				good := m.token(iss, issuertest.Claims{Scope: "orders:read"})
-				// gates are the paths that this issuer allows.
-				var gates []string
-				for _, gate := range gatePaths {
-					if gate != "/fresh" || v.CanVerifyFresh() == nil {
-						gates = append(gates, gate)
-					}
-				}
-				passes := letIn("orders:read orders:write")
-				passes.Body = "compromised may orders:read orders:write"
-				for _, gate := range gates {
-					want := passes
-					if gate == "/bound" {
-						want = bound
-					}
-					(row{authorization: bearer(seen), want: want}).run(t, server, gate)
-				}
-				revoke(t, list, revocation.Block(revocation.Client(iss.URL(), "compromised")))
-				for _, gate := range gates {
-					for _, token := range []string{seen, fresh} {
-						got, _ := ask(t, server, "GET", gate+"/orders", nil, bearer(token))
-						if got.Status != revoked.Status || got.Body != revoked.Body || len(got.Challenges) != 1 || got.Challenges[0] != revoked.Challenges[0] {
-							t.Errorf("%s: %+v, wanted %+v", gate, got, revoked)
-						}
-						got, _ = ask(t, server, "GET", gate+"/group/write", nil, bearer(token))
-						if got.Status != 401 || got.Body != revoked.Body {
-							t.Errorf("%s, group: %+v, wanted %+v", gate, got, revoked)
-						}
-					}
-					if gate != "/bound" {
-						(row{authorization: bearer(good), want: letIn("orders:read")}).run(t, server, gate)
-					}
-				}
-				mu.Lock()
-				defer mu.Unlock()
-				if opened > 0 {
-					t.Errorf("%d refusals are told as let through", opened)
-				}
-			})
-		}
-	}
-}
-
-// TestListNotThere: before the list was filled for the first time the answer is 503, and
-// a route that only reports lets through, as in any outage.
-func TestListNotThere(t *testing.T) {
-	for _, f := range frameworks {
-		t.Run(f.name, func(t *testing.T) {
-			iss := issuertest.New(t)
-			list, err := revocation.New(revocation.Config{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(list.Close)
-			server := httptest.NewServer(f.api(revocable(t, both(iss), list, func(*observe.Event) {}), nil, serve))
-			t.Cleanup(server.Close)
-			for _, gate := range gatePaths {
-				for _, r := range []row{
-					{authorization: bearer(iss.Token(issuertest.Claims{Scope: "orders:read"})), want: unavailable},
-					{authorization: bearer(iss.Opaque(issuertest.Claims{Scope: "orders:read"})), want: unavailable},
-					{authorization: nil, want: unauthorized},
-				} {
-					r.run(t, server, gate)
-				}
-			}
-		})
-	}
 }
 
 // TestStaleByRoute: what happens while the list is stale is the middleware's choice, or

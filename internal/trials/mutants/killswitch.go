@@ -6,7 +6,7 @@ var (
 	ofServing  = []suite{{"validator", "TestResolvedIssuersServe"}, {"validator", "TestMaxTokenLifetimeServes"}, {"revocation", "TestServesManyIssuers"}}
 	ofLive     = []suite{{"validator", "Live"}, {"validator", "TestTenThousandStreams"}}
 	ofWheel    = []suite{{folder: "validator/internal/wheel"}}
-	ofRevoking = []suite{{"internal/trials/adaptertest", "TestRevoked"}, {"internal/trials/adaptertest", "TestStaleByRoute"}, {"internal/trials/adaptertest", "TestStreamsEndWithTheirToken"}, {"adapters/httpauth", "TestGatesThatExcludeEachOther"}}
+	ofRevoking = []suite{{"internal/trials/adaptertest", "TestConformance"}, {"internal/trials/adaptertest", "TestStaleByRoute"}, {"internal/trials/adaptertest", "TestStreamsEndWithTheirToken"}, {"adapters/httpauth", "TestGatesThatExcludeEachOther"}}
 )
 
 // killSwitchMutants concern what a list of revocations does to requests and streams.
