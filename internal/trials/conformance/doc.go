@@ -14,12 +14,12 @@
 //		// conformance.Said(ctx); it ends with the test
 //	}
 //
-// An adapter of net/http's kind needs a handler alone: [ServeHTTP] does the rest. One of
-// another protocol says what a proof of possession must name for a route, and asks, over
+// An adapter of net/http's kind needs a handler alone: [OverHTTP.Serve] does the rest, and
+// [Chain] makes its middleware. One of another protocol says what a proof of possession must name for a route, and asks, over
 // a real connection; [Want.Code] has the code of gRPC and Connect for each verdict.
 //
 // The list is in settings: a validator in some state, with cases in an order that
 // matters, because what was seen before is remembered. Each case is asked at each gate
 // that the adapter has. What an answer holds beyond verdict and reason (fields, bytes of
-// a body, trailers) is for the adapter's own tests, and for [ServeHTTP].
+// a body, trailers) is for the adapter's own tests, and for [ReadHTTP].
 package conformance
