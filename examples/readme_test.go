@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -199,19 +200,57 @@ func TestREADME(t *testing.T) {
 	}
 }
 
-// Every snippet of docs/recipes.md stands in recipes_test.go, whose Examples run.
+// Every snippet of docs/recipes.md stands, line by line, in recipes_test.go, whose
+// Examples run, or in a package of recipes/ that has a test.
 func TestRecipes(t *testing.T) {
-	source := fields(read(t, "recipes_test.go"))
-	snippets := blocks(read(t, "../docs/recipes.md"), "go")
+	source := read(t, "recipes_test.go")
+	tested := map[string]string{"recipes_test.go": source}
+	packages, err := filepath.Glob("recipes/*/*_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range packages {
+		for _, pattern := range []string{"*.go", "*.yaml"} {
+			files, err := filepath.Glob(filepath.Join(filepath.Dir(test), pattern))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, file := range files {
+				if !strings.HasSuffix(file, "_test.go") {
+					tested[filepath.Dir(test)] += read(t, file)
+				}
+			}
+		}
+	}
+	for dir, text := range tested {
+		tested[dir] = trimmed(text)
+	}
+	markdown, shown := read(t, "../docs/recipes.md"), make(map[string]int)
+	snippets := append(blocks(markdown, "go"), blocks(markdown, "yaml")...)
 	for _, snippet := range snippets {
-		for piece := range strings.SplitSeq(snippet, "\n…\n") { // what is left out between them is set-up
-			if !strings.Contains(source, fields(piece)) {
+		for piece := range strings.SplitSeq(strings.TrimSpace(trimmed(snippet)), "\n…\n") { // what is left out between them is set-up, or more of the same
+			found := false
+			for dir, text := range tested {
+				if strings.Contains("\n"+text, "\n"+piece+"\n") {
+					found = true
+					shown[dir]++
+				}
+			}
+			if !found {
 				t.Errorf("this snippet of docs/recipes.md stands in no recipe:\n%s", piece)
 			}
 		}
 	}
+	for dir := range tested {
+		if shown[dir] == 0 {
+			t.Errorf("docs/recipes.md shows nothing of %s", dir)
+		}
+	}
 	if examples := strings.Count(source, "func Example_"); len(snippets) < examples || strings.Count(source, "// Output:") != examples {
 		t.Errorf("%d snippets for %d examples, of which some have no output", len(snippets), examples)
+	}
+	if len(tested) < 6 {
+		t.Errorf("%d packages with recipes, wanted those of five more", len(tested))
 	}
 }
 
@@ -271,6 +310,15 @@ func blocks(markdown, language string) []string {
 
 // fields makes texts equal that differ in white space alone.
 func fields(text string) string { return strings.Join(strings.Fields(text), " ") }
+
+// trimmed makes texts equal that differ in how far their lines are indented.
+func trimmed(text string) string {
+	var lines []string
+	for line := range strings.Lines(text) {
+		lines = append(lines, strings.TrimSpace(line))
+	}
+	return strings.TrimSpace(strings.Join(lines, "\n")) + "\n"
+}
 
 func read(t *testing.T, name string) string {
 	t.Helper()
