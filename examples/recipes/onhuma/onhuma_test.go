@@ -92,6 +92,22 @@ func TestWrongSecurity(t *testing.T) {
 	}
 }
 
+// TestRoutesAreRemembered: what guardtest is to find is in the middleware's list, with
+// the prefixes of groups and what is hidden.
+func TestRoutesAreRemembered(t *testing.T) {
+	api, _, auth := onhuma.New(recipetest.Validator(t, "https://id.example.com", "https://orders.example.com"))
+	before := len(auth.Routes())
+	register(api, huma.Operation{OperationID: "hidden", Method: "GET", Path: "/hidden", Hidden: true})
+	register(huma.NewGroup(api, "/v2", "/v3"), huma.Operation{OperationID: "group", Method: "GET", Path: "/orders"})
+	var patterns []string
+	for _, route := range auth.Routes()[before:] {
+		patterns = append(patterns, route.Pattern)
+	}
+	if diff := cmp.Diff([]string{"GET /hidden", "GET /v2/orders", "GET /v3/orders"}, patterns); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestAllGuarded(t *testing.T) {
 	guardtest.AllGuarded(t, func(issuer, audience string) guardtest.App {
 		_, mux, auth := onhuma.New(recipetest.Validator(t, issuer, audience))
