@@ -1,0 +1,2 @@
+// Package snippets holds the test that what the pages show in Go compiles.
+package snippets
