@@ -209,7 +209,7 @@ func TestNoOutputHoldsAToken(t *testing.T) {
 		{"token", stray}, {"token", "--" + stray}, {"token", "-" + stray}, {"token", "--timeout=" + stray}, {"token", "--timeout", stray}, {stray},
 		{"explain", "-c", good}, {"explain", "-c", good, "--json"}, {"explain", "-c", good, "--offline"}, {"explain", "-c", bad, strayFile}, {"explain", "-c", good, stray},
 		{"explain", "-c", good, "--proof", stray}, {"explain", "-c", good, "--proof", strayFile, "--scheme", "DPoP", "--url", api + "/orders"}, {"explain", "-c", good, "--at", stray},
-		{"explain", "-c", good, "--scope", stray + " " + stray}, {"explain", "-c", pasted}, {"explain", stray, stray},
+		{"explain", "-c", good, "--scope", stray + " " + stray}, {"explain", "-c", pasted}, {"explain", stray, stray}, {"explain", "--web", "-c", good, stray}, {"explain", "--web", "-c", good, "--at", stray}, {"explain", "--web", "-c", pasted},
 		{"schema"}, {"schema", stray}, {"completion", "bash"}, {"completion", stray}, {"help", "token"}, {"help", stray}, {"--version"},
 	} {
 		covered[args[0]] = true

@@ -2,9 +2,7 @@ package command
 
 import (
 	"context"
-	"crypto/x509"
 	"encoding/json"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -25,7 +23,7 @@ import (
 
 // explainFlags are what else is known of the request.
 type explainFlags struct {
-	json, offline             bool
+	json, offline, web        bool
 	keys, issuer, at          string
 	scopes, audience          []string
 	proof, certificate        string
@@ -45,6 +43,9 @@ Nothing is accepted or remembered, and the token's text is not written.
 Keys are fetched, and the issuer is asked where the file says so, unless --offline is
 given; --keys takes the keys from a file. --at looks at the token as of another time.
 
+--web is the same on a page, which only a browser on this machine can open, at the
+address that is printed. Tokens are pasted there; none is stored, or is in an address.
+
 Exit codes: 0 the API would let the request in; 1 it would not, or that cannot be
 decided; 2 the command line or the file is wrong.`,
 		Example: `  m2mguard explain < token.txt
@@ -52,11 +53,18 @@ decided; 2 the command line or the file is wrong.`,
   m2mguard explain token.txt --offline --keys jwks.json --at 2026-11-26T09:00:00Z
   m2mguard explain token.txt --scheme DPoP --proof proof.txt --request POST \
       --url https://api.example.com/orders
+  m2mguard explain --web
   m2mguard explain token.txt --json | jq '.steps[] | select(.outcome == "failed")'`,
 		Args: cobra.MaximumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return p.explainToken(cmd.Context(), &f, args) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if f.web {
+				return p.explainOnPage(cmd.Context(), &f, cmd.Flags(), args)
+			}
+			return p.explainToken(cmd.Context(), &f, args)
+		},
 	}
 	flags := cmd.Flags()
+	flags.BoolVar(&f.web, "web", false, "show a page on this machine in which tokens are pasted, until Ctrl-C")
 	flags.BoolVar(&f.json, "json", false, "write JSON: accepted, proven, issuer and steps")
 	flags.BoolVar(&f.offline, "offline", false, "ask nobody")
 	flags.StringVar(&f.keys, "keys", "", "take the issuer's keys from this `FILE`: a JSON Web Key Set, or PEM")
@@ -246,14 +254,7 @@ func certificate(name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	block, _ := pem.Decode(text)
-	if block == nil || block.Type != "CERTIFICATE" {
-		return nil, errors.New("holds no certificate in PEM")
-	}
-	if _, err := x509.ParseCertificate(block.Bytes); err != nil {
-		return nil, errors.New("holds a certificate that cannot be read")
-	}
-	return block.Bytes, nil
+	return pemCertificate(text)
 }
 
 var outcomes = map[string]term.Colour{"passed": term.Green, "failed": term.Red, "not reached": term.Yellow}
