@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -114,6 +115,9 @@ func TestWebSaysWhatTheTerminalSays(t *testing.T) {
 	shown := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Certificate[0]}))
 	now, later := time.Now().UTC().Format(time.RFC3339), time.Now().Add(2*time.Hour).UTC().Format(time.RFC3339)
 	address, end := web(t, "-c", config)
+	if status, text := post(t, address, map[string]any{"token": good, "scheme": "Bearer"}, nil); status != 200 { // which fetches the keys
+		t.Fatalf("%d: %s", status, text)
+	}
 	secrets := []string{good, bound, proof, mtls}
 	for name, test := range map[string]struct {
 		form     map[string]any
@@ -126,7 +130,7 @@ func TestWebSaysWhatTheTerminalSays(t *testing.T) {
 		"a scope":          {map[string]any{"token": good, "scope": " orders:read orders:write "}, good, []string{"--scope", "orders:read", "--scope", "orders:write"}, false},
 		"an audience":      {map[string]any{"token": good, "audience": "https://x.example.com"}, good, []string{"--audience", "https://x.example.com"}, false},
 		"two hours later":  {map[string]any{"token": good, "at": later}, good, []string{"--at", later}, false},
-		"offline":          {map[string]any{"token": good, "offline": true}, good, nil, true}, // by the keys that were fetched before
+		"offline":          {map[string]any{"token": good, "offline": true}, good, nil, true},
 		"with its proof":   {map[string]any{"token": bound, "scheme": "DPoP", "proof": proof, "method": "POST", "url": target}, bound, []string{"--scheme", "DPoP", "--proof", put(t, proof), "-X", "POST", "--url", target}, true},
 		"for GET":          {map[string]any{"token": bound, "scheme": "DPoP", "proof": proof, "url": target}, bound, []string{"--scheme", "DPoP", "--proof", put(t, proof), "--url", target}, false},
 		"a certificate":    {map[string]any{"token": mtls, "certificate": shown}, mtls, []string{"--certificate", put(t, shown)}, true},
@@ -294,5 +298,22 @@ func TestWebTakesTheFile(t *testing.T) {
 	}
 	if after := iss.Requests(issuertest.JWKS) + iss.Requests(issuertest.Discovery); after != before {
 		t.Errorf("%d requests by --offline", after-before)
+	}
+}
+
+// TestWebWritesNoLog: also of an issuer that cannot be reached, which the steps tell.
+func TestWebWritesNoLog(t *testing.T) {
+	var logged bytes.Buffer
+	before := slog.Default()
+	slog.SetDefault(slog.New(slog.NewTextHandler(&logged, nil)))
+	t.Cleanup(func() { slog.SetDefault(before) })
+	iss := issuertest.New(t)
+	address, end := web(t, "-c", write(t, "issuers: [{url: '%s', audience: [%s], keys: {url: '%s/none'}}]\n", iss.URL(), issuertest.Audience, iss.URL()))
+	status, text := post(t, address, map[string]any{"token": iss.Token(issuertest.Claims{}), "scheme": "Bearer"}, nil)
+	if r := end(); status != 200 || !bytes.Contains(text, []byte("404")) || r.code != 0 {
+		t.Errorf("%d: %s", status, text)
+	}
+	if logged.Len() > 0 {
+		t.Errorf("it logs %s", &logged)
 	}
 }

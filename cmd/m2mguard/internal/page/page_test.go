@@ -203,7 +203,7 @@ func TestSlow(t *testing.T) {
 		want time.Duration
 	}{
 		"half a header": {"GET " + path + " HTTP/1.1\r\nHost: " + host + "\r\n", page.HeaderWait},
-		"half a body": {fmt.Sprintf("POST %sexplain HTTP/1.1\r\nHost: %s\r\nOrigin: %s\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{", path, host, origin),
+		"half a body": {fmt.Sprintf("POST %sexplain HTTP/1.1\r\nHost: %s\r\nOrigin: %s\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{}", path, host, origin),
 			page.BodyWait},
 	} {
 		t.Run(name, func(t *testing.T) {
