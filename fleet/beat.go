@@ -133,7 +133,24 @@ func (d *feed) acknowledge() {
 	}
 }
 
-// takeAcks notes who has what we wrote.
+// acksFrom is where our log of acknowledgements is read on. Places are not sealed: one far
+// ahead, or a clock of Redis that was set back, would hide what comes. So it is read from
+// its beginning, once a heartbeat, while an entry waits for long: what comes twice counts
+// once. The caller holds mu.
+func (d *feed) acksFrom() string {
+	if time.Since(d.acksRead) > d.tempo.beat {
+		d.acksRead = time.Now()
+		for _, p := range d.pending {
+			if p.late(d.tempo.beat) {
+				d.ackAt = "0-0"
+				break
+			}
+		}
+	}
+	return d.ackAt
+}
+
+// takeAcks notes who has what we wrote. What was read before changes nothing.
 func (d *feed) takeAcks(entries []entry) {
 	if len(entries) == 0 {
 		return
@@ -151,12 +168,9 @@ func (d *feed) takeAcks(entries []entry) {
 		if err != nil {
 			continue // it is nobody's
 		}
-		if d.peers[a.from] == nil {
-			d.peers[a.from] = newPeer() // whose heartbeat is on its way
-		}
 		for _, own := range a.own {
-			if p := d.pending[own]; p != nil {
-				p.acknowledged(a.from)
+			if p := d.pending[own]; p != nil && p.acknowledged(a.from) && d.peers[a.from] == nil {
+				d.peers[a.from] = newPeer() // whose heartbeat is on its way
 			}
 		}
 	}

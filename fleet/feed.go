@@ -50,6 +50,7 @@ type feed struct {
 	junk     uint64         // what stands there, too, and cannot be opened
 	at       position       // up to where the log was read
 	ackAt    string         // the same of our own log of acknowledgements
+	acksRead time.Time      // when it was looked at whether that place is right, last
 	past     []stood        // what was known, the latest last
 	changes  uint64         // how many there were at that place
 	epoch    string
@@ -169,7 +170,7 @@ var errSilent = errors.New("no heartbeat of our own came back: the link is half 
 // follow reads on where the last connection ended, or all if that is not enough.
 func (d *feed) follow(do Do) error {
 	d.mu.Lock()
-	d.heard = time.Now()
+	d.heard, d.ackAt = time.Now(), "0-0"
 	d.mu.Unlock()
 	for d.ctx.Err() == nil {
 		if periodic, due := d.due(); due {

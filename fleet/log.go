@@ -35,7 +35,7 @@ type entry struct {
 // in.
 func (d *feed) read(do Do) error {
 	d.mu.Lock()
-	at, ackAt := d.at.String(), d.ackAt
+	at, ackAt := d.at.String(), d.acksFrom()
 	d.mu.Unlock()
 	ctx, cancel := context.WithTimeout(d.ctx, d.tempo.beat+d.tempo.answer)
 	defer cancel()

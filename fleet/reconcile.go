@@ -184,7 +184,7 @@ func (d *feed) settle(records []standingRecord, broken int, at, moved position, 
 			delete(d.awaited, f)
 		}
 	}
-	d.at, d.epoch, d.changes = at, stands.epoch, stands.changes
+	d.at, d.epoch, d.changes, d.ackAt = at, stands.epoch, stands.changes, "0-0"
 	d.past = d.past[:0]
 	d.note(moved)
 	d.complete, d.wanted = whole, ""

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"sync"
 	"time"
 
 	"github.com/m2mguard/m2mguard/observe"
@@ -84,80 +83,8 @@ var errNoReceipt = errors.New("fleet: the receipt is of nothing that counts: Rev
 // look brings the lists up to date.
 func (r *Receipt) look() { r.Acknowledged, r.Waiting, r.settled = r.of.lists() }
 
-// pending is an entry whose acknowledgements are counted.
-type pending struct {
-	mu         sync.Mutex
-	have, wait []string
-	settled    bool          // wait holds all who are alive, as far as they can be heard
-	first, all chan struct{} // closed when somebody, or all, acknowledged
-
-	since  time.Time         // when Revoke began
-	record revocation.Record // as it was placed last; feed.mu guards it
-}
-
-func newPending(me id) *pending {
-	return &pending{have: []string{me.String()}, since: time.Now(), first: make(chan struct{}), all: make(chan struct{})}
-}
-
-// settle says who is alive.
-func (p *pending) settle(live []id) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, who := range live {
-		if name := who.String(); !slices.Contains(p.have, name) {
-			p.wait = append(p.wait, name)
-		}
-	}
-	slices.Sort(p.wait)
-	p.settled = true
-	p.look()
-}
-
-func (p *pending) acknowledged(by id) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	name := by.String()
-	if slices.Contains(p.have, name) {
-		return
-	}
-	p.have = append(p.have, name)
-	if at, waited := slices.BinarySearch(p.wait, name); waited {
-		p.wait = slices.Delete(p.wait, at, at+1)
-	} else if p.settled {
-		return // it came later than the entry
-	}
-	p.look()
-}
-
-// look ends the waiting where it is over. The caller holds mu.
-func (p *pending) look() {
-	if len(p.have) > 1 || p.settled && len(p.wait) == 0 {
-		end(p.first)
-	}
-	if p.settled && len(p.wait) == 0 {
-		end(p.all)
-	}
-}
-
-func end(c chan struct{}) {
-	select {
-	case <-c:
-	default:
-		close(c)
-	}
-}
-
-func (p *pending) lists() (have, wait []string, settled bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return slices.Clone(p.have), slices.Clone(p.wait), p.settled
-}
-
 // Instance is this instance's name in receipts, random with each New.
 func (f *Fleet) Instance() string { return f.feed.me.String() }
-
-// mostPending is of how many entries acknowledgements are counted, at most.
-const mostPending = 4096
 
 // Revoke has an entry, or a lift, count everywhere. It returns when Redis has it, and
 // at least one other live instance has acknowledged it, if there is one; the receipt

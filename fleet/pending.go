@@ -1,0 +1,94 @@
+package fleet
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/m2mguard/m2mguard/revocation"
+)
+
+// mostPending is of how many entries acknowledgements are counted, at most.
+const mostPending = 4096
+
+// pending is an entry whose acknowledgements are counted.
+type pending struct {
+	mu         sync.Mutex
+	have, wait []string
+	settled    bool          // wait holds all who are alive, as far as they can be heard
+	first, all chan struct{} // closed when somebody, or all, acknowledged
+
+	since  time.Time         // when Revoke began
+	record revocation.Record // as it was placed last; feed.mu guards it
+}
+
+func newPending(me id) *pending {
+	return &pending{have: []string{me.String()}, since: time.Now(), first: make(chan struct{}), all: make(chan struct{})}
+}
+
+// settle says who is alive.
+func (p *pending) settle(live []id) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, who := range live {
+		if name := who.String(); !slices.Contains(p.have, name) {
+			p.wait = append(p.wait, name)
+		}
+	}
+	slices.Sort(p.wait)
+	p.settled = true
+	p.look()
+}
+
+// acknowledged notes who has the entry, and reports whether that is new.
+func (p *pending) acknowledged(by id) (news bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	name := by.String()
+	if slices.Contains(p.have, name) {
+		return false
+	}
+	p.have = append(p.have, name)
+	if at, waited := slices.BinarySearch(p.wait, name); waited {
+		p.wait = slices.Delete(p.wait, at, at+1)
+	} else if p.settled {
+		return true // it came later than the entry
+	}
+	p.look()
+	return true
+}
+
+// late reports whether acknowledgements should have come by now, and did not.
+func (p *pending) late(after time.Duration) bool {
+	select {
+	case <-p.all:
+		return false
+	default:
+		age := time.Since(p.since)
+		return age > after && age < waitedFor
+	}
+}
+
+// look ends the waiting where it is over. The caller holds mu.
+func (p *pending) look() {
+	if len(p.have) > 1 || p.settled && len(p.wait) == 0 {
+		end(p.first)
+	}
+	if p.settled && len(p.wait) == 0 {
+		end(p.all)
+	}
+}
+
+func end(c chan struct{}) {
+	select {
+	case <-c:
+	default:
+		close(c)
+	}
+}
+
+func (p *pending) lists() (have, wait []string, settled bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.have), slices.Clone(p.wait), p.settled
+}
