@@ -33,11 +33,12 @@ func TestForgedAcknowledgement(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newPending(d.me)
-			p.settle([]id{other})
+			p.settle([]id{other}, nil)
 			d.pending[7] = p
 			d.takeAcks([]entry{{id: "1-0", texts: map[string]string{"ack": string(of.sealed)}}})
-			if have, wait, _ := p.lists(); (len(wait) == 0) != of.counts || len(have)+len(wait) != 2 {
-				t.Errorf("acknowledged by %q, waiting for %q", have, wait)
+			var r Receipt
+			if p.tell(&r); (len(r.Waiting) == 0) != of.counts || len(r.Acknowledged)+len(r.Waiting) != 2 {
+				t.Errorf("acknowledged by %q, waiting for %q", r.Acknowledged, r.Waiting)
 			}
 		})
 	}
@@ -56,7 +57,7 @@ func TestHeartbeatsOfOthers(t *testing.T) {
 	d.digest = 77
 	d.note(position{100, 0})
 	other := id{1}
-	same := beat{from: other, count: 9, position: position{100, 1}, digest: 77, entries: 1}
+	same := beat{from: other, count: 9, sent: uint64(time.Now().UnixMilli()), position: position{100, 1}, digest: 77, entries: 1}
 	for name, of := range map[string]struct {
 		change func(*beat)
 		wants  bool
@@ -70,32 +71,39 @@ func TestHeartbeatsOfOthers(t *testing.T) {
 		"goes":                 {func(b *beat) { b.leaving = true }, false, false},
 	} {
 		t.Run(name, func(t *testing.T) {
+			delete(d.departed, other)
 			d.wanted, d.peers[other] = "", &peer{count: 8, agreed: time.Now()}
 			b := same
 			of.change(&b)
-			d.hear(d.ring(), string(d.ring().seal(forFeed, placeBeat, b.encode())))
+			_, fault := d.hear(d.ring(), string(d.ring().seal(forFeed, placeBeat, b.encode())))
 			p := d.peers[other]
 			if (d.wanted != "") != of.wants || (p != nil && !p.heard.IsZero()) != of.heard {
 				t.Errorf("all is read again: %q, the peer is %+v", d.wanted, p)
+			}
+			if fault != nil {
+				t.Errorf("told: %v", fault)
 			}
 		})
 	}
 	delete(d.peers, other)
 	foreign := testRing(t, "payments")
-	d.hear(d.ring(), string(foreign.seal(forFeed, placeBeat, same.encode())))
-	d.hear(d.ring(), string(d.ring().seal(forFeed, placeDrop, same.encode())))
+	for _, sealed := range [][]byte{foreign.seal(forFeed, placeBeat, same.encode()), d.ring().seal(forFeed, placeDrop, same.encode())} {
+		if _, fault := d.hear(d.ring(), string(sealed)); fault != errForeign {
+			t.Errorf("told of a heartbeat from elsewhere: %v", fault)
+		}
+	}
 	if len(d.peers) != 0 {
 		t.Errorf("a heartbeat from elsewhere counts: %v", d.peers)
 	}
 }
 
-// TestAllHeard: nobody says that all have an entry before all who are alive were heard.
+// TestAllHeard: nobody says that all have an entry before all who may be alive were heard.
 func TestAllHeard(t *testing.T) {
-	me, other, third := id{1}, id{2}, id{3}
+	me, other, third, fourth := id{1}, id{2}, id{3}, id{4}
 	r := Receipt{of: newPending(me)}
 	is := func(when, text string, all bool) {
 		t.Helper()
-		r.look()
+		r.of.tell(&r)
 		if r.All() != all || r.String() != text {
 			t.Errorf("%s: %q, All is %v; wanted %q, %v", when, r, r.All(), text, all)
 		}
@@ -103,10 +111,10 @@ func TestAllHeard(t *testing.T) {
 	is("nobody was heard", "1 acknowledged, 0 waiting, 0 unknown, others not heard of yet", false)
 	r.of.acknowledged(other)
 	is("one acknowledged before", "2 acknowledged, 0 waiting, 0 unknown, others not heard of yet", false)
-	r.of.settle([]id{other, third})
-	is("a third one was heard", "2 acknowledged, 1 waiting, 0 unknown", false)
+	r.of.settle([]id{other, third}, []id{fourth})
+	is("a third one was heard, and a fourth not any more", "2 acknowledged, 1 waiting, 1 unknown", false)
 	r.of.acknowledged(third)
-	is("all acknowledged", "3 acknowledged, 0 waiting, 0 unknown", true)
-	r.Unknown = []string{"gone"}
-	is("one fell silent", "3 acknowledged, 0 waiting, 1 unknown", false)
+	is("who is alive acknowledged", "3 acknowledged, 0 waiting, 1 unknown", false)
+	r.of.acknowledged(fourth)
+	is("who fell silent was heard anew", "4 acknowledged, 0 waiting, 0 unknown", true)
 }

@@ -89,7 +89,7 @@ func (d *feed) placeAgain(ctx context.Context, do Do) error {
 // settlePending tells an entry who is alive, now that all who are were heard.
 func (d *feed) settlePending(p *pending) {
 	d.mu.Lock()
-	live, _ := d.live()
+	live, silent := d.live()
 	d.mu.Unlock()
-	p.settle(live)
+	p.settle(live, silent)
 }

@@ -21,7 +21,7 @@ func newHeard(t *testing.T, at, end position) *heard {
 		t.Fatal(err)
 	}
 	t.Cleanup(f.Close)
-	f.feed.settle(nil, 0, at, end, standing{}, true)
+	f.feed.settle(nil, &earlier{}, 0, at, end, standing{}, true)
 	return &heard{feed: f.feed, t: t}
 }
 
@@ -29,7 +29,7 @@ func newHeard(t *testing.T, at, end position) *heard {
 func (h *heard) hearOf(read position, digest, entries uint64, before ...entry) {
 	h.t.Helper()
 	h.count++
-	b := beat{from: id{1}, count: h.count, position: read, digest: digest, entries: entries}
+	b := beat{from: id{1}, count: h.count, sent: uint64(time.Now().UnixMilli()), position: read, digest: digest, entries: entries}
 	sealed := string(h.ring().seal(forFeed, placeBeat, b.encode()))
 	at := position{read.ms + 5, 0}
 	if err := h.take(append(before, entry{at: at, id: at.String(), texts: map[string]string{"beat": sealed}})); err != nil {

@@ -31,7 +31,7 @@ func (d *feed) beatOnce(ctx context.Context, leaving bool) error {
 	d.mu.Lock()
 	d.beats++
 	number := d.beats
-	b := beat{from: d.me, count: number, leaving: leaving, position: d.at, digest: d.digest, entries: uint64(len(d.known))}
+	b := beat{from: d.me, count: number, sent: uint64(max(0, d.f.config.Now().UnixMilli())), leaving: leaving, position: d.at, digest: d.digest, entries: uint64(len(d.known))}
 	d.echoes[number] = &echo{sent: time.Now()}
 	delete(d.echoes, number-16) // nobody waits for it any more
 	d.mu.Unlock()
@@ -169,7 +169,7 @@ func (d *feed) takeAcks(entries []entry) {
 			continue // it is nobody's
 		}
 		for _, own := range a.own {
-			if p := d.pending[own]; p != nil && p.acknowledged(a.from) && d.peers[a.from] == nil {
+			if p := d.pending[own]; p != nil && p.acknowledged(a.from) && d.peers[a.from] == nil && d.departed[a.from].IsZero() {
 				d.peers[a.from] = newPeer() // whose heartbeat is on its way
 			}
 		}

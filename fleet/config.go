@@ -82,8 +82,9 @@ type Config struct {
 
 	// MaxClockSpread is by how much the clocks of any two instances may differ: at most
 	// 1 min, default 10 s. A seen proof is kept for as much longer, and an answer that
-	// was asked for before a revocation is told by it. Redis' own clock need agree with
-	// nobody's. More than 10 s is for proofs and revoked answers: package introspection
+	// was asked for before a revocation is told by it. One that differs by a minute more
+	// has its heartbeats not heard, which is told: it counts as one that fell silent. Redis'
+	// own clock need agree with nobody's. More than 10 s is for proofs and revoked answers: package introspection
 	// takes no answer of a clock that is further ahead, and reports it
 	// (observe.SharedRejected).
 	MaxClockSpread time.Duration

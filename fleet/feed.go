@@ -1,7 +1,6 @@
 package fleet
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -10,7 +9,6 @@ import (
 	"time"
 
 	"github.com/m2mguard/m2mguard/observe"
-	"github.com/m2mguard/m2mguard/revocation"
 )
 
 // tempo is how long things take. Tests have a faster one.
@@ -34,8 +32,6 @@ type feed struct {
 	f     *Fleet
 	me    id
 	tempo tempo
-	// staleAfter is how long a peer that fell silent is unknown, and not gone.
-	staleAfter time.Duration
 
 	begin   sync.Once
 	end     context.CancelFunc
@@ -64,7 +60,10 @@ type feed struct {
 	highest  uint64    // sequence
 	beats    uint64
 	echoes   map[uint64]*echo
+	echoed   time.Time // when the last of ours that came back was sent
 	peers    map[id]*peer
+	departed map[id]time.Time // who said goodbye, and when
+	gone     map[field]uint64 // sequences of what Redis has lost and is not held here
 	awaited  map[field]awaited
 	written  uint64
 	pending  map[uint64]*pending
@@ -96,8 +95,8 @@ type awaited struct {
 }
 
 func newFeed(f *Fleet) *feed {
-	d := &feed{f: f, tempo: usual, staleAfter: cmp.Or(f.config.Revocations.StaleAfter, revocation.DefaultStaleAfter), loaded: make(chan struct{}), acks: make(chan ackOf, 1024), ackAt: "0-0",
-		known: map[field]held{}, echoes: map[uint64]*echo{}, peers: map[id]*peer{}, awaited: map[field]awaited{}, pending: map[uint64]*pending{}, told: map[string]time.Time{}}
+	d := &feed{f: f, tempo: usual, loaded: make(chan struct{}), acks: make(chan ackOf, 1024), ackAt: "0-0",
+		known: map[field]held{}, echoes: map[uint64]*echo{}, peers: map[id]*peer{}, departed: map[id]time.Time{}, gone: map[field]uint64{}, awaited: map[field]awaited{}, pending: map[uint64]*pending{}, told: map[string]time.Time{}}
 	_, _ = rand.Read(d.me[:]) // it never fails
 	d.tidied = time.Now()
 	d.ctx, d.end = context.WithCancel(context.Background())
@@ -199,7 +198,7 @@ func (d *feed) due() (periodic, due bool) {
 	incomplete := d.f.list.Stats().Incomplete > 0
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if incomplete {
+	if incomplete && len(d.gone) == 0 {
 		d.want("tokens of an issuer live for longer than was known")
 	}
 	switch {

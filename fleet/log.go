@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -139,6 +140,7 @@ func (d *feed) take(entries []entry) error {
 		d.tell("list", fmt.Errorf("fleet: what was revoked could not be taken in: %w", fault))
 	}
 	var current time.Time
+	var unheard []error
 	acks := make(map[id][]uint64)
 	d.mu.Lock()
 	if fault != nil {
@@ -168,8 +170,12 @@ func (d *feed) take(entries []entry) error {
 		}
 		d.note(e.at)
 		if sealed, ok := e.texts["beat"]; ok {
-			if sent := d.hear(ring, sealed); sent.After(current) {
+			sent, err := d.hear(ring, sealed)
+			if sent.After(current) {
 				current = sent
+			}
+			if err != nil && !slices.Contains(unheard, err) {
+				unheard = append(unheard, err)
 			}
 		}
 	}
@@ -178,6 +184,9 @@ func (d *feed) take(entries []entry) error {
 	d.mu.Unlock()
 	if apart {
 		d.tell("apart", errApart)
+	}
+	for _, err := range unheard {
+		d.tell(err.Error(), err)
 	}
 	if fault == nil {
 		for to, own := range acks {
@@ -198,6 +207,9 @@ func (d *feed) hold(at field, r *revocation.Record) {
 	if before.sequence >= r.Sequence {
 		return
 	}
+	if d.gone[at] <= r.Sequence {
+		delete(d.gone, at)
+	}
 	now := held{r.Sequence, sumOf(r)}
 	d.known[at] = now
 	d.digest += now.sum - before.sum
@@ -217,6 +229,9 @@ func (d *feed) dropAll(ring *keyring, sealed string) {
 	}
 	for _, of := range drops {
 		at, err := parseField(of.field)
+		if d.gone[at] <= of.sequence {
+			delete(d.gone, at)
+		}
 		if before, known := d.known[at]; err == nil && known && before.sequence <= of.sequence {
 			delete(d.known, at)
 			d.digest -= before.sum

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 
 	"github.com/m2mguard/m2mguard/revocation"
@@ -127,13 +128,14 @@ func (r *keyring) openRecord(field, sequence, sealed string) (m message, secret 
 type beat struct {
 	from     id
 	count    uint64 // of this instance's, from 1 on
+	sent     uint64 // by its clock, in milliseconds since 1970
 	leaving  bool
 	position position // up to where it has read the log
 	digest   uint64   // of all records that it knows to stand in Redis
 	entries  uint64
 }
 
-const beatSize = 1 + 16 + 8 + 1 + 16 + 8 + 8
+const beatSize = 1 + 16 + 8 + 1 + 8 + 16 + 8 + 8
 
 func (b *beat) encode() []byte {
 	to := append(make([]byte, 0, beatSize), isBeat)
@@ -144,7 +146,7 @@ func (b *beat) encode() []byte {
 		flags |= 1
 	}
 	to = append(to, flags)
-	for _, n := range []uint64{b.position.ms, b.position.n, b.digest, b.entries} {
+	for _, n := range []uint64{b.sent, b.position.ms, b.position.n, b.digest, b.entries} {
 		to = binary.BigEndian.AppendUint64(to, n)
 	}
 	return to
@@ -157,9 +159,10 @@ func decodeBeat(text []byte) (b beat, err error) {
 	copy(b.from[:], text[1:17])
 	b.count = binary.BigEndian.Uint64(text[17:])
 	b.leaving = text[25] == 1
-	b.position = position{binary.BigEndian.Uint64(text[26:]), binary.BigEndian.Uint64(text[34:])}
-	b.digest = binary.BigEndian.Uint64(text[42:])
-	b.entries = binary.BigEndian.Uint64(text[50:])
+	b.sent = binary.BigEndian.Uint64(text[26:])
+	b.position = position{binary.BigEndian.Uint64(text[34:]), binary.BigEndian.Uint64(text[42:])}
+	b.digest = binary.BigEndian.Uint64(text[50:])
+	b.entries = binary.BigEndian.Uint64(text[58:])
 	return b, nil
 }
 
@@ -224,6 +227,14 @@ type position struct{ ms, n uint64 }
 
 func (p position) after(other position) bool {
 	return p.ms > other.ms || p.ms == other.ms && p.n > other.n
+}
+
+// before is the place right before this one.
+func (p position) before() position {
+	if p.n == 0 {
+		return position{p.ms - 1, math.MaxUint64}
+	}
+	return position{p.ms, p.n - 1}
 }
 
 func (p position) String() string {

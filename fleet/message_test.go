@@ -20,7 +20,7 @@ func testRing(t testing.TB, name string) *keyring {
 // FuzzMessages: what can be read is read in one way only, and nothing panics.
 func FuzzMessages(f *testing.F) {
 	f.Add((&message{record: revocation.Record{Kind: revocation.ByClient, Sequence: 7, Cutoff: revocation.Forever}, own: 3}).encode())
-	f.Add((&beat{count: 3, leaving: true, digest: 9}).encode())
+	f.Add((&beat{count: 3, sent: 5, leaving: true, digest: 9}).encode())
 	f.Add(encodeDrop([]dropped{{"AAAAAAAAAAAAAAAAAAAAAA", 5}}))
 	f.Add((&ack{own: []uint64{1, 2}}).encode())
 	f.Add([]byte{})

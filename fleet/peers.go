@@ -1,6 +1,9 @@
 package fleet
 
-import "time"
+import (
+	"errors"
+	"time"
+)
 
 // peer is another instance, by what it said last.
 type peer struct {
@@ -9,6 +12,7 @@ type peer struct {
 	position position
 	differs  bool
 	agreed   time.Time // when it was last known to have what we have, or heard anew
+	doubted  time.Time // when it had something else than was read, without being heard
 }
 
 // stood is what was known from a place in the log on.
@@ -49,44 +53,54 @@ func (d *feed) was(at position) (s stood, kept bool) {
 	return s, false
 }
 
+// Why a heartbeat is nobody's.
+var (
+	errForeign = errors.New("fleet: a heartbeat in Redis' log does not open: another instance of this Name has another secret (Config.Secrets) or is of another version, and neither hears the other, or somebody else writes there")
+	errLate    = errors.New("fleet: a heartbeat is off this instance's clock by more than a minute and Config.MaxClockSpread: one of both clocks is wrong, or somebody wrote it once more; its sender counts as one that fell silent")
+)
+
 // hear takes in a heartbeat, and returns as of when the list is current by it, if by
-// any. The caller holds mu.
-func (d *feed) hear(ring *keyring, sealed string) (current time.Time) {
-	text, _, err := ring.open(forFeed, placeBeat, []byte(sealed))
-	var b beat
-	if err == nil {
-		b, err = decodeBeat(text)
-	}
+// any, and what is to be told of one that is not heard. The caller holds mu.
+func (d *feed) hear(ring *keyring, sealed string) (current time.Time, fault error) {
+	b, err := openBeat(ring, sealed)
 	if err != nil {
-		return current // which is no reason for anything: whoever sent it is not heard
+		return current, errForeign
 	}
 	if b.from == d.me {
 		if e := d.echoes[b.count]; e != nil && !e.read {
-			d.heard = time.Now()
+			d.heard, d.echoed = time.Now(), e.sent
 			e.read, e.have = true, standing{d.epoch, d.changes, uint64(len(d.known)) + d.junk}
-			return d.compare(b.count)
+			return d.compare(b.count), nil
 		}
-		return current
+		return current, nil
 	}
-	p := d.peers[b.from]
+	p := d.peerOf(&b)
 	if p == nil {
-		p = newPeer()
+		return current, nil
 	}
-	if b.count <= p.count {
-		return current // it was replayed
+	if off := d.off(&b); off > mostOff+d.f.config.MaxClockSpread {
+		d.fellSilent(p, &b, off)
+		if time.Since(d.echoed) <= d.silence() { // else the log is read from long ago
+			fault = errLate
+		}
+		return current, fault
 	}
 	now := time.Now()
 	if now.Sub(p.heard) > d.silence() {
 		p.differs, p.agreed = false, now // it was away, and is heard anew
 	}
 	p.count, p.heard = b.count, now
-	if b.leaving {
-		delete(d.peers, b.from)
-	} else {
-		d.peers[b.from] = p
-		d.match(p, &b)
+	d.peers[b.from] = p
+	d.match(p, &b)
+	return current, nil
+}
+
+func openBeat(ring *keyring, sealed string) (b beat, err error) {
+	text, _, err := ring.open(forFeed, placeBeat, []byte(sealed))
+	if err != nil {
+		return b, err
 	}
-	return current
+	return decodeBeat(text)
 }
 
 func newPeer() *peer { return &peer{heard: time.Now(), agreed: time.Now()} }
@@ -99,9 +113,9 @@ func (d *feed) match(p *peer, b *beat) {
 	was, kept := d.was(b.position)
 	switch {
 	case kept && was.digest == b.digest && was.entries == b.entries:
-		p.differs, p.agreed = false, p.heard
+		p.differs, p.agreed, p.doubted = false, p.heard, time.Time{}
 	case kept:
-		p.differs = true
+		p.differs, p.doubted = true, time.Time{}
 		d.want("another instance holds something else")
 	case b.position == p.position && !p.differs:
 		p.agreed = p.heard
@@ -124,22 +138,7 @@ func (d *feed) apart() (now, still bool) {
 			still = still || time.Since(p.agreed) > d.patience()
 			now = now || p.differs
 		}
+		now = now || time.Since(p.doubted) <= d.silence()
 	}
 	return now || still, still
-}
-
-// live lists the other instances that were heard a moment ago, and those that fell
-// silent and may hold anything. The caller holds mu.
-func (d *feed) live() (live, silent []id) {
-	for who, p := range d.peers {
-		switch age := time.Since(p.heard); {
-		case age <= d.silence():
-			live = append(live, who)
-		case age <= max(d.staleAfter, 2*d.silence()):
-			silent = append(silent, who)
-		default:
-			delete(d.peers, who)
-		}
-	}
-	return live, silent
 }

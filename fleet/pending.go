@@ -15,8 +15,9 @@ const mostPending = 4096
 type pending struct {
 	mu         sync.Mutex
 	have, wait []string
-	settled    bool          // wait holds all who are alive, as far as they can be heard
-	first, all chan struct{} // closed when somebody, or all, acknowledged
+	unknown    []string      // who fell silent
+	settled    bool          // the three hold all who may be alive, as far as can be known
+	first, all chan struct{} // closed when somebody, or all who are alive, acknowledged
 
 	since  time.Time         // when Revoke began
 	record revocation.Record // as it was placed last; feed.mu guards it
@@ -26,16 +27,20 @@ func newPending(me id) *pending {
 	return &pending{have: []string{me.String()}, since: time.Now(), first: make(chan struct{}), all: make(chan struct{})}
 }
 
-// settle says who is alive.
-func (p *pending) settle(live []id) {
+// settle says who is alive, and who fell silent.
+func (p *pending) settle(live, silent []id) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, who := range live {
-		if name := who.String(); !slices.Contains(p.have, name) {
-			p.wait = append(p.wait, name)
+	lacks := func(all []id) (names []string) {
+		for _, who := range all {
+			if name := who.String(); !slices.Contains(p.have, name) {
+				names = append(names, name)
+			}
 		}
+		slices.Sort(names)
+		return names
 	}
-	slices.Sort(p.wait)
+	p.wait, p.unknown = lacks(live), lacks(silent)
 	p.settled = true
 	p.look()
 }
@@ -49,6 +54,7 @@ func (p *pending) acknowledged(by id) (news bool) {
 		return false
 	}
 	p.have = append(p.have, name)
+	p.unknown = slices.DeleteFunc(p.unknown, func(other string) bool { return other == name })
 	if at, waited := slices.BinarySearch(p.wait, name); waited {
 		p.wait = slices.Delete(p.wait, at, at+1)
 	} else if p.settled {
@@ -87,8 +93,9 @@ func end(c chan struct{}) {
 	}
 }
 
-func (p *pending) lists() (have, wait []string, settled bool) {
+// tell brings a receipt up to date.
+func (p *pending) tell(r *Receipt) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return slices.Clone(p.have), slices.Clone(p.wait), p.settled
+	r.Acknowledged, r.Waiting, r.Unknown, r.settled = slices.Clone(p.have), slices.Clone(p.wait), slices.Clone(p.unknown), p.settled
 }

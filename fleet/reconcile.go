@@ -48,6 +48,16 @@ func (d *feed) reconcile(do Do, periodic bool) error {
 	if err != nil {
 		return err
 	}
+	d.mu.Lock()
+	from := d.at
+	d.mu.Unlock()
+	if from.after(at) {
+		from = position{} // it is another log
+	}
+	before, err := d.readBack(do, ring, at, from)
+	if err != nil {
+		return err
+	}
 	merged := make([]revocation.Record, len(records))
 	acks := d.recent(records)
 	for n := range records {
@@ -61,7 +71,7 @@ func (d *feed) reconcile(do Do, periodic bool) error {
 		}
 	}
 	lacking := d.lacking(merged)
-	first := d.settle(records, len(broken), at, moved, stands, fault == nil)
+	first := d.settle(records, &before, len(broken), at, moved, stands, fault == nil)
 	d.report(fault, len(broken), len(lacking), first)
 	if err := d.write(do, ring, lacking, broken); err != nil {
 		return err
@@ -169,7 +179,7 @@ func (d *feed) lacking(stand []revocation.Record) (lacking []revocation.Record) 
 
 // settle has known be what stands in Redis, and reports whether it was read for the
 // first time.
-func (d *feed) settle(records []standingRecord, broken int, at, moved position, stands standing, whole bool) (first bool) {
+func (d *feed) settle(records []standingRecord, before *earlier, broken int, at, moved position, stands standing, whole bool) (first bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.known = make(map[field]held, len(records))
@@ -187,6 +197,7 @@ func (d *feed) settle(records []standingRecord, broken int, at, moved position, 
 	d.at, d.epoch, d.changes, d.ackAt = at, stands.epoch, stands.changes, "0-0"
 	d.past = d.past[:0]
 	d.note(moved)
+	d.recall(before)
 	d.complete, d.wanted = whole, ""
 	d.looked, d.heard = time.Now(), time.Now()
 	first = !d.isLoaded

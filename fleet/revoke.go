@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"time"
 
@@ -23,9 +22,9 @@ type Receipt struct {
 	// Sequence is the entry's place among all of the deployment.
 	Sequence uint64
 	// Acknowledged are the instances where it counts, this one first; Waiting those that
-	// are alive and did not say so yet; Unknown those that fell silent within the stale
-	// bound, and may serve what is revoked, or be gone. Names are random, one for each
-	// New (Fleet.Instance).
+	// are alive and did not say so yet; Unknown those that were heard within the last hour,
+	// fell silent and said no goodbye (Fleet.Close): they may serve what is revoked, or be
+	// gone. Names are random, one for each New (Fleet.Instance).
 	Acknowledged, Waiting, Unknown []string
 	// Replicas is how many replicas of Redis hold it; -1 where Redis did not say.
 	Replicas int
@@ -37,10 +36,13 @@ type Receipt struct {
 	settled bool     // all others that are alive are in one of the lists
 }
 
-// All reports whether each instance that may be alive has acknowledged the entry. It is
-// false while others may be alive that were not heard of yet, in the first two seconds
-// of an instance: Wait waits until they are over. A zero Receipt, or one of a Revoke
-// that failed otherwise than by ErrUnacknowledged, has false.
+// All reports whether each instance that may be alive has acknowledged the entry: each
+// of which a heartbeat came within the last hour, by this instance's connection or what
+// the log of Redis still has, and that said no goodbye. An instance that was cut off for
+// longer, or never reached this Redis, is nobody's knowledge; nor is one of another Name or
+// secret. It is false while others may be alive that were not heard of yet, in the first
+// two seconds of an instance: Wait waits until they are over. A zero Receipt, or one of a
+// Revoke that failed otherwise than by ErrUnacknowledged, has false.
 func (r *Receipt) All() bool {
 	return r.settled && len(r.Waiting) == 0 && len(r.Unknown) == 0
 }
@@ -60,8 +62,8 @@ func (r Receipt) String() string {
 var _ fmt.Stringer = Receipt{}
 
 // Wait waits until each live instance has acknowledged the entry, and fails when ctx
-// ends before. It brings Acknowledged and Waiting up to date, and does not wait for
-// Unknown. It fails at once for a zero Receipt, and for that of a Revoke that failed
+// ends before. It brings Acknowledged, Waiting and Unknown up to date, and does not wait
+// for Unknown. It fails at once for a zero Receipt, and for that of a Revoke that failed
 // otherwise than by ErrUnacknowledged. It is for whoever made the receipt, and not for
 // several at once.
 func (r *Receipt) Wait(ctx context.Context) error {
@@ -74,14 +76,11 @@ func (r *Receipt) Wait(ctx context.Context) error {
 	case <-ctx.Done():
 		err = fmt.Errorf("fleet: not all live instances have acknowledged the entry: %w", context.Cause(ctx))
 	}
-	r.look()
+	r.of.tell(r)
 	return err
 }
 
 var errNoReceipt = errors.New("fleet: the receipt is of nothing that counts: Revoke failed, and its error says why")
-
-// look brings the lists up to date.
-func (r *Receipt) look() { r.Acknowledged, r.Waiting, r.settled = r.of.lists() }
 
 // Instance is this instance's name in receipts, random with each New.
 func (f *Fleet) Instance() string { return f.feed.me.String() }
@@ -126,14 +125,10 @@ func (f *Fleet) revoke(ctx context.Context, e revocation.Entry) (Receipt, error)
 	if more := d.unheard(); more > 0 {
 		time.AfterFunc(more, func() { d.settlePending(acks) })
 	} else {
-		acks.settle(live)
+		acks.settle(live, silent)
 	}
 	delete(d.pending, own-mostPending)
 	d.mu.Unlock()
-	for _, who := range silent {
-		receipt.Unknown = append(receipt.Unknown, who.String())
-	}
-	slices.Sort(receipt.Unknown)
 	// Numbers follow the clock, too, so that they rise where Redis has lost its last ones.
 	sequence = max(sequence, uint64(max(0, f.config.Now().UnixMicro())))
 	record, err := d.place(ctx, e, own, sequence, &receipt)
@@ -154,7 +149,7 @@ func (f *Fleet) revoke(ctx context.Context, e revocation.Entry) (Receipt, error)
 		err = fmt.Errorf("%w: of other instances, %d seem to be alive", ErrUnacknowledged, len(live))
 	}
 	receipt.Sequence = d.sequenceOf(acks)
-	receipt.look()
+	acks.tell(&receipt)
 	return receipt, err
 }
 
