@@ -195,12 +195,9 @@ func (d *feed) follow(do Do) error {
 
 // due reports whether all must be read, and whether it is only for its time.
 func (d *feed) due() (periodic, due bool) {
-	incomplete := d.f.list.Stats().Incomplete > 0
+	d.fillAgain()
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if incomplete && len(d.gone) == 0 {
-		d.want("tokens of an issuer live for longer than was known")
-	}
 	switch {
 	case !d.isLoaded:
 		return false, true

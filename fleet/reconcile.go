@@ -64,7 +64,11 @@ func (d *feed) reconcile(do Do, periodic bool) error {
 		merged[n] = records[n].record
 		d.outnumbered(&records[n].message)
 	}
-	fault := d.f.list.Fill(merged...)
+	fill := d.f.list.Fill
+	if d.lost(ring, records, &before) {
+		fill = d.f.list.Merge // which leaves open what the list lacks
+	}
+	fault := fill(merged...)
 	if fault == nil {
 		for to, own := range acks {
 			d.sendAck(to, own)
