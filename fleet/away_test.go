@@ -122,6 +122,8 @@ func TestUnknown(t *testing.T) {
 		return len(receipt.Acknowledged)+len(receipt.Waiting) == 3 && loaded(b)() && loaded(c)()
 	})
 	c.Close()
+	left := time.Now()
+	eventually(t, "a has read its goodbye", func() bool { return a.Revocations().Stats().Age < time.Since(left) })
 	link.Cut()
 	eventually(t, "b is unknown", func() bool {
 		receipt, err := a.Revoke(t.Context(), revocation.Block(revocation.Client(issuer, "one")))

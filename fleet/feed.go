@@ -70,6 +70,7 @@ type feed struct {
 	again    []uint64 // of these, what must be placed again
 	told     map[string]time.Time
 	fault    error // why the log could not be followed, last
+	closing  bool  // nothing is told any more
 }
 
 type held struct{ sequence, sum uint64 }
@@ -114,7 +115,13 @@ func (d *feed) start() {
 	})
 }
 
+// close closes the list before it says goodbye: whoever said it lets nobody in any more,
+// and is not waited for.
 func (d *feed) close() {
+	d.mu.Lock()
+	d.closing = true
+	d.mu.Unlock()
+	d.f.list.Close()
 	started := true
 	d.begin.Do(func() { started = false })
 	if started && d.ctx.Err() == nil && d.hasLoaded() {
@@ -237,7 +244,7 @@ func (d *feed) unheard() time.Duration { return 2*d.tempo.beat - time.Since(d.si
 func (d *feed) tell(what string, err error) {
 	d.mu.Lock()
 	last, again := d.told[what]
-	quiet := again && time.Since(last) < d.tempo.repeat
+	quiet := d.closing || again && time.Since(last) < d.tempo.repeat
 	if !quiet {
 		d.told[what] = time.Now()
 	}

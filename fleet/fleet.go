@@ -105,12 +105,11 @@ func (f *Fleet) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, f
 // LogValue is what log/slog writes.
 func (f *Fleet) LogValue() slog.Value { return slog.StringValue(f.String()) }
 
-// Close ends what New, Revocations and Revoke began, and the list with it. It says to
-// the others that this instance has gone, if Redis answers; where one takes connections
+// Close ends what New, Revocations and Revoke began, and first the list, which lets
+// nobody in any more. It says to the others that this instance has gone, if Redis answers; where one takes connections
 // and is silent, Close takes up to 3 s.
 func (f *Fleet) Close() {
 	f.feed.close()
-	f.list.Close()
 	if f.own != nil {
 		f.own.close()
 	}

@@ -1,7 +1,9 @@
 package fleet_test
 
 import (
+	"context"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -100,4 +102,40 @@ func TestStartsAlone(t *testing.T) {
 	link.Cut()
 	server.Del(setKey)
 	eventually(t, "the other one is loaded", loaded(start(t, server.Addr(), nil)))
+}
+
+// parting is a Conn that looks at what an instance does while it says goodbye.
+type parting struct {
+	fleet.Conn
+	look atomic.Pointer[func()]
+}
+
+func (p *parting) Do(ctx context.Context, key string, command ...string) (any, error) {
+	if look := p.look.Load(); look != nil {
+		(*look)()
+	}
+	return p.Conn.Do(ctx, key, command...)
+}
+
+// TestGoodbye: who said it is waited for by nobody, and lets nobody in from then on.
+func TestGoodbye(t *testing.T) {
+	conn, done := fleet.Dial(t, miniredis.RunT(t).Addr())
+	defer done()
+	p := &parting{Conn: conn}
+	a := start(t, "", func(c *fleet.Config) { c.URL, c.Conn = "", p })
+	eventually(t, "loaded", loaded(a))
+	var looked, passes atomic.Bool
+	look := func() {
+		looked.Store(true)
+		passes.Store(outcomeOf(a, "client", time.Now()) == revocation.Passes)
+	}
+	if look(); !passes.Load() {
+		t.Fatal("a lets nobody in before")
+	}
+	looked.Store(false)
+	p.look.Store(&look)
+	a.Close()
+	if !looked.Load() || passes.Load() {
+		t.Errorf("a said goodbye: %v, and lets somebody in then: %v", looked.Load(), passes.Load())
+	}
 }
