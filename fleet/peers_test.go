@@ -161,3 +161,28 @@ func TestHeardBefore(t *testing.T) {
 		})
 	}
 }
+
+// TestLeftMeanwhile: nobody waits for the acknowledgement of who said goodbye since.
+func TestLeftMeanwhile(t *testing.T) {
+	h := newHeard(t, position{10, 0}, position{10, 0})
+	p := newPending(h.me)
+	h.pending[1] = p
+	p.settle([]id{{1}, {2}}, []id{{3}})
+	for n := range byte(3) {
+		select {
+		case <-p.all:
+			t.Errorf("all acknowledged, and %d said nothing yet", 3-n)
+		default:
+		}
+		_ = h.says(id{3 - n}, 1, 0, true)
+	}
+	select {
+	case <-p.all:
+	default:
+		t.Error("Wait would go on")
+	}
+	r := Receipt{of: p}
+	if p.tell(&r); !r.All() {
+		t.Errorf("not all have it: %v", r)
+	}
+}

@@ -64,6 +64,15 @@ func (p *pending) acknowledged(by id) (news bool) {
 	return true
 }
 
+// left takes out who said goodbye, and lets nobody in any more.
+func (p *pending) left(who id) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	is := func(name string) bool { return name == who.String() }
+	p.wait, p.unknown = slices.DeleteFunc(p.wait, is), slices.DeleteFunc(p.unknown, is)
+	p.look()
+}
+
 // late reports whether acknowledgements should have come by now, and did not.
 func (p *pending) late(after time.Duration) bool {
 	select {

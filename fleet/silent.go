@@ -19,10 +19,11 @@ const (
 // peerOf is who sent a heartbeat, or nil if there is nothing to be heard: it was replayed,
 // or its sender has gone, or goes. The caller holds mu.
 func (d *feed) peerOf(b *beat) *peer {
+	if !d.departed[b.from].IsZero() {
+		return nil
+	}
 	if b.leaving {
 		d.depart(b.from)
-	}
-	if !d.departed[b.from].IsZero() {
 		return nil
 	}
 	p := d.peers[b.from]
@@ -52,6 +53,9 @@ func (d *feed) depart(who id) {
 		delete(d.departed, first)
 	}
 	d.departed[who] = now
+	for _, p := range d.pending {
+		p.left(who)
+	}
 }
 
 // off is by how much a heartbeat's time and our clock differ.
