@@ -146,7 +146,11 @@ type Config struct {
 	SharedAs string
 	// SharedTimeout bounds each call of Shared: at most 5 s, default 50 ms, which is
 	// many times what a store nearby takes, and less than asking the endpoint does.
-	// After one that failed, or took longer, there is none for a second.
+	// After one that failed, or took longer, there is none for a second, unless others
+	// that began later went well. 64 calls at a time look for answers, and others wait for
+	// their turn, as long as MaxWait. Where this process may be stopped for as long (by a
+	// limit of CPU), say 200 ms: one stop in a cold start costs a call of the endpoint for
+	// each token else.
 	SharedTimeout time.Duration
 
 	// RequestTimeout bounds one introspection, from when its turn has come: client

@@ -13,10 +13,11 @@ import (
 const (
 	// sharedPause is how long the store is left alone after trouble.
 	sharedPause = time.Second
-	// leaseTime is for how long one instance asks for all: longer than it waits for its
-	// turn to ask about all that a cold start brings. By an instance that died others
-	// lose as much, or Config.MaxWait, which is less by default.
+	// leaseTime is for how long one instance asks for all, and leaseRest by how much it is
+	// longer than Config.MaxWait at least: so long as who has it may wait for its turn,
+	// and then ask. By an instance that died others lose MaxWait at most.
 	leaseTime = 3 * time.Second
+	leaseRest = time.Second
 	// leaseAgain is how long one that has no lease waits until it asks for it again.
 	leaseAgain = 125 * time.Millisecond
 	// firstLook and lastLook bound how long one that waits for another's answer goes
@@ -26,6 +27,13 @@ const (
 	lastLook  = 160 * time.Millisecond
 	// mostHanging is how many calls may be left behind before no other is made.
 	mostHanging = 256
+	// mostLooking is how many may ask the store at once whether it has an answer. All of a
+	// cold start would else keep it, and this process, so busy that calls take longer than
+	// Config.SharedTimeout, and then each instance asks the endpoint about everything.
+	mostLooking = 64
+	// mostOdd is how many calls may fail beside others that go well until that is trouble,
+	// too: a part of the store may be away.
+	mostOdd = 64
 )
 
 // tier is Config.Shared with what bounds what it may cost.
@@ -35,7 +43,10 @@ type tier struct {
 	within  time.Duration
 	most    int64 // who may look at the same time
 	looking atomic.Int64
-	hanging atomic.Int64 // calls that were left behind
+	hanging atomic.Int64  // calls that were left behind
+	places  chan struct{} // of those who look
+	well    atomic.Int64  // when the last call was begun that went well, in nanoseconds since begun
+	odd     atomic.Int64  // calls that failed beside others that went well
 	failing atomic.Bool
 	again   atomic.Int64 // when there may be a call again, in nanoseconds since begun
 	told    atomic.Int64 // until when no rejected entry is reported
@@ -43,7 +54,7 @@ type tier struct {
 }
 
 func newTier(cfg *Config) *tier {
-	return &tier{store: cfg.Shared, by: cfg.sharedBy(), within: cfg.SharedTimeout, most: int64(cfg.MaxWaiting), begun: time.Now()}
+	return &tier{store: cfg.Shared, by: cfg.sharedBy(), within: cfg.SharedTimeout, most: int64(cfg.MaxWaiting), places: make(chan struct{}, mostLooking), begun: time.Now()}
 }
 
 // mayLook reports whether a new call is worth a look.
@@ -64,13 +75,29 @@ func (t *tier) enter() bool {
 	return now >= again && t.again.CompareAndSwap(again, now+int64(sharedPause))
 }
 
+// lookShared is callShared for who looks for an answer: when there is a place, which is
+// so at once where the store is in trouble, or until waiting ends.
+func lookShared[T any](ctx, waiting context.Context, c *Client, k *call, do func(context.Context) (T, error)) (answer T, ok bool) {
+	select {
+	case c.shared.places <- struct{}{}:
+		defer func() { <-c.shared.places }()
+		return callShared(ctx, c, k, do)
+	case <-waiting.Done():
+		return answer, false
+	}
+}
+
 // callShared makes one call of the store, and reports whether it went well. It waits no
 // longer than Config.SharedTimeout, also for a store that does not return.
+//
+// One that failed while another that was begun later went well is no trouble of the
+// store's: it says nothing about the answers that others wait for.
 func callShared[T any](ctx context.Context, c *Client, k *call, do func(context.Context) (T, error)) (answer T, ok bool) {
 	t := c.shared
 	if ctx.Err() != nil || !t.enter() {
 		return answer, false
 	}
+	began := int64(time.Since(t.begun))
 	ctx, end := c.cfg.Observer.Begin(ctx, observe.Operation{Kind: observe.ShareAnswers, Issuer: c.cfg.Issuer, Cause: k.cause})
 	within, cancel := context.WithTimeout(ctx, t.within)
 	defer cancel()
@@ -100,6 +127,8 @@ func callShared[T any](ctx context.Context, c *Client, k *call, do func(context.
 		t.hanging.Add(1)
 		if !over.CompareAndSwap(false, true) {
 			t.hanging.Add(-1)
+			o = <-done // it returned at the last moment
+			break
 		}
 		o.err = fmt.Errorf("no answer within %v (Config.SharedTimeout): %w", t.within, within.Err())
 	}
@@ -108,11 +137,12 @@ func callShared[T any](ctx context.Context, c *Client, k *call, do func(context.
 	case errors.Is(o.err, ErrRejected):
 		c.rejected(ctx, o.err)
 	case o.err != nil:
-		if ctx.Err() == nil { // else the Client is being closed
+		if ctx.Err() == nil && (t.well.Load() <= began || t.odd.Add(1) > mostOdd) { // else the Client is being closed, or the store is well
 			c.sharedFailed(ctx, o.err)
 		}
 		return answer, false
 	}
+	t.well.Store(max(began, t.well.Load()))
 	if t.failing.CompareAndSwap(true, false) {
 		c.tell(ctx, &observe.Event{Kind: observe.SharedRecovered})
 	}
@@ -121,6 +151,7 @@ func callShared[T any](ctx context.Context, c *Client, k *call, do func(context.
 
 func (c *Client) sharedFailed(ctx context.Context, err error) {
 	t := c.shared
+	t.odd.Store(0)
 	t.again.Store(int64(time.Since(t.begun) + sharedPause))
 	if t.failing.CompareAndSwap(false, true) {
 		c.tell(ctx, &observe.Event{Kind: observe.SharedFailed, Err: fmt.Errorf("introspection: Config.Shared: %w", err)})
@@ -160,15 +191,17 @@ func (c *Client) look(k *call) {
 // it has the lease, nobody can have one, or who has it takes long.
 func (c *Client) fromShared(ctx context.Context, k *call) *Result {
 	t, key := c.shared, c.shared.key(k.flight.endpoint, k.flight.token)
+	until := time.Now().Add(c.cfg.MaxWait)
+	waiting, stop := context.WithDeadline(ctx, until)
+	defer stop()
 	load := func() (*Result, bool) {
-		data, ok := callShared(ctx, c, k, func(ctx context.Context) ([]byte, error) { return t.store.Load(ctx, key) })
+		data, ok := lookShared(ctx, waiting, c, k, func(ctx context.Context) ([]byte, error) { return t.store.Load(ctx, key) })
 		if !ok || data == nil {
 			return nil, ok
 		}
 		return c.fit(ctx, k, data), true
 	}
 	var leaseAt time.Time
-	until := time.Now().Add(c.cfg.MaxWait)
 	for wait := firstLook; ; wait = min(2*wait, lastLook) {
 		if r, ok := load(); r != nil || !ok {
 			return r
@@ -178,7 +211,8 @@ func (c *Client) fromShared(ctx context.Context, k *call) *Result {
 			return nil
 		}
 		if !now.Before(leaseAt) {
-			mine, ok := callShared(ctx, c, k, func(ctx context.Context) (bool, error) { return t.store.Lease(ctx, key, leaseTime) })
+			keep := max(leaseTime, c.cfg.MaxWait+leaseRest)
+			mine, ok := lookShared(ctx, waiting, c, k, func(ctx context.Context) (bool, error) { return t.store.Lease(ctx, key, keep) })
 			if !ok {
 				return nil
 			}
