@@ -33,6 +33,7 @@ const leaseKeep = time.Minute
 func (f *Fleet) Answers() introspection.Shared {
 	id := make([]byte, 16)
 	_, _ = rand.Read(id) // it never fails
+	f.warm()
 	return &answers{f: f, id: base64.RawURLEncoding.EncodeToString(id)}
 }
 

@@ -115,6 +115,14 @@ func (f *Fleet) Close() {
 	}
 }
 
+// warm has the connection be made, so that the first request that needs Redis does not
+// wait for that, too. Where it fails, the next one tries again.
+func (f *Fleet) warm() {
+	if f.own != nil {
+		f.own.dial()
+	}
+}
+
 // slotKey names what belongs to the deployment as a whole and lives in one slot of a
 // cluster, so that one script may change several.
 func (f *Fleet) slotKey(what string) string { return "{m2mguard:" + f.config.Name + "}:" + what }

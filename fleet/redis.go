@@ -85,22 +85,10 @@ var errClosed = errors.New("fleet: it was closed")
 // ready returns the client, and makes it unless that was done. Whoever comes while an
 // attempt is under way waits for its outcome, and not longer than its own context.
 func (r *redis) ready(ctx context.Context) (rueidis.Client, error) {
-	r.mu.Lock()
-	if r.closed {
-		r.mu.Unlock()
-		return nil, errClosed
+	client, ended, err := r.dial()
+	if client != nil || err != nil {
+		return client, err
 	}
-	if client := r.client; client != nil {
-		r.mu.Unlock()
-		return client, nil
-	}
-	ended := r.dialing
-	if ended == nil {
-		ended = make(chan struct{})
-		r.dialing = ended
-		r.running.Go(func() { r.connect(ended) })
-	}
-	r.mu.Unlock()
 	select {
 	case <-ended:
 	case <-ctx.Done():
@@ -115,6 +103,22 @@ func (r *redis) ready(ctx context.Context) (rueidis.Client, error) {
 		return nil, fmt.Errorf("fleet: no connection to Redis (Config.URL): %w", r.failed)
 	}
 	return r.client, nil
+}
+
+// dial returns the client, or begins an attempt to make it, unless one is under way. The
+// channel is closed when that has ended.
+func (r *redis) dial() (rueidis.Client, <-chan struct{}, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case r.closed:
+		return nil, nil, errClosed
+	case r.client == nil && r.dialing == nil:
+		ended := make(chan struct{})
+		r.dialing = ended
+		r.running.Go(func() { r.connect(ended) })
+	}
+	return r.client, r.dialing, nil
 }
 
 func (r *redis) connect(ended chan struct{}) {

@@ -26,6 +26,7 @@ const replaysAgain = time.Second
 // here. So is it where this instance remembers nearly Config.MaxProofs. Where Redis has
 // replicas, a proof may pass a second time after a failover that lost the last moment.
 func (f *Fleet) Replays() dpop.Replays {
+	f.warm()
 	return &replays{f: f, local: dpop.NewMemory(f.config.MaxProofs), begun: time.Now()}
 }
 

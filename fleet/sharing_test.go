@@ -182,3 +182,21 @@ func (w *wire) become(does func(ctx context.Context, command []string) (any, err
 	defer w.mu.Unlock()
 	w.does = does
 }
+
+// TestConnectsAhead: the first request does not wait for a connection to be made.
+func TestConnectsAhead(t *testing.T) {
+	for name, use := range map[string]func(*fleet.Fleet){
+		"answers": func(f *fleet.Fleet) { f.Answers() },
+		"replays": func(f *fleet.Fleet) { f.Replays() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := miniredis.RunT(t)
+			f := member(t, server.Addr(), nil)
+			if n := server.TotalConnectionCount(); n != 0 {
+				t.Errorf("New made %d connections", n)
+			}
+			use(f)
+			eventually(t, "connected", func() bool { return server.TotalConnectionCount() > 0 })
+		})
+	}
+}
