@@ -146,7 +146,7 @@ func (l *List) Record(e Entry, sequence uint64) (Record, error) {
 // check says what is wrong with a record.
 func (r *Record) check(secrets bool) error {
 	switch {
-	case r.Kind < ByTokenID || r.Kind > ByOpaqueToken:
+	case !r.Kind.Valid():
 		return fmt.Errorf("Kind is %d, wanted one of the kinds", r.Kind)
 	case r.Sequence == 0:
 		return errors.New("its Sequence is 0, wanted 1 or more")

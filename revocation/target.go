@@ -38,6 +38,10 @@ func (k Kind) String() string {
 	return fmt.Sprintf("Kind(%d)", uint8(k))
 }
 
+// Valid reports whether it is one of the kinds. A newer version may have others, of which
+// a feed keeps what it cannot take in.
+func (k Kind) Valid() bool { return k >= ByTokenID && k <= ByOpaqueToken }
+
 // Target is whose tokens an entry is about. The issuer is written as in iss, byte for
 // byte: what is no issuer's name exactly matches nothing.
 type Target struct {
@@ -91,7 +95,7 @@ func (t Target) check() error {
 	fault := func(format string, values ...any) { faults = append(faults, fmt.Errorf(format, values...)) }
 	name := strings.ReplaceAll(t.kind.String(), " ", "_")
 	switch {
-	case t.kind < ByTokenID || t.kind > ByOpaqueToken:
+	case !t.kind.Valid():
 		fault("the target is empty, wanted TokenID, Client, Subject, KeyID, Issuer or OpaqueToken")
 		return errors.Join(faults...)
 	case t.issuer == "":
