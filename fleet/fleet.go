@@ -19,6 +19,7 @@ type Fleet struct {
 	own    *redis // nil where the user brought conn
 	list   *revocation.List
 	feed   *feed
+	opaque [][]byte // what opaque tokens are hashed with, for as long as this lives
 }
 
 // New compiles a configuration. Its error holds all faults; New does no I/O. Close ends
@@ -54,7 +55,10 @@ func New(cfg Config) (*Fleet, error) {
 	if f.keys, err = newKeys(c.Name, c.Secrets); err != nil {
 		return nil, err
 	}
-	rules.Secrets = f.opaqueSecrets
+	for _, d := range f.keys.ring.Load().of[forOpaque] {
+		f.opaque = append(f.opaque, d.key)
+	}
+	rules.Secrets = func() [][]byte { return f.opaque }
 	if f.list, err = revocation.New(rules); err != nil {
 		return nil, fmt.Errorf("fleet: Config.Revocations: %w", err)
 	}
@@ -71,17 +75,11 @@ func (f *Fleet) ring() *keyring {
 	return ring
 }
 
-// opaqueSecrets are what opaque tokens are hashed with.
-func (f *Fleet) opaqueSecrets() (secrets [][]byte) {
-	for _, d := range f.keys.ring.Load().of[forOpaque] {
-		secrets = append(secrets, d.key)
-	}
-	return secrets
-}
-
-// OpaqueToken is one opaque token as Revoke's target. It is known by a hash of it alone.
+// OpaqueToken is one opaque token as Revoke's target. It is known by a hash of it alone,
+// by the first secret of when New was called: that is one which the list goes by, too,
+// whatever Config.Secrets returns since.
 func (f *Fleet) OpaqueToken(issuer, token string) revocation.Target {
-	return revocation.OpaqueToken(issuer, revocation.HashOpaque(f.opaqueSecrets()[0], issuer, token))
+	return revocation.OpaqueToken(issuer, revocation.HashOpaque(f.opaque[0], issuer, token))
 }
 
 // Revocations is the list for validator.Config, filled from Redis from the first call
