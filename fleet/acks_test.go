@@ -88,7 +88,7 @@ func TestHeartbeatsOfOthers(t *testing.T) {
 	delete(d.peers, other)
 	foreign := testRing(t, "payments")
 	for _, sealed := range [][]byte{foreign.seal(forFeed, placeBeat, same.encode()), d.ring().seal(forFeed, placeDrop, same.encode())} {
-		if _, fault := d.hear(d.ring(), string(sealed)); fault != errForeign {
+		if _, fault := d.hear(d.ring(), string(sealed)); fault != errUnopened {
 			t.Errorf("told of a heartbeat from elsewhere: %v", fault)
 		}
 	}

@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/m2mguard/m2mguard/observe"
+	"github.com/m2mguard/m2mguard/revocation"
 )
 
 // tempo is how long things take. Tests have a faster one.
@@ -55,22 +57,26 @@ type feed struct {
 	since    time.Time // when it was filled first: others may not have been heard yet
 	wanted   string    // why all must be read again; "" for no reason
 	looked   time.Time // at all, last
-	tidied   time.Time // and then tidied
-	heard    time.Time // of our own heartbeat, last
-	highest  uint64    // sequence
-	beats    uint64
-	echoes   map[uint64]*echo
-	echoed   time.Time // when the last of ours that came back was sent
-	peers    map[id]*peer
-	departed map[id]time.Time // who said goodbye, and when
-	gone     map[field]uint64 // sequences of what Redis has lost and is not held here
-	awaited  map[field]awaited
-	written  uint64
-	pending  map[uint64]*pending
-	again    []uint64 // of these, what must be placed again
-	told     map[string]time.Time
-	fault    error // why the log could not be followed, last
-	closing  bool  // nothing is told any more
+	// fruitless is how many looks in a row found nothing new, and mostBroken how much may
+	// stand in Redis that cannot be opened.
+	fruitless, mostBroken int
+	staleAfter            time.Duration // of the list
+	tidied                time.Time     // and then tidied
+	heard                 time.Time     // of our own heartbeat, last
+	highest               uint64        // sequence
+	beats                 uint64
+	echoes                map[uint64]*echo
+	echoed                time.Time // when the last of ours that came back was sent
+	peers                 map[id]*peer
+	departed              map[id]time.Time // who said goodbye, and when
+	gone                  map[field]uint64 // sequences of what Redis has lost and is not held here
+	awaited               map[field]awaited
+	written               uint64
+	pending               map[uint64]*pending
+	again                 []uint64 // of these, what must be placed again
+	told                  map[string]time.Time
+	fault                 error // why the log could not be followed, last
+	closing               bool  // nothing is told any more
 }
 
 type held struct{ sequence, sum uint64 }
@@ -96,10 +102,11 @@ type awaited struct {
 }
 
 func newFeed(f *Fleet) *feed {
-	d := &feed{f: f, tempo: usual, loaded: make(chan struct{}), acks: make(chan ackOf, 1024), ackAt: "0-0",
+	d := &feed{f: f, tempo: usual, staleAfter: cmp.Or(f.config.Revocations.StaleAfter, revocation.DefaultStaleAfter), loaded: make(chan struct{}), acks: make(chan ackOf, 1024), ackAt: "0-0",
 		known: map[field]held{}, echoes: map[uint64]*echo{}, peers: map[id]*peer{}, departed: map[id]time.Time{}, gone: map[field]uint64{}, awaited: map[field]awaited{}, pending: map[uint64]*pending{}, told: map[string]time.Time{}}
 	_, _ = rand.Read(d.me[:]) // it never fails
 	d.tidied = time.Now()
+	d.mostBroken = cmp.Or(f.config.Revocations.MaxEntries, revocation.DefaultMaxEntries)
 	d.ctx, d.end = context.WithCancel(context.Background())
 	return d
 }
@@ -158,7 +165,11 @@ func (d *feed) run() {
 			wait = d.tempo.retry
 		}
 		pause(d.ctx, wait)
-		wait = min(2*wait, 4*d.tempo.retry)
+		longest := 4 * d.tempo.retry
+		if errors.Is(err, errLong) {
+			longest = max(longest, d.staleAfter/2) // by then it may have gone
+		}
+		wait = min(2*wait, longest)
 	}
 }
 
@@ -205,13 +216,17 @@ func (d *feed) due() (periodic, due bool) {
 	d.fillAgain()
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	pause := d.pauseBetween()
+	waited := time.Since(d.looked) >= pause
 	switch {
-	case !d.isLoaded:
+	case !d.isLoaded && (d.fruitless == 0 || waited):
 		return false, true
-	case time.Since(d.tidied) >= d.tempo.reconcile:
+	case time.Since(d.tidied) >= d.tempo.reconcile && d.isLoaded:
 		return true, true
+	case d.wanted == "" && time.Since(d.looked) >= 2*pause:
+		d.fruitless = 0 // nobody gave reason for a look since
 	}
-	return false, d.wanted != "" && time.Since(d.looked) >= d.tempo.least
+	return false, d.isLoaded && d.wanted != "" && waited
 }
 
 // want has all be read again. The caller holds mu.

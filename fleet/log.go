@@ -131,6 +131,11 @@ func (d *feed) take(entries []entry) error {
 			d.tell("logged record", fmt.Errorf("fleet: a record in Redis' log counts for nothing: %w", err))
 			continue
 		}
+		if m.foreign() {
+			d.tell("foreign record", fmt.Errorf("fleet: records in Redis' log count for nothing: %w", errForeign))
+			news[n] = opened{m, at, e.at, true}
+			continue
+		}
 		d.outnumbered(&m)
 		news[n] = opened{m, at, e.at, d.void(&m.record)}
 		records = append(records, m.record)

@@ -97,6 +97,18 @@ func decodeMessage(text []byte) (m message, err error) {
 	return m, nil
 }
 
+// foreign reports whether a record is one that this version makes nothing of: sealed by
+// whoever has the secret, and of a kind, or a form, that a newer one has. It stands in
+// Redis as others do, so that all agree on what does; it counts for nothing here, and is
+// neither acknowledged nor taken out.
+func (m *message) foreign() bool {
+	r := &m.record
+	return !r.Kind.Valid() || r.Sequence == 0 || r.Key == revocation.Key{} || r.Home == revocation.Key{} || r.Key == r.Home || r.Lift && r.Cutoff != 0
+}
+
+// errForeign is what is told of such.
+var errForeign = errors.New("they are of a kind that this version does not know: a newer one has written them, and they count at instances of that alone")
+
 // field names a record in the set: what differs in more than its sequence has another.
 func (r *keyring) field(of *revocation.Record) string {
 	same := *of

@@ -55,8 +55,8 @@ func (d *feed) was(at position) (s stood, kept bool) {
 
 // Why a heartbeat is nobody's.
 var (
-	errForeign = errors.New("fleet: a heartbeat in Redis' log does not open: another instance of this Name has another secret (Config.Secrets) or is of another version, and neither hears the other, or somebody else writes there")
-	errLate    = errors.New("fleet: a heartbeat is off this instance's clock by more than a minute and Config.MaxClockSpread: one of both clocks is wrong, or somebody wrote it once more; its sender counts as one that fell silent")
+	errUnopened = errors.New("fleet: a heartbeat in Redis' log does not open: another instance of this Name has another secret (Config.Secrets) or is of another version, and neither hears the other, or somebody else writes there")
+	errLate     = errors.New("fleet: a heartbeat is off this instance's clock by more than a minute and Config.MaxClockSpread: one of both clocks is wrong, or somebody wrote it once more; its sender counts as one that fell silent")
 )
 
 // hear takes in a heartbeat, and returns as of when the list is current by it, if by
@@ -64,7 +64,7 @@ var (
 func (d *feed) hear(ring *keyring, sealed string) (current time.Time, fault error) {
 	b, err := openBeat(ring, sealed)
 	if err != nil {
-		return current, errForeign
+		return current, errUnopened
 	}
 	if b.from == d.me {
 		if e := d.echoes[b.count]; e != nil && !e.read {

@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -8,19 +9,8 @@ import (
 	"github.com/m2mguard/m2mguard/revocation"
 )
 
-// Bounds of what is read and written at once.
-const (
-	scanCount = "2000"
-	perWrite  = 200
-)
-
-// standingRecord is a record of the set.
-type standingRecord struct {
-	name   string // of its field
-	value  string
-	secret int // 0 for the first
-	message
-}
+// perWrite is how many records are written at once.
+const perWrite = 200
 
 // reconcile reads where the log ends, then all that stands in the set, and goes on with
 // the log from there: so nothing is lost between. What the list holds and Redis lacks
@@ -37,6 +27,10 @@ func (d *feed) reconcile(do Do, periodic bool) error {
 		return err
 	}
 	records, broken, err := d.scan(do, ring)
+	if errors.Is(err, errCrowded) {
+		d.crowded()
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -58,11 +52,13 @@ func (d *feed) reconcile(do Do, periodic bool) error {
 	if err != nil {
 		return err
 	}
-	merged := make([]revocation.Record, len(records))
+	merged := make([]revocation.Record, 0, len(records))
 	acks := d.recent(records)
 	for n := range records {
-		merged[n] = records[n].record
-		d.outnumbered(&records[n].message)
+		if m := &records[n].message; !m.foreign() {
+			merged = append(merged, m.record)
+			d.outnumbered(m)
+		}
 	}
 	fill := d.f.list.Fill
 	if d.lost(ring, records, &before) {
@@ -75,8 +71,10 @@ func (d *feed) reconcile(do Do, periodic bool) error {
 		}
 	}
 	lacking := d.lacking(merged)
-	first := d.settle(records, &before, len(broken), at, moved, stands, fault == nil)
-	d.report(fault, len(broken), len(lacking), first)
+	had := d.found()
+	first := d.settle(records, &before, broken.count, at, moved, stands, fault == nil)
+	d.weigh(had, len(lacking) == 0)
+	d.report(fault, broken.count, len(records)-len(merged), len(lacking), first)
 	if err := d.write(do, ring, lacking, broken); err != nil {
 		return err
 	}
@@ -95,47 +93,6 @@ func (d *feed) reconcile(do Do, periodic bool) error {
 	return nil
 }
 
-// scan reads the set. What cannot be opened is returned apart, by its field.
-func (d *feed) scan(do Do, ring *keyring) (records []standingRecord, broken map[string]string, err error) {
-	broken = make(map[string]string)
-	seen := make(map[string]bool)
-	for cursor := "0"; ; {
-		got, err := d.plain(do, "HSCAN", d.setKey(), cursor, "COUNT", scanCount)
-		if err != nil {
-			return nil, nil, err
-		}
-		page, ok := got.([]any)
-		if !ok || len(page) != 2 {
-			return nil, nil, errAnswer
-		}
-		next, _ := page[0].(string)
-		texts, ok := page[1].([]any)
-		if !ok || next == "" || len(texts)%2 != 0 {
-			return nil, nil, errAnswer
-		}
-		for n := 0; n < len(texts); n += 2 {
-			name, _ := texts[n].(string)
-			value, _ := texts[n+1].(string)
-			if seen[name] {
-				continue // a hash that grows may show some twice
-			}
-			seen[name] = true
-			m, secret, err := message{}, 0, errNotSealed
-			if len(value) > digits && len(name) == fieldSize {
-				m, secret, err = ring.openRecord(name, value[:digits], value[digits:])
-			}
-			if _, bad := parseField(name); err != nil || bad != nil {
-				broken[name] = value
-				continue
-			}
-			records = append(records, standingRecord{name, value, secret, m})
-		}
-		if cursor = next; cursor == "0" {
-			return records, broken, nil
-		}
-	}
-}
-
 // waitedFor is how old an entry may be whose writer may still wait for who has it, with
 // what clocks may differ.
 const waitedFor = time.Minute
@@ -148,7 +105,7 @@ func (d *feed) recent(records []standingRecord) map[id][]uint64 {
 	acks := make(map[id][]uint64)
 	for n := range records {
 		m := &records[n].message
-		if m.writer != (id{}) && m.writer != d.me && int64(m.record.Sequence) >= since && !d.void(&m.record) {
+		if !m.foreign() && m.writer != (id{}) && m.writer != d.me && int64(m.record.Sequence) >= since && !d.void(&m.record) {
 			acks[m.writer] = append(acks[m.writer], m.own)
 		}
 	}
@@ -212,12 +169,15 @@ func (d *feed) settle(records []standingRecord, before *earlier, broken int, at,
 	return first
 }
 
-func (d *feed) report(fault error, broken, lacking int, first bool) {
+func (d *feed) report(fault error, broken, foreign, lacking int, first bool) {
 	if fault != nil {
 		d.tell("list", fmt.Errorf("fleet: what was revoked could not be taken in: %w", fault))
 	}
 	if broken > 0 {
 		d.tell("record", fmt.Errorf("fleet: %d records in Redis count for nothing: %w", broken, errNotSealed))
+	}
+	if foreign > 0 {
+		d.tell("foreign record", fmt.Errorf("fleet: %d records in Redis count for nothing: %w", foreign, errForeign))
 	}
 	if lacking > 0 && !first {
 		d.tell("lacking", fmt.Errorf("fleet: Redis lacked %d records that are held here, which are written back: it was emptied, restored, failed over, or somebody took them away", lacking))
@@ -225,14 +185,14 @@ func (d *feed) report(fault error, broken, lacking int, first bool) {
 }
 
 // write writes records back, as they are.
-func (d *feed) write(do Do, ring *keyring, records []revocation.Record, broken map[string]string) error {
+func (d *feed) write(do Do, ring *keyring, records []revocation.Record, broken broken) error {
 	for len(records) > 0 {
 		n := min(len(records), perWrite)
 		args := []string{logLength, d.newEpoch(), "again"}
 		for _, r := range records[:n] {
 			name := ring.field(&r)
 			sealed := ring.seal(forFeed, name, (&message{record: r}).encode())
-			args = append(args, name, hex16(r.Sequence), string(sealed), broken[name])
+			args = append(args, name, hex16(r.Sequence), string(sealed), broken.of(name))
 		}
 		if _, err := d.command(d.ctx, do, scriptWrite, args...); err != nil {
 			return err
@@ -246,15 +206,22 @@ func (d *feed) write(do Do, ring *keyring, records []revocation.Record, broken m
 const graceSeconds = 3600
 
 // tidy writes anew what the second secret sealed, and takes out what is needless: what
-// was lifted, what expired, and what was written anew before.
+// was lifted, what expired, what another record of the same target makes needless, and
+// what was written anew before. An entry of IssuedBefore stays otherwise, however old its
+// cut-off is: tokens of its issuer may come to live for longer than any instance knows.
 func (d *feed) tidy(do Do, ring *keyring, records []standingRecord) error {
 	now := d.f.config.Now().Unix()
 	lifts := make(map[revocation.Key]uint64)
+	last := make(map[revocation.Key]revocation.Record) // of the latest cut-off, the last one
 	anew := make(map[uint64]bool)
 	for n := range records {
 		r := &records[n].record
-		if r.Lift && r.Expires == 0 {
+		switch {
+		case records[n].foreign():
+		case r.Lift && r.Expires == 0:
 			lifts[r.Key] = max(lifts[r.Key], r.Sequence)
+		case !r.Lift && r.Expires == 0 && r.Cutoff >= last[r.Key].Cutoff && (r.Cutoff > last[r.Key].Cutoff || r.Sequence > last[r.Key].Sequence):
+			last[r.Key] = *r
 		}
 		if records[n].secret == 0 {
 			anew[sumOf(r)] = true
@@ -267,15 +234,17 @@ func (d *feed) tidy(do Do, ring *keyring, records []standingRecord) error {
 		r := &records[n]
 		expired := r.record.Expires != 0 && int64(r.record.Expires)+graceSeconds < now
 		lifted := !r.record.Lift && r.record.Sequence <= lifts[r.record.Key]
+		covered := !r.record.Lift && r.record.Sequence < last[r.record.Key].Sequence
+		needless := !r.foreign() && (expired || lifted || covered)
 		switch again := anew[sumOf(&r.record)]; {
-		case expired, lifted, r.secret != 0 && again:
+		case needless, r.secret != 0 && again:
 			drops = append(drops, dropped{r.name, r.record.Sequence})
 			pairs = append(pairs, r.name, r.value)
 		case r.secret != 0:
 			rewrite = append(rewrite, r.record)
 		}
 	}
-	if err := d.write(do, ring, rewrite, nil); err != nil {
+	if err := d.write(do, ring, rewrite, broken{}); err != nil {
 		return err
 	}
 	for len(drops) > 0 {

@@ -68,14 +68,19 @@ func newRedis(url string, config *tls.Config) (*redis, error) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	dial := option.DialCtxFn
-	option.DialCtxFn = func(_ context.Context, address string, dialer *net.Dialer, config *tls.Config) (net.Conn, error) {
+	option.DialCtxFn = func(_ context.Context, address string, dialer *net.Dialer, config *tls.Config) (conn net.Conn, err error) {
 		switch {
 		case dial != nil:
-			return dial(ctx, address, dialer, config)
+			conn, err = dial(ctx, address, dialer, config)
 		case config != nil:
-			return (&tls.Dialer{NetDialer: dialer, Config: config}).DialContext(ctx, "tcp", address)
+			conn, err = (&tls.Dialer{NetDialer: dialer, Config: config}).DialContext(ctx, "tcp", address)
+		default:
+			conn, err = dialer.DialContext(ctx, "tcp", address)
 		}
-		return dialer.DialContext(ctx, "tcp", address)
+		if err != nil {
+			return nil, err
+		}
+		return &limited{Conn: conn}, nil
 	}
 	return &redis{option: option, ctx: ctx, cancel: cancel}, nil
 }

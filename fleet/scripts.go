@@ -44,7 +44,7 @@ end
 // scriptWrite puts records into the set and the log, in one step. Of a new one the
 // sequence must be above all; else nothing is done, and the answer's position is empty.
 // One that is written over all starts their numbers anew. Others are written where there
-// is nothing, something older, or what the caller found broken. The set comes last, so
+// is nothing, something older, or what the caller found broken, by its SHA-1. The set comes last, so
 // that what fails leaves nothing there that the log lacks.
 const scriptWrite = begin + `
 local none = '0000000000000000'
@@ -55,7 +55,7 @@ local at = ''
 for n = 4, #ARGV, 4 do
   local field, sequence, sealed, broken = ARGV[n], ARGV[n+1], ARGV[n+2], ARGV[n+3]
   local held = redis.call('HGET', set, field)
-  if ARGV[3] ~= 'again' or not held or string.sub(held, 1, 16) < sequence or held == broken then
+  if ARGV[3] ~= 'again' or not held or string.sub(held, 1, 16) < sequence or redis.sha1hex(held) == broken then
     local changes = redis.call('HINCRBY', meta, 'changes', 1)
     at = append('field', field, 'sequence', sequence, 'record', sealed, 'change', changes)
     redis.call('HSET', set, field, sequence .. sealed)

@@ -1,0 +1,70 @@
+package fleet
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"net"
+	"strings"
+	"testing"
+)
+
+// endless is a server that answers the first command with a text that does not end.
+func endless(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer conn.Close()
+				if _, err := bufio.NewReader(conn).ReadString('\n'); err != nil {
+					return
+				}
+				_, _ = io.WriteString(conn, "$2147483647\r\n")
+				for chunk := strings.Repeat("x", 1<<20); ; {
+					if _, err := io.WriteString(conn, chunk); err != nil {
+						return
+					}
+				}
+			}()
+		}
+	}()
+	return l.Addr().String()
+}
+
+// TestLongAnswer: an answer that does not end takes no more than so much memory.
+func TestLongAnswer(t *testing.T) {
+	conn, err := net.Dial("tcp", endless(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	limited := &limited{Conn: conn}
+	for range 2 { // what is sent begins anew
+		if _, err := io.WriteString(limited, "PING\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.CopyN(io.Discard, limited, mostRead-1<<10); err != nil {
+			t.Fatalf("before the bound: %v", err)
+		}
+	}
+	if n, err := io.CopyN(io.Discard, limited, 1<<20); !errors.Is(err, errLong) {
+		t.Errorf("after %d bytes more the error is %v, wanted errLong", n, err)
+	}
+	r, err := newRedis("redis://"+endless(t), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.close()
+	r.option.ForceSingleClient = true
+	if _, err := r.Do(t.Context(), "key", "GET", "key"); !errors.Is(err, errLong) {
+		t.Errorf("a command ends with %v, wanted errLong", err)
+	}
+}
