@@ -48,17 +48,6 @@ func bothRefuse(t *testing.T, a, b *fleet.Fleet) fleet.Receipt {
 	return receipt
 }
 
-// TestCluster has all slots on one node of a real cluster.
-func TestCluster(t *testing.T) {
-	needsRedis(t)
-	server := startRedis(t, "--cluster-enabled", "yes")
-	if _, err := server.Do("CLUSTER", "ADDSLOTSRANGE", "0", "16383"); err != nil {
-		t.Fatal(err)
-	}
-	eventually(t, "the cluster is up", func() bool { line, err := server.Do("GET", "x"); return err == nil && line == "$-1" })
-	bothRefuse(t, open(t, "redis://"+server.Address, nil), open(t, "redis://"+server.Address, nil))
-}
-
 // rights are those that docs/fleet.md names, and no others.
 var rights = []string{"~{m2mguard:orders}:*", "~m2mguard:orders:*", "+eval", "+hset", "+hget", "+hlen", "+hdel", "+hscan",
 	"+hincrby", "+hsetnx", "+xadd", "+xread", "+xrevrange", "+pexpire", "+type", "+del", "+exists", "+wait", "+auth", "+hello", "+ping", "+cluster|slots",
@@ -119,34 +108,46 @@ func TestACLUser(t *testing.T) {
 	}
 }
 
+// startSentinel starts a sentinel that watches a primary as mymaster.
+func startSentinel(t *testing.T, primary *redistest.Server, more ...string) string {
+	t.Helper()
+	host, port := primary.HostPort()
+	address := freeAddress(t)
+	_, own, _ := net.SplitHostPort(address)
+	file := filepath.Join(t.TempDir(), "sentinel.conf")
+	lines := append([]string{"port " + own, "bind 127.0.0.1", "sentinel monitor mymaster " + host + " " + port + " 1"}, more...)
+	if err := os.WriteFile(file, []byte(strings.Join(lines, "\n")+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	program, err := redistest.Program()
+	if err != nil {
+		t.Fatal(err)
+	}
+	process := exec.Command(program, file, "--sentinel")
+	if err := process.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = process.Process.Kill(); _ = process.Wait() })
+	up := &redistest.Server{Address: address}
+	eventually(t, "the sentinel answers", func() bool { line, err := up.Do("PING"); return err == nil && line == "+PONG" })
+	return address
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
 // TestOtherRights: by sentinels and with a database's number, a user needs one more.
 func TestOtherRights(t *testing.T) {
 	needsRedis(t)
 	sentinel := func(t *testing.T, server *redistest.Server) string {
-		host, port := server.HostPort()
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		address := l.Addr().String()
-		l.Close()
-		_, own, _ := net.SplitHostPort(address)
-		file := filepath.Join(t.TempDir(), "sentinel.conf")
-		if err := os.WriteFile(file, []byte("port "+own+"\nbind 127.0.0.1\nsentinel monitor mymaster "+host+" "+port+" 1\n"), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		program, err := redistest.Program()
-		if err != nil {
-			t.Fatal(err)
-		}
-		process := exec.Command(program, file, "--sentinel")
-		if err := process.Start(); err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = process.Process.Kill(); _ = process.Wait() })
-		up := &redistest.Server{Address: address}
-		eventually(t, "the sentinel answers", func() bool { line, err := up.Do("PING"); return err == nil && line == "+PONG" })
-		return address + "?master_set=mymaster"
+		return startSentinel(t, server) + "?master_set=mymaster"
 	}
 	database := func(_ *testing.T, server *redistest.Server) string { return server.Address + "/1" }
 	for name, c := range map[string]struct {
