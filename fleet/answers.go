@@ -30,6 +30,8 @@ const leaseKeep = time.Minute
 // neither token nor answer, and who writes it has no answer served but one about the same
 // token, from the same deployment, for what is left of its time. An entry that was
 // altered, moved or put back later counts as none and is reported.
+//
+// Answers begins to connect, so that no request waits for that.
 func (f *Fleet) Answers() introspection.Shared {
 	id := make([]byte, 16)
 	_, _ = rand.Read(id) // it never fails

@@ -25,6 +25,8 @@ const replaysAgain = time.Second
 // answer the request is refused with dpop.ErrUnavailable (503), and the proof is spent
 // here. So is it where this instance remembers nearly Config.MaxProofs. Where Redis has
 // replicas, a proof may pass a second time after a failover that lost the last moment.
+//
+// Replays begins to connect, so that no request waits for that.
 func (f *Fleet) Replays() dpop.Replays {
 	f.warm()
 	return &replays{f: f, local: dpop.NewMemory(f.config.MaxProofs), begun: time.Now()}
