@@ -158,6 +158,9 @@ func (d *feed) run() {
 		if err != nil {
 			d.mu.Lock()
 			d.fault = err
+			if errors.Is(err, errLong) {
+				d.want("the log has what is too long to be read") // which begins behind that
+			}
 			d.mu.Unlock()
 			d.tell("connection", fmt.Errorf("fleet: the log of revocations cannot be followed, and is tried again: %w", err))
 		}

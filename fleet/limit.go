@@ -7,7 +7,8 @@ import (
 )
 
 // mostRead is how many bytes come over a connection without anything being sent: many
-// times what 2,000 records or entries of the log have.
+// times what 2,000 records or entries of the log have. A PING of the client's own is
+// something, too, but it ends a connection that has no answer to it for two seconds.
 const mostRead = 64 << 20
 
 // errLong is why a connection ends over which more came.
@@ -17,13 +18,14 @@ var errLong = errors.New("fleet: Redis answered with more than 64 MiB: somebody 
 // whoever writes there likes, and a client reads all of it before it says so.
 type limited struct {
 	net.Conn
+	most int64
 	read atomic.Int64 // since something was sent
 }
 
 // Read implements net.Conn.
 func (l *limited) Read(into []byte) (int, error) {
 	n, err := l.Conn.Read(into)
-	if l.read.Add(int64(n)) > mostRead {
+	if l.read.Add(int64(n)) > l.most {
 		_ = l.Conn.Close()
 		return 0, errLong
 	}

@@ -7,6 +7,11 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+
+	"github.com/m2mguard/m2mguard/revocation"
 )
 
 // endless is a server that answers the first command with a text that does not end.
@@ -46,7 +51,7 @@ func TestLongAnswer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	limited := &limited{Conn: conn}
+	limited := &limited{Conn: conn, most: mostRead}
 	for range 2 { // what is sent begins anew
 		if _, err := io.WriteString(limited, "PING\r\n"); err != nil {
 			t.Fatal(err)
@@ -58,13 +63,34 @@ func TestLongAnswer(t *testing.T) {
 	if n, err := io.CopyN(io.Discard, limited, 1<<20); !errors.Is(err, errLong) {
 		t.Errorf("after %d bytes more the error is %v, wanted errLong", n, err)
 	}
-	r, err := newRedis("redis://"+endless(t), nil)
+	server := miniredis.RunT(t)
+	if err := server.Set("key", strings.Repeat("x", 4<<20)); err != nil {
+		t.Fatal(err)
+	}
+	r, err := newRedis("redis://"+server.Addr(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer r.close()
 	r.option.ForceSingleClient = true
+	r.most = 1 << 20
 	if _, err := r.Do(t.Context(), "key", "GET", "key"); !errors.Is(err, errLong) {
 		t.Errorf("a command ends with %v, wanted errLong", err)
 	}
+}
+
+// TestLongLog: what somebody has put into the log, too long to be read, is passed over.
+func TestLongLog(t *testing.T) {
+	p := newParty(t)
+	p.before = func(f *Fleet) { f.own.most = 1 << 20 }
+	a := p.join(nil)
+	p.until("loaded", func() bool { return filled(a) })
+	long := strings.Repeat("x", 4<<20)
+	if _, err := p.server.XAdd(a.feed.logKey(), "*", []string{"x", long}); err != nil {
+		t.Fatal(err)
+	}
+	p.until("told", func() bool { return p.heard(errLong.Error()) })
+	time.Sleep(400 * time.Millisecond) // the list is not taken for current any more
+	p.until("current again", func() bool { return current(a) })
+	p.revoke(a, revocation.Block(revocation.Client(partyIssuer, "batch")))
 }

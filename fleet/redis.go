@@ -31,6 +31,8 @@ type redis struct {
 	ctx    context.Context // ends with close; for dialling alone
 	cancel context.CancelFunc
 
+	most int64 // of an answer, in bytes; it is not changed once it connects
+
 	mu      sync.Mutex
 	client  rueidis.Client
 	dialing chan struct{} // closed when an attempt to make the client has ended
@@ -67,6 +69,7 @@ func newRedis(url string, config *tls.Config) (*redis, error) {
 		option.Sentinel.TLSConfig = option.TLSConfig
 	}
 	ctx, cancel := context.WithCancel(context.Background())
+	r := &redis{ctx: ctx, cancel: cancel, most: mostRead}
 	dial := option.DialCtxFn
 	option.DialCtxFn = func(_ context.Context, address string, dialer *net.Dialer, config *tls.Config) (conn net.Conn, err error) {
 		switch {
@@ -80,9 +83,10 @@ func newRedis(url string, config *tls.Config) (*redis, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &limited{Conn: conn}, nil
+		return &limited{Conn: conn, most: r.most}, nil
 	}
-	return &redis{option: option, ctx: ctx, cancel: cancel}, nil
+	r.option = option
+	return r, nil
 }
 
 var errClosed = errors.New("fleet: it was closed")

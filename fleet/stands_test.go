@@ -19,6 +19,7 @@ import (
 type party struct {
 	t      *testing.T
 	server *miniredis.Miniredis
+	before func(*Fleet) // nil, or what is done to each before it connects
 
 	mu   sync.Mutex
 	told []string
@@ -45,6 +46,9 @@ func (p *party) join(change func(*Config)) *Fleet {
 	p.t.Cleanup(f.Close)
 	f.Hurry(10)
 	f.Single()
+	if p.before != nil {
+		p.before(f)
+	}
 	f.Revocations()
 	return f
 }
