@@ -92,17 +92,30 @@ func newRedis(url string, config *tls.Config) (*redis, error) {
 var errClosed = errors.New("fleet: it was closed")
 
 // ready returns the client, and makes it unless that was done. Whoever comes while an
-// attempt is under way waits for its outcome, and not longer than its own context.
+// attempt is under way waits for its outcome, and not longer than its own context. An
+// attempt that took too long, as on a machine that is busy, is made again for whoever has
+// a bound and time left.
 func (r *redis) ready(ctx context.Context) (rueidis.Client, error) {
-	client, ended, err := r.dial()
-	if client != nil || err != nil {
-		return client, err
+	for _, bounded := ctx.Deadline(); ; {
+		client, ended, err := r.dial()
+		if client != nil || err != nil {
+			return client, err
+		}
+		select {
+		case <-ended:
+		case <-ctx.Done():
+			return nil, fmt.Errorf("fleet: no connection to Redis yet: %w", context.Cause(ctx))
+		}
+		var slow net.Error
+		client, err = r.outcome()
+		if err == nil || !bounded || !errors.As(err, &slow) || !slow.Timeout() {
+			return client, err
+		}
 	}
-	select {
-	case <-ended:
-	case <-ctx.Done():
-		return nil, fmt.Errorf("fleet: no connection to Redis yet: %w", context.Cause(ctx))
-	}
+}
+
+// outcome is what the last attempt came to.
+func (r *redis) outcome() (rueidis.Client, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
