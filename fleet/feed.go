@@ -191,6 +191,9 @@ var errSilent = errors.New("no heartbeat of our own came back: the link is half 
 func (d *feed) follow(do Do) error {
 	d.mu.Lock()
 	d.heard, d.ackAt = time.Now(), "0-0"
+	if d.isLoaded {
+		d.fruitless = min(d.fruitless, fruitlessLooks) // what is after an outage is read soon
+	}
 	d.mu.Unlock()
 	for d.ctx.Err() == nil {
 		if periodic, due := d.due(); due {
