@@ -81,7 +81,7 @@ func TestProofsAreKeptLongEnough(t *testing.T) {
 	}
 	fast, slow := clock(5*time.Second), clock(-5*time.Second)
 	by := func(now func() time.Time) *dpop.Verifier {
-		v, err := dpop.New(dpop.Config{Replays: member(t, server.Addr(), nil).Replays(), Now: now, MaxAhead: -1})
+		v, err := dpop.New(dpop.Config{Replays: member(t, server.Addr(), patient).Replays(), Now: now, MaxAhead: -1})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -110,7 +110,7 @@ func TestProofsWhileSecretsRotate(t *testing.T) {
 	server := miniredis.RunT(t)
 	var members []*dpop.Verifier
 	for _, all := range [][][]byte{{oneSecret, oldSecret}, {oldSecret, oneSecret}, {oneSecret}, {twoSecret, oneSecret}, {oneSecret, twoSecret}} {
-		members = append(members, verifier(t, member(t, server.Addr(), withSecrets(all...)), time.Now))
+		members = append(members, verifier(t, member(t, server.Addr(), func(c *fleet.Config) { patient(c); withSecrets(all...)(c) }), time.Now))
 	}
 	k := newKey(t)
 	for n := range members {

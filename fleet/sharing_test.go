@@ -51,6 +51,9 @@ func member(t testing.TB, address string, change func(*fleet.Config)) *fleet.Fle
 	return f
 }
 
+// patient is for a machine that is busy.
+func patient(c *fleet.Config) { c.ReplayTimeout = time.Second }
+
 func withSecrets(all ...[]byte) func(*fleet.Config) {
 	return func(c *fleet.Config) { c.Secrets = func() [][]byte { return all } }
 }
