@@ -61,6 +61,8 @@ type feed struct {
 	// stand in Redis that cannot be opened.
 	fruitless, mostBroken int
 	staleAfter            time.Duration // of the list
+	unreadable            position      // what the log has up to here is not read back
+	shy                   int           // by how many bits fewer entries are read back at once
 	tidied                time.Time     // and then tidied
 	heard                 time.Time     // of our own heartbeat, last
 	highest               uint64        // sequence

@@ -1,7 +1,9 @@
 package fleet
 
 import (
+	"errors"
 	"maps"
+	"strconv"
 	"time"
 )
 
@@ -87,6 +89,9 @@ func (d *feed) live() (live, silent []id) {
 	return live, silent
 }
 
+// backAtOnce is how many entries of the log are read back at once.
+const backAtOnce = 2048
+
 // earlier is what the log said that is not read, since all that stands was read instead.
 type earlier struct {
 	beats map[id]beat // the latest of each
@@ -94,11 +99,21 @@ type earlier struct {
 }
 
 // readBack reads the log from one place back to another, as far as it says who may be
-// alive.
+// alive. An answer that is too long ends the connection, so the next look reads fewer
+// entries at once, and in the end no further back than what somebody has put there: who
+// can do that could take the heartbeats below it away as well.
 func (d *feed) readBack(do Do, ring *keyring, from, to position) (e earlier, err error) {
 	e.beats = make(map[id]beat)
+	if d.unreadable.after(to) {
+		to = d.unreadable
+	}
 	for from.after(to) {
-		got, err := d.plain(do, "XREVRANGE", d.logKey(), from.String(), to.String(), "COUNT", scanCount)
+		got, err := d.plain(do, "XREVRANGE", d.logKey(), from.String(), to.String(), "COUNT", strconv.Itoa(backAtOnce>>d.shy))
+		if errors.Is(err, errLong) {
+			if d.shy += 4; backAtOnce>>d.shy == 0 {
+				d.unreadable, d.shy = from, 0
+			}
+		}
 		if err != nil {
 			return e, err
 		}
@@ -131,6 +146,7 @@ func (d *feed) readBack(do Do, ring *keyring, from, to position) (e earlier, err
 			break
 		}
 	}
+	d.shy = 0
 	return e, nil
 }
 
