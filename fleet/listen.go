@@ -1,0 +1,145 @@
+package fleet
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+)
+
+// Heard is who was heard in the deployment's log, beside this instance.
+type Heard struct {
+	_ [0]func()
+	// Live are the instances that sent a heartbeat while Listen listened, by their names
+	// (Fleet.Instance).
+	Live []string
+	// Silent are those that sent one within the stale bound before, and then none, without
+	// a word: they were killed, are cut off, or ended without Close.
+	Silent []string
+	// Unread is how many heartbeats came that cannot be opened, one a second from each
+	// instance that has another secret.
+	Unread int
+}
+
+// listenBeats is for how many heartbeats Listen listens: one may be late.
+const listenBeats = 3
+
+// logPage is how many messages of the log are read at once.
+const logPage = 2000
+
+// Listen listens to the log for 3 s, and says which other instances are up, whether or not
+// this one takes part. It writes nothing. Who can write to Redis can have one that has gone
+// seem to be up, by copies of its heartbeats; Revoke goes by more than that.
+func (f *Fleet) Listen(ctx context.Context) (Heard, error) {
+	d := f.feed
+	last, err := d.back(ctx, "+", 1)
+	if err != nil {
+		return Heard{}, err
+	}
+	var began position
+	if len(last) > 0 {
+		began = last[0].at
+	}
+	pause(ctx, listenBeats*d.tempo.beat)
+	if ctx.Err() != nil {
+		return Heard{}, fmt.Errorf("fleet: who else is up is not known: %w", context.Cause(ctx))
+	}
+	heard := &hearing{began: began, me: d.me, by: map[id]*lastBeat{}}
+	from, oldest := "+", began.ms-min(began.ms, uint64(d.staleAfter.Milliseconds()))
+	for {
+		page, err := d.back(ctx, from, logPage)
+		if err != nil {
+			return Heard{}, err
+		}
+		for n := range page {
+			if page[n].at.ms < oldest {
+				return heard.sum(), nil
+			}
+			heard.take(d.ring(), &page[n])
+		}
+		if len(page) < logPage {
+			return heard.sum(), nil
+		}
+		from = "(" + page[len(page)-1].id
+	}
+}
+
+// back reads the log backwards from a place on.
+func (d *feed) back(ctx context.Context, from string, most int) ([]entry, error) {
+	ctx, cancel := context.WithTimeout(ctx, d.tempo.answer)
+	defer cancel()
+	got, err := d.f.conn.Do(ctx, d.logKey(), "XREVRANGE", d.logKey(), from, "-", "COUNT", strconv.Itoa(most))
+	if err != nil {
+		return nil, fmt.Errorf("fleet: the log of revocations cannot be read: %w", err)
+	}
+	list, ok := got.([]any)
+	if !ok && got != nil {
+		return nil, errAnswer
+	}
+	entries := make([]entry, len(list))
+	for n := range list {
+		if entries[n], err = parseEntry(list[n]); err != nil {
+			return nil, err
+		}
+	}
+	return entries, nil
+}
+
+// hearing is what is known of instances, by the log from a while before it began.
+type hearing struct {
+	began  position
+	me     id
+	by     map[id]*lastBeat
+	unread int
+}
+
+// lastBeat is of one instance.
+type lastBeat struct {
+	count          uint64
+	fresh, leaving bool // fresh: it came since
+}
+
+func (h *hearing) take(ring *keyring, e *entry) {
+	sealed, is := e.texts["beat"]
+	if !is {
+		return
+	}
+	fresh := e.at.after(h.began)
+	text, _, err := ring.open(forFeed, placeBeat, []byte(sealed))
+	var b beat
+	if err == nil {
+		b, err = decodeBeat(text)
+	}
+	switch {
+	case err != nil && fresh:
+		h.unread++
+		return
+	case err != nil || b.from == h.me:
+		return
+	}
+	last := h.by[b.from]
+	if last == nil {
+		last = new(lastBeat)
+		h.by[b.from] = last
+	}
+	last.fresh = last.fresh || fresh
+	if b.count > last.count {
+		last.count, last.leaving = b.count, b.leaving
+	}
+}
+
+func (h *hearing) sum() Heard {
+	heard := Heard{Unread: h.unread}
+	for who, last := range h.by {
+		switch {
+		case last.leaving:
+		case last.fresh:
+			heard.Live = append(heard.Live, who.String())
+		default:
+			heard.Silent = append(heard.Silent, who.String())
+		}
+	}
+	slices.Sort(heard.Live)
+	slices.Sort(heard.Silent)
+	return heard
+}
