@@ -104,6 +104,14 @@ func (s *results) put(k cacheKey, r *Result) {
 	s.inactive.Invalidate(k)
 }
 
+// size is how many answers are kept, those that have ended included.
+func (s *results) size() int {
+	if s.active == nil {
+		return 0
+	}
+	return s.active.EstimatedSize() + s.inactive.EstimatedSize()
+}
+
 // drop forgets everything.
 func (s *results) drop() {
 	if s.active == nil {

@@ -27,6 +27,8 @@ type Client struct {
 	stuck    atomic.Int64 // calls of Config.Auth under way
 	shared   *tier        // nil: none
 
+	hits, misses atomic.Uint64 // of Stats
+
 	firstSights *lane
 	renewals    *lane // for tokens last seen active
 	slowed      slowed
@@ -105,12 +107,14 @@ func (c *Client) Ask(ctx context.Context, q Question) (*Result, error) {
 	}
 	key := c.results.key(endpoint, q.Token)
 	if e := c.remembered(key); e != nil && (!d.fresh || !e.active || !d.now && !e.askedAt.Before(d.oldest)) {
+		c.hits.Add(1)
 		c.refreshAhead(e, endpoint, key, q)
 		if e.active {
 			c.controls.offer(endpoint, key, q.Token, q.Source, e.exp)
 		}
 		return e.Result, nil
 	}
+	c.misses.Add(1)
 	if refused := c.doubts.get(key); refused != nil {
 		return nil, refused
 	}

@@ -47,6 +47,9 @@ func TestLifetimes(t *testing.T) {
 				if ask(); u.calls() != 2 {
 					t.Fatalf("asked %d times when the lifetime has ended, want 2", u.calls())
 				}
+				if s := c.Stats(); s.Hits != 1 || s.Misses != 2 || s.Answers != 1 {
+					t.Errorf("%+v, wanted 1 hit, 2 misses and 1 answer", s)
+				}
 			})
 		})
 	}

@@ -52,7 +52,9 @@ func TestEachMetricIsDocumented(t *testing.T) {
 	}
 	p.Tell(t.Context(), &observe.Event{Kind: observe.RefreshFailed})
 	metrics, series := p.collect()
-	known := map[string]bool{"m2mguard.replay.requests": true, "m2mguard.nonce.requests": true} // TestProofsOfPossession
+	known := map[string]bool{ // TestProofsOfPossession and TestAnswersNeverFall
+		"m2mguard.replay.requests": true, "m2mguard.nonce.requests": true, "m2mguard.introspect.cache.requests": true,
+	}
 	for _, m := range metrics {
 		known[m.Name] = true
 		row := documented[m.Name]

@@ -81,10 +81,10 @@ func (m *maker) instruments() instruments {
 
 // figures are the instruments that are read when somebody collects.
 type figures struct {
-	cacheRequests, replays, nonces                                             metric.Int64ObservableCounter
+	cacheRequests, replays, nonces, introspectRequests                         metric.Int64ObservableCounter
 	cacheEntries, cacheLimit, verifyActive, verifyWaiting, openRoutes, streams metric.Int64ObservableGauge
 	resolved, resolveActive, resolveWaiting                                    metric.Int64ObservableGauge
-	keys, keysStale, introspectActive, introspectWaiting                       metric.Int64ObservableGauge
+	keys, keysStale, introspectActive, introspectWaiting, introspectEntries    metric.Int64ObservableGauge
 	revocationEntries, revocationForeign, revocationStale                      metric.Int64ObservableGauge
 	keysAge, revocationLag                                                     metric.Float64ObservableGauge
 	all                                                                        []metric.Observable
@@ -124,6 +124,8 @@ func (m *maker) figures() (f figures) {
 	f.keysStale = gauge("m2mguard.jwks.stale", "{set}", "1 while the key set is past its age and cannot be refreshed.")
 	f.introspectActive = gauge("m2mguard.introspect.active", "{request}", "Requests to the introspection endpoint that are under way.")
 	f.introspectWaiting = gauge("m2mguard.introspect.waiting", "{token}", "Tokens that wait for one.")
+	f.introspectRequests = count("m2mguard.introspect.cache.requests", "{request}", "Questions about a token, by whether a remembered answer served.")
+	f.introspectEntries = gauge("m2mguard.introspect.cache.entries", "{answer}", "Introspection answers that are remembered.")
 	f.revocationEntries = gauge("m2mguard.revocation.entries", "{entry}", "Entries of the list of revocations.")
 	f.revocationForeign = gauge("m2mguard.revocation.foreign", "{entry}", "Those about issuers that nobody asks about here.")
 	f.revocationLag = seconds("m2mguard.revocation.lag", "How long ago the list was complete.")

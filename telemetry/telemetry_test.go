@@ -88,9 +88,12 @@ func TestMetrics(t *testing.T) {
 		of(jwts.URL(), "m2mguard.jwks.keys{m2mguard.issuer=ISSUER}"):                                               got[of(jwts.URL(), "m2mguard.jwks.keys{m2mguard.issuer=ISSUER}")],
 		of(jwts.URL(), "m2mguard.jwks.stale{m2mguard.issuer=ISSUER}"):                                              0,
 	}
-	for _, name := range []string{"m2mguard.introspect.active", "m2mguard.introspect.waiting"} {
+	for _, name := range []string{"m2mguard.introspect.active", "m2mguard.introspect.waiting", "m2mguard.introspect.cache.entries"} {
 		want[name+"{m2mguard.issuer="+jwts.URL()+"}"], want[name+"{m2mguard.issuer="+opaque.URL()+"}"] = 0, 0
 	}
+	want["m2mguard.introspect.cache.entries{m2mguard.issuer="+opaque.URL()+"}"] = 2
+	want[of(opaque.URL(), "m2mguard.introspect.cache.requests{m2mguard.issuer=ISSUER,m2mguard.result=hit}")] = 0
+	want[of(opaque.URL(), "m2mguard.introspect.cache.requests{m2mguard.issuer=ISSUER,m2mguard.result=miss}")] = 2
 	if want[of(jwts.URL(), "m2mguard.jwks.keys{m2mguard.issuer=ISSUER}")] == 0 {
 		t.Error("no keys")
 	}
@@ -120,6 +123,24 @@ func TestSumsNeverFall(t *testing.T) {
 	}
 	if _, there := got["m2mguard.cache.entries{}"]; there {
 		t.Error("what was closed has a cache")
+	}
+}
+
+// TestAnswersNeverFall: nor do those that introspection remembers.
+func TestAnswersNeverFall(t *testing.T) {
+	iss := issuertest.New(t)
+	p := newProbe(t, telemetry.Config{})
+	for range 3 {
+		v := p.newValidator(iss, func(c *validator.Config) { c.Issuers[0].Introspection = introspectionAt(iss) })
+		for range 5 {
+			_, _ = v.Verify(t.Context(), "an-opaque-token-of-nobody")
+		}
+		v.Close()
+	}
+	_, got := p.collect()
+	of := "m2mguard.introspect.cache.requests{m2mguard.issuer=" + iss.URL() + ",m2mguard.result="
+	if hits, misses := got[of+"hit}"], got[of+"miss}"]; hits != 12 || misses != 3 {
+		t.Errorf("%v hits, %v misses, wanted 12 and 3", hits, misses)
 	}
 }
 

@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"context"
+	"maps"
 	"sync"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -22,11 +23,25 @@ type watched struct {
 
 // totals are what is counted since the start.
 type totals struct {
+	asked                                                            map[string]answered // by issuer
 	hits, misses                                                     uint64
 	first, replayed, undecided, noncesGood, noncesMissing, noncesBad uint64
 }
 
-func (t *totals) add(s *validator.Stats) {
+// answered is how many questions about an issuer's tokens a remembered answer served.
+type answered struct{ hits, misses uint64 }
+
+// add counts s in. named is what a metric calls an issuer.
+func (t *totals) add(s *validator.Stats, named func(string) string) {
+	if t.asked == nil {
+		t.asked = map[string]answered{}
+	}
+	for _, i := range s.Issuers {
+		if !i.Resolved { // of those a sum would fall when one is forgotten
+			of := t.asked[named(i.URL)]
+			t.asked[named(i.URL)] = answered{of.hits + i.Introspection.Hits, of.misses + i.Introspection.Misses}
+		}
+	}
 	t.hits += s.Hits
 	t.misses += s.Misses
 	t.first += s.Proofs.First
@@ -52,7 +67,7 @@ func (m *meter) watch(subject any) func() {
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			last := s.Stats()
-			w.gone.add(&last)
+			w.gone.add(&last, m.issuer)
 			w.validators = without(w.validators, s)
 		}
 	case *revocation.List:
@@ -82,10 +97,11 @@ func (m *meter) collect(_ context.Context, o metric.Observer) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	sums, now := w.gone, validator.Stats{}
+	sums.asked = maps.Clone(w.gone.asked)
 	issuers := map[string]*validator.IssuerStats{}
 	for _, v := range w.validators {
 		s := v.Stats()
-		sums.add(&s)
+		sums.add(&s, m.issuer)
 		addUp(&now, &s)
 		for _, i := range s.Issuers {
 			if !i.Resolved {
@@ -130,6 +146,7 @@ func worse(one, i *validator.IssuerStats) {
 	one.Keys.Stale = one.Keys.Stale || i.Keys.Stale
 	one.Introspection.UnderWay += i.Introspection.UnderWay
 	one.Introspection.Waiting += i.Introspection.Waiting
+	one.Introspection.Answers += i.Introspection.Answers
 }
 
 func (f *figures) observe(o metric.Observer, s *validator.Stats) {
@@ -159,6 +176,13 @@ func (f *figures) count(o metric.Observer, t *totals) {
 	write(f.nonces, nonces, "good", t.noncesGood)
 	write(f.nonces, nonces, "missing", t.noncesMissing)
 	write(f.nonces, nonces, "bad", t.noncesBad)
+	for name, a := range t.asked {
+		for result, n := range map[string]uint64{"hit": a.hits, "miss": a.misses} {
+			if a.hits+a.misses > 0 {
+				o.ObserveInt64(f.introspectRequests, int64(n), metric.WithAttributes(attribute.String(issuerKey, name), attribute.String(resultKey, result)))
+			}
+		}
+	}
 }
 
 // issuer writes what is known of one. A key set that was never fetched, or that an
@@ -172,6 +196,7 @@ func (f *figures) issuer(o metric.Observer, name string, i *validator.IssuerStat
 	}
 	o.ObserveInt64(f.introspectActive, int64(i.Introspection.UnderWay), of)
 	o.ObserveInt64(f.introspectWaiting, int64(i.Introspection.Waiting), of)
+	o.ObserveInt64(f.introspectEntries, int64(i.Introspection.Answers), of)
 }
 
 // lists writes the sum of all lists' entries, and the age of the oldest.
