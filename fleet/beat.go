@@ -29,6 +29,11 @@ func (d *feed) beatOn() {
 
 func (d *feed) beatOnce(ctx context.Context, leaving bool) error {
 	d.mu.Lock()
+	if d.left {
+		d.mu.Unlock()
+		return nil // one more would take the last one back
+	}
+	d.left = leaving
 	d.beats++
 	number := d.beats
 	b := beat{from: d.me, count: number, sent: uint64(max(0, d.f.config.Now().UnixMilli())), leaving: leaving, position: d.at, digest: d.digest, entries: uint64(len(d.known))}

@@ -67,6 +67,7 @@ type feed struct {
 	heard                 time.Time     // of our own heartbeat, last
 	highest               uint64        // sequence
 	beats                 uint64
+	left                  bool // the last heartbeat was sent
 	echoes                map[uint64]*echo
 	echoed                time.Time // when the last of ours that came back was sent
 	peers                 map[id]*peer
@@ -133,13 +134,21 @@ func (d *feed) close() {
 	d.f.list.Close()
 	started := true
 	d.begin.Do(func() { started = false })
-	if started && d.ctx.Err() == nil && d.hasLoaded() {
+	if started && d.ctx.Err() == nil && d.wasHeard() {
 		ctx, cancel := context.WithTimeout(d.ctx, min(d.tempo.answer, time.Second/2))
 		_ = d.beatOnce(ctx, true) // who is not heard is silent instead
 		cancel()
 	}
 	d.end()
 	d.running.Wait()
+}
+
+// wasHeard reports whether others may know of this instance. If not, they never will.
+func (d *feed) wasHeard() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.left = d.left || !d.isLoaded
+	return d.isLoaded
 }
 
 func (d *feed) hasLoaded() bool {

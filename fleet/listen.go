@@ -10,39 +10,32 @@ import (
 // Heard is who was heard in the deployment's log, beside this instance.
 type Heard struct {
 	_ [0]func()
-	// Live are the instances that sent a heartbeat while Listen listened, by their names
+	// Live are the instances that sent a heartbeat in the last seconds, by their names
 	// (Fleet.Instance).
 	Live []string
 	// Silent are those that sent one within the stale bound before, and then none, without
 	// a word: they were killed, are cut off, or ended without Close.
 	Silent []string
-	// Unread is how many heartbeats came that cannot be opened, one a second from each
-	// instance that has another secret.
+	// Unread is how many heartbeats of the last seconds cannot be opened, one a second from
+	// each instance that has another secret.
 	Unread int
 }
 
-// listenBeats is for how many heartbeats Listen listens: one may be late.
+// listenBeats is for how many heartbeats one listens who sends none: one may be late.
 const listenBeats = 3
 
 // logPage is how many messages of the log are read at once.
 const logPage = 2000
 
-// Listen listens to the log for 3 s, and says which other instances are up, whether or not
-// this one takes part. It writes nothing. Who can write to Redis can have one that has gone
+// Listen says which other instances are up. By one that takes part (Revocations, Revoke)
+// it is read at once from the log, where its own heartbeats show what is recent; others
+// listen for 3 s. It writes nothing. Who can write to Redis can have one that has gone
 // seem to be up, by copies of its heartbeats; Revoke goes by more than that.
 func (f *Fleet) Listen(ctx context.Context) (Heard, error) {
 	d := f.feed
-	last, err := d.back(ctx, "+", 1)
+	began, err := d.lately(ctx)
 	if err != nil {
 		return Heard{}, err
-	}
-	var began position
-	if len(last) > 0 {
-		began = last[0].at
-	}
-	pause(ctx, listenBeats*d.tempo.beat)
-	if ctx.Err() != nil {
-		return Heard{}, fmt.Errorf("fleet: who else is up is not known: %w", context.Cause(ctx))
 	}
 	heard := &hearing{began: began, me: d.me, by: map[id]*lastBeat{}}
 	from, oldest := "+", began.ms-min(began.ms, uint64(d.staleAfter.Milliseconds()))
@@ -62,6 +55,47 @@ func (f *Fleet) Listen(ctx context.Context) (Heard, error) {
 		}
 		from = "(" + page[len(page)-1].id
 	}
+}
+
+// lately is the place in the log from which on heartbeats are those of who is up. Redis'
+// clock need agree with ours no more than elsewhere: a heartbeat of ours tells it, or what
+// comes while one waits.
+func (d *feed) lately(ctx context.Context) (began position, err error) {
+	for takesPart := d.hasLoaded(); ; {
+		wait := listenBeats * d.tempo.beat
+		if takesPart {
+			wait = d.tempo.beat / 20
+		}
+		page, err := d.back(ctx, "+", logPage)
+		switch {
+		case err != nil:
+			return began, err
+		case takesPart && d.hasOwn(page):
+			at := page[0].at
+			return position{ms: at.ms - min(at.ms, uint64(d.silence().Milliseconds()))}, nil
+		case len(page) > 0:
+			began = page[0].at
+		}
+		pause(ctx, wait)
+		switch {
+		case ctx.Err() != nil:
+			return began, fmt.Errorf("fleet: who else is up is not known: %w", context.Cause(ctx))
+		case !takesPart:
+			return began, nil
+		}
+	}
+}
+
+// hasOwn reports whether a heartbeat of ours is among these.
+func (d *feed) hasOwn(page []entry) bool {
+	for n := range page {
+		if sealed, is := page[n].texts["beat"]; is {
+			if b, err := openBeat(d.ring(), sealed); err == nil && b.from == d.me {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // back reads the log backwards from a place on.
@@ -105,11 +139,7 @@ func (h *hearing) take(ring *keyring, e *entry) {
 		return
 	}
 	fresh := e.at.after(h.began)
-	text, _, err := ring.open(forFeed, placeBeat, []byte(sealed))
-	var b beat
-	if err == nil {
-		b, err = decodeBeat(text)
-	}
+	b, err := openBeat(ring, sealed)
 	switch {
 	case err != nil && fresh:
 		h.unread++
@@ -126,6 +156,14 @@ func (h *hearing) take(ring *keyring, e *entry) {
 	if b.count > last.count {
 		last.count, last.leaving = b.count, b.leaving
 	}
+}
+
+func openBeat(ring *keyring, sealed string) (b beat, err error) {
+	text, _, err := ring.open(forFeed, placeBeat, []byte(sealed))
+	if err != nil {
+		return b, err
+	}
+	return decodeBeat(text)
 }
 
 func (h *hearing) sum() Heard {
