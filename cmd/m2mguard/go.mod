@@ -4,7 +4,10 @@ go 1.26.0
 
 require (
 	github.com/google/go-cmp v0.7.0
+	github.com/alicebob/miniredis/v2 v2.40.0
 	github.com/m2mguard/m2mguard v0.1.0
+	github.com/m2mguard/m2mguard/fleet v0.1.0
+	github.com/redis/rueidis v1.0.79
 	github.com/spf13/cobra v1.10.2
 	github.com/spf13/pflag v1.0.9
 	go.yaml.in/yaml/v3 v3.0.6

@@ -23,6 +23,9 @@ const (
 	exitGood  = 0
 	exitBad   = 1 // what was looked at is bad, or an issuer or API refused
 	exitWrong = 2 // the command line or the file is wrong, so that nothing was judged
+	// exitUnconfirmed is of an entry that stands in Redis, while not everybody, or nobody
+	// else, said that it counts there.
+	exitUnconfirmed = 3
 )
 
 // failure is an error with the exit code that it ends the program with. Its text is
@@ -113,10 +116,12 @@ a small first letter. Secrets come from the environment or from files.
     probe: /orders
 
 Exit codes: 0 good; 1 bad, or refused by the issuer or the API; 2 the command line or
-the file is wrong. No command writes a token, unless "token --print" asks for it.`,
+the file is wrong; 3 a revocation that not everybody confirmed. No command writes a token, unless "token --print" asks for it.`,
 		Example: `  m2mguard doctor                          look at everything that m2mguard.yaml names
   m2mguard explain < token.txt             say what is wrong with a token
   m2mguard token --call https://api.example.com/orders
+  m2mguard revoke --client orders-batch    have every instance refuse a client's tokens
+  m2mguard revocations                     see what is revoked, and which instances are up
   m2mguard schema > m2mguard.schema.json   so that an editor completes the file`,
 		Version:       version(),
 		SilenceErrors: true,
@@ -126,7 +131,7 @@ the file is wrong. No command writes a token, unless "token --print" asks for it
 	}
 	root.PersistentFlags().StringVarP(&p.file, "config", "c", "", "the file; default $M2MGUARD_CONFIG, else "+defaultFile)
 	root.PersistentFlags().DurationVar(&p.timeout, "timeout", 30*time.Second, "how long the whole may take")
-	root.AddCommand(p.explain(), p.doctor(), p.token(), p.schema())
+	root.AddCommand(p.explain(), p.doctor(), p.token(), p.revoke(), p.revocations(), p.schema())
 	return root
 }
 

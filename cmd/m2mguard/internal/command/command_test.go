@@ -95,7 +95,10 @@ client:
   scope: orders:read
 `
 
-var right = map[string]string{"RIGHT": issuertest.ClientSecret, "WRONG": "not-the-secret-at-all"}
+var right = map[string]string{
+	"RIGHT": issuertest.ClientSecret, "WRONG": "not-the-secret-at-all",
+	"FLEET": "the-secret-that-a-fleet-seals-with", "REDIS": "the-password-of-redis",
+}
 
 func TestDoctor(t *testing.T) {
 	iss := issuertest.New(t)
@@ -193,6 +196,8 @@ func TestNoOutputHoldsAToken(t *testing.T) {
 	stray := iss.Token(issuertest.Claims{})
 	good, bad := write(t, file, iss.URL(), api, "RIGHT"), write(t, file, iss.URL(), api, "WRONG")
 	pasted := write(t, "issuers: [{url: '%s', audience: [x], introspection: {auth: {clientID: x, secret: %s, token: {env: %s}}}}]\nclient: %s\ndpop: {nonces: {secrets: [{file: %s}]}}\n? %s\n: 1\n", iss.URL(), stray, stray, stray, stray, stray)
+	away := write(t, "issuers: [{url: '%s', audience: [x]}]\nrevocations: fleet\nfleet: {url: 'redis://127.0.0.1:1', user: orders, password: {env: REDIS}, name: orders, secrets: [{env: FLEET}]}\n", iss.URL())
+	misplaced := write(t, "issuers: [{url: '%s', audience: [x]}]\nfleet: {url: 'redis://orders:%s@127.0.0.1:1', user: %s, password: %s, name: %s, secrets: [{file: %s}, %s, {env: FLEET, encoding: %s}]}\n", iss.URL(), right["REDIS"], stray, right["REDIS"], stray, stray, right["FLEET"], right["FLEET"])
 	strayFile := filepath.Join(t.TempDir(), "token.txt")
 	if err := os.WriteFile(strayFile, []byte("Bearer "+stray+"\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -210,7 +215,10 @@ func TestNoOutputHoldsAToken(t *testing.T) {
 		{"explain", "-c", good}, {"explain", "-c", good, "--json"}, {"explain", "-c", good, "--offline"}, {"explain", "-c", bad, strayFile}, {"explain", "-c", good, stray},
 		{"explain", "-c", good, "--proof", stray}, {"explain", "-c", good, "--proof", strayFile, "--scheme", "DPoP", "--url", api + "/orders"}, {"explain", "-c", good, "--at", stray},
 		{"explain", "-c", good, "--scope", stray + " " + stray}, {"explain", "-c", pasted}, {"explain", stray, stray}, {"explain", "--web", "-c", good, stray}, {"explain", "--web", "-c", good, "--at", stray}, {"explain", "--web", "-c", pasted},
-		{"schema"}, {"schema", stray}, {"completion", "bash"}, {"completion", stray}, {"help", "token"}, {"help", stray}, {"--version"},
+		{"revoke", "-c", away, "--client", "x", "--timeout", "200ms"}, {"revoke", "-c", away, "--client", stray}, {"revoke", "-c", away, "--opaque"}, {"revoke", "-c", away, "--opaque", stray},
+		{"revoke", "-c", away, "--issuer", stray}, {"revoke", "-c", away, "--issuer", stray, "--any-issuer"}, {"revoke", "-c", away, "--issued-before=" + stray, "--client", "x"}, {"revoke", "-c", misplaced, "--client", "x"},
+		{"revoke", stray}, {"revoke", "-c", away, "--client", "x", stray}, {"revoke", "-c", good, "--client", "x"}, {"revoke", "--" + stray}, {"revocations", "-c", away, "--timeout", "200ms"},
+		{"revocations", "-c", away, "--token-id", stray}, {"revocations", "-c", misplaced}, {"revocations", stray}, {"revocations", "--most", stray}, {"doctor", "-c", away, "--timeout", "1s"}, {"explain", "-c", away, "--timeout", "200ms"},		{"schema"}, {"schema", stray}, {"completion", "bash"}, {"completion", stray}, {"help", "token"}, {"help", stray}, {"--version"},
 	} {
 		covered[args[0]] = true
 		r := feed(t, stray, right, args...)
@@ -245,7 +253,7 @@ func TestSchema(t *testing.T) {
 
 // TestHelpTeaches: each command shows examples of its use.
 func TestHelpTeaches(t *testing.T) {
-	for _, name := range []string{"explain", "doctor", "token", "schema"} {
+	for _, name := range []string{"explain", "doctor", "token", "revoke", "revocations", "schema"} {
 		if r := run(t, nil, name, "--help"); r.code != 0 || !strings.Contains(r.out, "Examples:\n  m2mguard "+name) {
 			t.Errorf("%s: %+v", name, r)
 		}

@@ -97,6 +97,9 @@ func (p *program) explainToken(ctx context.Context, f *explainFlags, args []stri
 		return failure{exitWrong, err}
 	}
 	file.Observer = observe.Observer{Event: func(context.Context, *observe.Event) {}} // the steps say it all
+	if !f.offline {
+		file.Follow()
+	}
 	v, err := validator.New(file.Config)
 	if err != nil {
 		return failure{exitWrong, err}

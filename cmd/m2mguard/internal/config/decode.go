@@ -16,6 +16,9 @@ import (
 // decoder fills Go values in from a YAML tree, and collects every fault.
 type decoder struct {
 	faults []error
+	// The fleet is made before anything that uses it; nil where it could not be.
+	fleet      *Fleet
+	fleetNamed bool
 }
 
 // fault notes what is wrong with a node. path is where it stands, such as
@@ -36,6 +39,10 @@ func (d *decoder) decode(n *yaml.Node, v reflect.Value, path string) {
 		return
 	case n.Kind == yaml.ScalarNode && n.Tag == "!!null":
 		d.fault(n, path, "has no value: wanted one, or the key left out")
+		return
+	}
+	if shares[v.Type()] != nil && n.Kind == yaml.ScalarNode && n.Value == theFleet {
+		d.share(n, v, path)
 		return
 	}
 	if form, special := forms[v.Type()]; special {
@@ -124,16 +131,26 @@ func (d *decoder) decodeStruct(n *yaml.Node, v reflect.Value, path string) {
 			return
 		}
 		field := v.FieldByIndex(known[i].index)
-		if _, prepared := field.Interface().(Provider); prepared {
+		switch field.Interface().(type) {
+		case Provider, *Fleet: // prepared
 			return
 		}
 		d.decode(value, field, join(path, key.Value))
 	})
 }
 
-// prepare has an issuer start from what its provider's preset says, wherever in the
-// mapping the provider is named, so that the other keys change that.
+// prepare reads what other keys of a mapping go by, wherever in it that is named: the
+// fleet, and the preset of an issuer's provider, which the other keys change.
 func (d *decoder) prepare(n *yaml.Node, v reflect.Value, path string) {
+	if f, ok := v.Addr().Interface().(*File); ok && n.Kind == yaml.MappingNode {
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			if n.Content[i].Value == "fleet" && f.Fleet == nil {
+				d.fleetNamed = true
+				d.decode(n.Content[i+1], reflect.ValueOf(&f.Fleet).Elem(), "fleet")
+				d.fleet = f.Fleet
+			}
+		}
+	}
 	iss, ok := v.Addr().Interface().(*Issuer)
 	if !ok || n.Kind != yaml.MappingNode {
 		return

@@ -7,6 +7,7 @@ import (
 	"unicode"
 
 	"github.com/m2mguard/m2mguard/dpop"
+	"github.com/m2mguard/m2mguard/fleet"
 	"github.com/m2mguard/m2mguard/introspection"
 	"github.com/m2mguard/m2mguard/jwks"
 	"github.com/m2mguard/m2mguard/revocation"
@@ -27,7 +28,7 @@ type member struct {
 var docs = map[reflect.Type]map[string]string{
 	reflect.TypeFor[validator.Config](): {
 		"DPoP":          "Accepts tokens that are bound to a key, with a proof for each request (RFC 9449). {} for the defaults.",
-		"Revocations":   "What is revoked, from a watched file.",
+		"Revocations":   "What is revoked, from a watched file, or from the fleet.",
 		"ClockSkew":     "How far this clock and an issuer's may differ. Default 30s, at most 5m, negative for none.",
 		"MaxTokenBytes": "The longest token that is looked at. Default 16384; 256 to 1048576.",
 		"CacheEntries":  "Bounds the verified-token cache. Default 10000, negative for none.",
@@ -102,14 +103,27 @@ var docs = map[reflect.Type]map[string]string{
 		"MaxResponseBytes":     "Bounds an answer. Default 65536.",
 		"HTTPClient":           "How to connect.",
 		"DangerouslyAllowHTTP": "Allows http to hosts other than loopback.",
+		"Shared":               "A store of answers behind what an instance remembers, which instances share: fleet.",
+		"SharedAs":             "Who asks, where auth has no client id.",
+		"SharedTimeout":        "Bounds each call of that store. Default 50ms, at most 5s.",
+	},
+	reflect.TypeFor[fleet.Config](): {
+		"Name":                    "The deployment's name: instances of one name and secret share what they have. Up to 64 letters, digits, -, _ and .",
+		"Revocations":             "How the list of revocations does: what is stale, what happens then, and how much it holds. file and secrets are not for this one.",
+		"Replicas":                "How many replicas must hold an entry before it counts as revoked. Default 0, at most 16.",
+		"RevokeTimeout":           "Bounds a revocation. Default 5s; 100ms to 5m.",
+		"MaxClockSpread":          "By how much the clocks of any two instances may differ. Default 10s, at most 1m.",
+		"ReplayTimeout":           "Bounds what a request with a proof waits for Redis. Default 50ms; 1ms to 1s.",
+		"MaxProofs":               "How many live proofs an instance remembers beside Redis. Default 1000000.",
+		"DangerouslyReplaysAlone": "While Redis is away, lets a proof pass that this instance has not seen: once on each.",
 	},
 	reflect.TypeFor[dpop.Config](): {
 		"Algorithms":    "Algorithms that a proof may be signed with. Default: all that are supported.",
 		"MaxAge":        "How old a proof may be. Default 60s; 1s to 10m.",
 		"MaxAhead":      "How far a proof's iat may lie ahead. Default 10s, at most 1m, negative for none.",
 		"MaxProofBytes": "How long a proof may be. Default 4096; 512 to 16384.",
-		"Replays":       "How many live proofs are remembered. Default 1000000.",
-		"Nonces":        "Asks proofs to hold a nonce of ours. Default: none.",
+		"Replays":       "How many live proofs are remembered, or fleet. Default 1000000.",
+		"Nonces":        "Asks proofs to hold a nonce of ours, or fleet for one that each instance takes. Default: none.",
 	},
 	reflect.TypeFor[dpop.SealedConfig](): {
 		"Secrets":  "What nonces are sealed with, the newest first: the same on each instance, at least 32 random bytes each.",
@@ -152,7 +166,8 @@ var inCode = map[reflect.Type][]string{
 	reflect.TypeFor[validator.Config]():     {"Resolver", "MaxResolved", "ResolvesPerSecond", "OpaqueIssuer", "Now", "Observer", "Issuers"}, // Issuers is File's
 	reflect.TypeFor[validator.Profile]():    {"Accept", "Grants"},
 	reflect.TypeFor[jwks.Config]():          {"Fetch", "Observer"},
-	reflect.TypeFor[introspection.Config](): {"Introspector", "Answers", "Shared", "SharedAs", "SharedTimeout", "Observer", "Now"},
+	reflect.TypeFor[introspection.Config](): {"Introspector", "Answers", "Observer", "Now"},
+	reflect.TypeFor[fleet.Config]():         {"Conn", "URL", "TLS", "Secrets", "Observer", "Now"}, // three of them are fleetSection's
 	reflect.TypeFor[dpop.Config]():          {"Now"},
 	reflect.TypeFor[dpop.SealedConfig]():    {"Now"},
 	reflect.TypeFor[revocation.Config]():    {"Observer", "Now"},

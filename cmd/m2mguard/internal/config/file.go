@@ -25,6 +25,7 @@ type File struct {
 
 	Issuers []Issuer `doc:"The authorization servers whose tokens are accepted."`
 	API     API      `doc:"The API that the tokens are for, as doctor looks at it from outside."`
+	Fleet   *Fleet   `doc:"What the API's instances share through Redis or Valkey. revocations, introspection.shared, dpop.replays and dpop.nonces use it where they say: fleet."`
 	Client  *Client  `doc:"A client of the API's, as which the command token gets a token."`
 }
 
@@ -109,12 +110,15 @@ func Read(r io.Reader) (*File, error) {
 	return f, nil
 }
 
-// firstReading is how long the file of revocations may take to be read.
+// firstReading is how long the list of revocations may take to be read.
 const firstReading = 10 * time.Second
 
 // WaitForRevocations waits until the list is filled for the first time. The error is
 // the list's own.
 func (f *File) WaitForRevocations(ctx context.Context) error {
+	if f.FollowsFleet() {
+		return f.Revocations.Ready() // nobody fills it
+	}
 	bound, cancel := context.WithTimeout(ctx, firstReading)
 	defer cancel()
 	for {
@@ -131,8 +135,12 @@ func (f *File) WaitForRevocations(ctx context.Context) error {
 	}
 }
 
-// Close ends what Read started: the watch of a file of revocations.
+// Close ends what Read and Follow started: the watch of a file of revocations, and the
+// connections to Redis.
 func (f *File) Close() {
+	if f.Fleet != nil {
+		f.Fleet.close()
+	}
 	if f.Revocations != nil {
 		f.Revocations.Close()
 	}

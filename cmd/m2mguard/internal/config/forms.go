@@ -51,6 +51,8 @@ func init() {
 		reflect.TypeFor[dpop.Nonces]():              formOf(sealed),
 		reflect.TypeFor[func() [][]byte]():          formOf(secrets),
 		reflect.TypeFor[*revocation.List]():         formOf(revocation.New),
+		reflect.TypeFor[introspection.Shared]():     {of: reflect.TypeFor[string](), words: []string{theFleet}, make: formOf(otherwise).make},
+		reflect.TypeFor[*Fleet]():                   formOf(fleetOf),
 	}
 }
 
@@ -177,6 +179,13 @@ const maxPEM = 1 << 20
 
 // Client connects as t says.
 func (t TLS) Client() (*http.Client, error) {
+	cfg, err := t.config()
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.TLSClientConfig = cfg
+	return &http.Client{Transport: transport}, err
+}
+
+func (t TLS) config() (*tls.Config, error) {
 	cfg := &tls.Config{MinVersion: tls.VersionTLS12}
 	var faults []error
 	if t.CAFile != "" {
@@ -196,9 +205,7 @@ func (t TLS) Client() (*http.Client, error) {
 		}
 		cfg.Certificates = []tls.Certificate{pair}
 	}
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.TLSClientConfig = cfg
-	return &http.Client{Transport: transport}, errors.Join(faults...)
+	return cfg, errors.Join(faults...)
 }
 
 func memory(proofs int) (dpop.Replays, error) {

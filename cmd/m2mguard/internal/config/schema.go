@@ -20,7 +20,11 @@ func Schema() map[string]any {
 const length = `^[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|ms|s|m|h)(([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|ms|s|m|h))*$`
 
 func schema(t reflect.Type) map[string]any {
-	if form, special := forms[t]; special {
+	form, special := forms[t]
+	if special && shares[t] != nil && form.words == nil {
+		return map[string]any{"anyOf": []any{map[string]any{"const": theFleet}, schema(form.of)}}
+	}
+	if special {
 		if form.words != nil {
 			return map[string]any{"enum": form.words}
 		}

@@ -68,11 +68,14 @@ func Clean(text string) string {
 	}, text)
 }
 
-// Prompt asks for input where somebody sits before it.
-func (s *Screen) Prompt(in io.Reader, text string) {
-	if file, ok := in.(*os.File); ok && isTerminal(file) {
+// Prompt asks for input where somebody sits before it, and reports whether that is so.
+func (s *Screen) Prompt(in io.Reader, text string) bool {
+	file, ok := in.(*os.File)
+	asked := ok && isTerminal(file)
+	if asked {
 		s.Printf("%s", text)
 	}
+	return asked
 }
 
 func isTerminal(file *os.File) bool {
@@ -105,5 +108,35 @@ func (s *Screen) Waiting(what string) (end func()) {
 			s.Printf("\r\x1b[K")
 		}
 		ended = true
+	}
+}
+
+// Progress is how something goes on: one line that changes on a terminal, and elsewhere a
+// line for each change.
+type Progress struct {
+	s    *Screen
+	last string
+}
+
+// Progress begins one.
+func (s *Screen) Progress() *Progress { return &Progress{s: s} }
+
+// Show says how far it is.
+func (p *Progress) Show(text string) {
+	switch {
+	case text == p.last:
+		return
+	case p.s.terminal:
+		p.s.Printf("\r\x1b[K%s", Clean(text))
+	default:
+		p.s.Printf("%s\n", Clean(text))
+	}
+	p.last = text
+}
+
+// End takes the line away again, where that can be.
+func (p *Progress) End() {
+	if p.s.terminal && p.last != "" {
+		p.s.Printf("\r\x1b[K")
 	}
 }
