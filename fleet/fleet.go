@@ -89,6 +89,10 @@ func (f *Fleet) Revocations() *revocation.List {
 	return f.list
 }
 
+// Conn is the client that Config.URL or Config.Conn says, for who looks at the Redis that
+// it leads to. It ends with Close.
+func (f *Fleet) Conn() Conn { return f.conn }
+
 var (
 	_ fmt.Formatter  = (*Fleet)(nil)
 	_ slog.LogValuer = (*Fleet)(nil)

@@ -21,15 +21,12 @@ type Heard struct {
 	Unread int
 }
 
-// listenBeats is for how many heartbeats one listens who sends none: one may be late.
-const listenBeats = 3
-
 // logPage is how many messages of the log are read at once.
 const logPage = 2000
 
 // Listen says which other instances are up. By one that takes part (Revocations, Revoke)
 // it is read at once from the log, where its own heartbeats show what is recent; others
-// listen for 3 s. It writes nothing. Who can write to Redis can have one that has gone
+// listen for 4 s. It writes nothing. Who can write to Redis can have one that has gone
 // seem to be up, by copies of its heartbeats; Revoke goes by more than that.
 func (f *Fleet) Listen(ctx context.Context) (Heard, error) {
 	d := f.feed
@@ -62,7 +59,7 @@ func (f *Fleet) Listen(ctx context.Context) (Heard, error) {
 // comes while one waits.
 func (d *feed) lately(ctx context.Context) (began position, err error) {
 	for takesPart := d.hasLoaded(); ; {
-		wait := listenBeats * d.tempo.beat
+		wait := d.silence()
 		if takesPart {
 			wait = d.tempo.beat / 20
 		}
