@@ -1,6 +1,7 @@
 // The program m2mguard looks at a configuration of the library from outside: why a token
 // is refused (explain), whether what the API needs is there (doctor), what a client gets
-// and what the API says to it (token), and what a file may say (schema). docs/program.md
+// and what the API says to it (token), what is revoked for all instances (revoke,
+// revocations), and what a file may say (schema). docs/program.md
 // tells more.
 package main
 

@@ -75,7 +75,7 @@ var rows = []row{
 	{"skew, sizes; Clients empty; Types with application/", byNew, "skew; sizes; Clients empty; Types with application/", ""},
 	{"\"Bearer Bearer x\", quotes, cut token", byExplain, "Bearer Bearer x; a token in quotes; a cut token", ""},
 	{"use after Close", byExplain, "use after Close", ""},
-	{"Close forgotten", byDoctor, "Close forgotten", "nothing runs that could tell; a test with goleak does"},
+	{"Close forgotten", byDoctor, "Close forgotten", "nothing runs that could tell; a test with goleak does, and doctor where instances share a fleet: one that ended without Close fell silent"},
 
 	// The eleven below the table.
 	{"Entra organizations/common as tenant", byNew, "Entra common as tenant; Entra organizations as tenant", ""},

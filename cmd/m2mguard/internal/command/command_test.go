@@ -218,7 +218,7 @@ func TestNoOutputHoldsAToken(t *testing.T) {
 		{"revoke", "-c", away, "--client", "x", "--timeout", "200ms"}, {"revoke", "-c", away, "--client", stray}, {"revoke", "-c", away, "--opaque"}, {"revoke", "-c", away, "--opaque", stray},
 		{"revoke", "-c", away, "--issuer", stray}, {"revoke", "-c", away, "--issuer", stray, "--any-issuer"}, {"revoke", "-c", away, "--issued-before=" + stray, "--client", "x"}, {"revoke", "-c", misplaced, "--client", "x"},
 		{"revoke", stray}, {"revoke", "-c", away, "--client", "x", stray}, {"revoke", "-c", good, "--client", "x"}, {"revoke", "--" + stray}, {"revocations", "-c", away, "--timeout", "200ms"},
-		{"revocations", "-c", away, "--token-id", stray}, {"revocations", "-c", misplaced}, {"revocations", stray}, {"revocations", "--most", stray}, {"doctor", "-c", away, "--timeout", "1s"}, {"explain", "-c", away, "--timeout", "200ms"},		{"schema"}, {"schema", stray}, {"completion", "bash"}, {"completion", stray}, {"help", "token"}, {"help", stray}, {"--version"},
+		{"revocations", "-c", away, "--token-id", stray}, {"revocations", "-c", misplaced}, {"revocations", stray}, {"revocations", "--most", stray}, {"doctor", "-c", away, "--timeout", "1s"}, {"explain", "-c", away, "--timeout", "200ms"}, {"schema"}, {"schema", stray}, {"completion", "bash"}, {"completion", stray}, {"help", "token"}, {"help", stray}, {"--version"},
 	} {
 		covered[args[0]] = true
 		r := feed(t, stray, right, args...)

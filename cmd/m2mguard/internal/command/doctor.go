@@ -17,11 +17,14 @@ func (p *program) doctor() *cobra.Command {
 		Short: "Look whether all that the API needs is there, and say what to do",
 		Long: `Look whether all that the API needs is there: each issuer's discovery, its key set and
 every key in it, its clock, the credentials for introspection, and the API as it is seen
-from outside: public URL, metadata, a protected route, what proxies do.
+from outside: public URL, metadata, a protected route, what proxies do. Of a fleet: whether
+Redis answers, how fast, to which rights and with which settings, its clock, the list of
+revocations, which instances are up, and whether their secrets are the file's.
 
 Each line is good, doubtful or bad, and says what to do. Run it where the API runs, with
 the same file: as a start-up probe it exits with 1 if a line is bad, and with 0 if none is.
-Where a token must be shown, it shows a made-up text, which the issuer's log may tell of.`,
+Where a token must be shown, it shows a made-up text, which the issuer's log may tell of.
+In Redis it tries each command on keys of its own, which go after 10 s.`,
 		Example: `  m2mguard doctor
   m2mguard doctor --config /etc/orders/m2mguard.yaml --strict
   m2mguard doctor --json | jq '.[] | select(.verdict != "good")'`,

@@ -198,7 +198,9 @@ func otherwise(string) (introspection.Shared, error) {
 }
 
 // FollowsFleet reports whether the file says "revocations: fleet".
-func (f *File) FollowsFleet() bool { return f.Fleet != nil && f.Revocations == f.Fleet.list }
+func (f *File) FollowsFleet() bool {
+	return f.Fleet != nil && f.Revocations != nil && f.Revocations == f.Fleet.list
+}
 
 // Follow has the list of revocations be filled from Redis, if the file says so: this
 // process is an instance from now on. Until then the list is one that nobody fills.

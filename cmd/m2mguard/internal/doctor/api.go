@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/m2mguard/m2mguard/cmd/m2mguard/internal/config"
+	"github.com/m2mguard/m2mguard/validator"
 )
 
 // wellKnown is where a resource's metadata is, before its own path (RFC 9728 §3.1).
@@ -98,11 +99,31 @@ func (e *examination) probe(ctx context.Context, base string) {
 		e.note(Bad, base, what, at+" answers 503 to a made-up text: the API cannot ask its issuer", "run doctor where the API runs")
 	case strings.Contains(challenge(with), "error="):
 		e.note(Good, base, what, "arrives at the API, which refuses a made-up text", "")
+		e.challenges(base, without)
 	case with.StatusCode == http.StatusUnauthorized:
 		e.note(Bad, base, what, "does not arrive: a made-up text in it is answered like none", "a proxy takes the field away: have it passed on (Apache: CGIPassAuth On; nginx: no proxy_set_header Authorization \"\")")
 	default:
 		e.note(Bad, base, what, fmt.Sprintf("%s answers %d to a made-up text, wanted 401", at, with.StatusCode), "see what stands before the API")
 	}
+}
+
+// challenges looks whether a proxy lets all of them pass: some write their own instead.
+func (e *examination) challenges(base string, resp *http.Response) {
+	if e.file.DPoP == nil {
+		return
+	}
+	const what = "proxy headers"
+	wanted := []string{"DPoP"}
+	if slices.ContainsFunc(e.file.Config.Issuers, func(iss validator.Issuer) bool { return iss.Binding != validator.BindingRequired }) {
+		wanted = append(wanted, "Bearer")
+	}
+	for _, scheme := range wanted {
+		if !strings.Contains(", "+strings.ToLower(challenge(resp)), ", "+strings.ToLower(scheme)+" ") {
+			e.note(Bad, base, what, "of the challenges, that for "+scheme+" does not arrive at clients", "have the proxy pass on WWW-Authenticate as it is, and write none of its own; or dpop and binding are others in the API than here")
+			return
+		}
+	}
+	e.note(Good, base, what, "each challenge arrives at clients", "")
 }
 
 func challenge(resp *http.Response) string {

@@ -30,7 +30,7 @@ const (
 // Line is one thing that was looked at.
 type Line struct {
 	Verdict Verdict `json:"verdict"`
-	// About is an issuer's URL, or "configuration", "revocations" or the API's URL.
+	// About is an issuer's URL, or "configuration", "revocations", "fleet" with its name, or the API's URL.
 	About string `json:"about"`
 	// What was looked at, and what was found.
 	What  string `json:"what"`
@@ -61,7 +61,11 @@ func Examine(ctx context.Context, f *config.File, o Options) []Line {
 	for _, iss := range f.Config.Issuers {
 		e.issuer(ctx, iss)
 	}
-	e.revocations(ctx)
+	answers := e.redis(ctx)
+	e.revocations(ctx, answers)
+	if answers {
+		e.instances(ctx)
+	}
 	for _, base := range f.API.PublicURL {
 		e.api(ctx, strings.TrimSuffix(base, "/"))
 	}
@@ -110,6 +114,8 @@ func (e *examination) configuration() {
 	}
 	if field := api.ClientCertificate; field != nil {
 		e.proxyField(field)
+	} else {
+		e.note(Good, about, "proxy headers", "none is believed about clients' certificates (api.clientCertificate)", "")
 	}
 }
 
@@ -124,18 +130,35 @@ func dangers(iss validator.Issuer) (names []string) {
 	return names
 }
 
-// revocations waits for the first reading of the file that fills the list.
-func (e *examination) revocations(ctx context.Context) {
+// revocations waits for the list to be filled for the first time.
+func (e *examination) revocations(ctx context.Context, redisAnswers bool) {
 	if e.file.Revocations == nil {
 		return
 	}
-	const do = "see whether the file that revocations.file names is there and can be read (docs/revocation.md has its form)"
+	do := "see whether the file that revocations.file names is there and can be read (docs/revocation.md has its form)"
+	if e.file.FollowsFleet() {
+		if do = "see the lines about the fleet"; !redisAnswers {
+			e.note(Bad, "revocations", "list", "is not filled: Redis does not answer", do)
+			return
+		}
+		e.file.Follow()
+		for _, iss := range e.file.Config.Issuers {
+			e.file.Revocations.Serves(iss.URL, 0)
+		}
+	}
 	defer e.Waiting("reading the list of revocations")()
+	began := time.Now()
 	if err := e.file.WaitForRevocations(ctx); err != nil {
 		e.note(Bad, "revocations", "list", err.Error(), do)
 		return
 	}
-	e.note(Good, "revocations", "list", "is filled and up to date", "")
+	s := e.file.Revocations.Stats()
+	found := fmt.Sprintf("is filled after %d ms, and complete as of %d ms ago; entries: %d", time.Since(began).Milliseconds(), s.Age.Milliseconds(), s.Entries)
+	if s.Foreign > 0 {
+		e.note(Doubtful, "revocations", "list", fmt.Sprintf("%s, of which %d are about issuers that the file does not have", found, s.Foreign), "they count for nothing here: another API's, or an issuer that is misspelt")
+		return
+	}
+	e.note(Good, "revocations", "list", found, "")
 }
 
 // madeUp is a text that is no token of anybody's, and says in the issuer's log whose it is.

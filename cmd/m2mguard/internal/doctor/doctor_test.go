@@ -127,7 +127,7 @@ func TestIssuer(t *testing.T) {
 // api is an API of ours, behind a proxy that changes requests.
 func api(t *testing.T, iss *issuertest.Issuer, url string, proxy func(http.Handler) http.Handler) *config.File {
 	t.Helper()
-	cfg := validator.Config{Issuers: []validator.Issuer{at(iss)}}
+	cfg := validator.Config{Issuers: []validator.Issuer{at(iss)}, DPoP: new(dpop.Config)}
 	v, err := validator.New(cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -186,6 +186,25 @@ func TestAPI(t *testing.T) {
 			_, _ = io.WriteString(w, `{"resource":"x"`+strings.Repeat(" ", 1<<19)+`}`)
 		})
 	}
+	own := func(h http.Handler) http.Handler { // a proxy that writes a challenge of its own
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			answer := httptest.NewRecorder()
+			h.ServeHTTP(answer, r)
+			for name := range answer.Header() {
+				w.Header().Set(name, answer.Header().Get(name))
+			}
+			if answer.Code == http.StatusUnauthorized && r.Header.Get("Authorization") == "" {
+				w.Header().Set("WWW-Authenticate", `Bearer realm="gateway"`)
+			}
+			w.WriteHeader(answer.Code)
+			_, _ = w.Write(answer.Body.Bytes())
+		})
+	}
+	bearer := func(http.Handler) http.Handler { // an API without DPoP
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			_, _ = fmt.Fprintf(w, `{"resource":"http://%s","authorization_servers":[]}`, r.Host)
+		})
+	}
 	unmounted := func(h http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if strings.HasPrefix(r.URL.Path, "/.well-known/") {
@@ -209,13 +228,16 @@ func TestAPI(t *testing.T) {
 		"another URL":              {"https://api.example.com", as, nil, doctor.Bad, "metadata", "calls itself", "PublicURL"},
 		"another prefix":           {"", as, func(f *config.File) { f.API.PublicPathPrefix = "/x" }, doctor.Doubtful, "metadata", "answers 404", "MountMetadata"},
 		"another issuer":           {"", as, func(f *config.File) { f.Config.Issuers[0].URL += "/x" }, doctor.Bad, "metadata", "does not name the issuer", "configured by this file"},
-		"no proofs there":          {"", as, func(f *config.File) { f.DPoP = new(dpop.Config) }, doctor.Bad, "metadata", "takes no proofs", "validator.Config.DPoP"},
+		"no proofs there":          {"", bearer, func(f *config.File) { f.DPoP = new(dpop.Config) }, doctor.Bad, "metadata", "takes no proofs", "validator.Config.DPoP"},
 		"proofs without a URL":     {"", as, func(f *config.File) { f.DPoP, f.API.PublicURL = new(dpop.Config), nil }, doctor.Bad, "dpop", "api.publicURL is empty", "api.publicURL"},
 		"nobody there":             {"", as, func(f *config.File) { f.API.PublicURL = []string{"http://127.0.0.1:1"} }, doctor.Bad, "metadata", "refused", "public URL leads"},
 		"http":                     {"", as, nil, doctor.Doubtful, "public URL", "is http", "https"},
 		"guarded":                  {"", as, nil, doctor.Good, "protected route", "answers 401", ""},
 		"Authorization arrives":    {"", as, nil, doctor.Good, "Authorization", "arrives", ""},
 		"Authorization taken away": {"", without("Authorization"), nil, doctor.Bad, "Authorization", "does not arrive", "CGIPassAuth"},
+		"each challenge":           {"", as, func(f *config.File) { f.DPoP = new(dpop.Config) }, doctor.Good, "proxy headers", "each challenge", ""},
+		"one challenge alone":      {"", own, func(f *config.File) { f.DPoP = new(dpop.Config) }, doctor.Bad, "proxy headers", "for DPoP does not arrive at clients", "write none of its own"},
+		"nobody is believed":       {"", as, nil, doctor.Good, "proxy headers", "none is believed", ""},
 		"503":                      {"", answering(503), nil, doctor.Bad, "Authorization", "answers 503 to a made-up text", "where the API runs"},
 		"200":                      {"", answering(200), nil, doctor.Bad, "Authorization", "answers 200 to a made-up text", "before the API"},
 		"no challenge":             {"", unchallenged, nil, doctor.Doubtful, "protected route", "without a challenge", "WWW-Authenticate"},

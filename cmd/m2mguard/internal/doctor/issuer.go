@@ -31,6 +31,7 @@ func (e *examination) issuer(ctx context.Context, iss validator.Issuer) {
 	if iss.Introspection != nil && iss.Introspection.Introspector == nil {
 		asked := *iss.Introspection
 		client, r := record(asked.HTTPClient, e.Now)
+		asked.Shared = nil // looked at apart
 		asked.HTTPClient, iss.Introspection, recorders = client, &asked, append(recorders, r)
 	}
 	cfg.Issuers = []validator.Issuer{iss}
