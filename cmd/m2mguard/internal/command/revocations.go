@@ -142,7 +142,7 @@ const farOff = 253402300799 * 1e6
 func written(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 func (p *program) standings(s *standings, ofTarget bool) {
-	p.out.Printf("%d entries, %d lifts, complete %.1f s ago\n", s.Entries, s.Lifts, s.Age)
+	p.out.Printf("entries: %d, lifts: %d, complete as of %.1f s ago\n", s.Entries, s.Lifts, s.Age)
 	p.out.Printf("  %-10s %s\n", "instances", people(s.Live, "none beside this program"))
 	if len(s.Silent) > 0 {
 		p.out.Printf("  %-10s %s\n", p.out.Paint(term.Yellow, "silent"), people(s.Silent, "none"))

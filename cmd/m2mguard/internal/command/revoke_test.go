@@ -204,7 +204,7 @@ func TestRevokeWrong(t *testing.T) {
 		"a token as an id":      {"", []string{"-c", config, "--token-id", jwt}, "--token-id is a token"},
 		"a token as an issuer":  {"", []string{"-c", config, "--issuer", jwt, "--any-issuer"}, "--issuer is a token"},
 		"a token as a file":     {"", []string{"-c", config, "--opaque", jwt}, "never the text itself"},
-		"a JWT":                 {jwt, []string{"-c", config, "--opaque"}, "--token-id with its jti"},
+		"a JWT":                 {jwt, []string{"-c", config, "--opaque"}, "--token-id with the jti"},
 		"an empty token":        {"\n", []string{"-c", config, "--opaque"}, "the token is empty"},
 		"a file for nothing":    {"", []string{"-c", config, "--client", "a", "token.txt"}, "FILE is for --opaque"},
 		"another issuer":        {"", []string{"-c", config, "--client", "a", "--issuer", "https://id.example.com/"}, "byte for byte"},

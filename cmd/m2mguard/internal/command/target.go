@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/pflag"
 
@@ -98,7 +99,7 @@ func (p *program) target(file *config.File, f *targetFlags, flags *pflag.FlagSet
 		case text == "":
 			fault("the token is empty")
 		case isJWT(text):
-			fault("the token is a JWT, which is not known by its text: wanted --token-id with its jti, or --client")
+			fault("the token is a JWT, which is not known by its text: wanted --token-id with the jti that its payload, the second part, holds, or --client")
 		}
 		t = file.Fleet.OpaqueToken(issuer, text)
 	}
@@ -137,8 +138,13 @@ func (p *program) shared() (*config.File, error) {
 	return file, nil
 }
 
+// firstReading is how long Redis may take to be read.
+const firstReading = 10 * time.Second
+
 // filled waits until the list was read from Redis. The error says what failed meanwhile.
 func filled(ctx context.Context, shared *config.Fleet) (*revocation.List, error) {
+	ctx, cancel := context.WithTimeout(ctx, firstReading)
+	defer cancel()
 	list := shared.Revocations()
 	for {
 		changed := list.Changed()
@@ -148,7 +154,7 @@ func filled(ctx context.Context, shared *config.Fleet) (*revocation.List, error)
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			faults := []error{errors.New("what is revoked could not be read from Redis in time (fleet.url, or --timeout)")}
+			faults := []error{errors.New("what is revoked could not be read from Redis in time (fleet.url, or --timeout); m2mguard doctor looks closer")}
 			for _, text := range shared.Told() {
 				faults = append(faults, errors.New(text))
 			}

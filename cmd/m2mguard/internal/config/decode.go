@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -28,7 +29,20 @@ func (d *decoder) fault(n *yaml.Node, path, format string, args ...any) {
 	if path != "" {
 		text = path + " " + text
 	}
-	d.faults = append(d.faults, fmt.Errorf("line %d: %s", n.Line, text))
+	d.faults = append(d.faults, located{n.Line, text})
+}
+
+// located is a fault with the line that it is in.
+type located struct {
+	line int
+	text string
+}
+
+func (l located) Error() string { return fmt.Sprintf("line %d: %s", l.line, l.text) }
+
+// inOrder has faults stand as in the file.
+func (d *decoder) inOrder() {
+	slices.SortStableFunc(d.faults, func(a, b error) int { return cmp.Compare(a.(located).line, b.(located).line) })
 }
 
 // decode fills v in. v keeps what a mapping does not name.

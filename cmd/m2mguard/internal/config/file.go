@@ -91,6 +91,7 @@ func Read(r io.Reader) (*File, error) {
 	if err := reader.Decode(&second); !errors.Is(err, io.EOF) {
 		d.fault(&second, "", "a second document begins, wanted one")
 	}
+	d.inOrder()
 	for _, iss := range f.Issuers {
 		if iss.FAPI2 {
 			iss.Issuer = providers.FAPI2(iss.Issuer)

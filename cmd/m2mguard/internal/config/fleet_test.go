@@ -131,6 +131,10 @@ func TestFaultsOfAFleet(t *testing.T) {
 	if _, err := read(t, "issuers: [{url: https://id.example.com, audience: [x]}]\nrevocations: fleet\n"); err == nil || !strings.Contains(err.Error(), "line 2: revocations is fleet, and there is none: wanted the key fleet") {
 		t.Error(err)
 	}
+	// Faults stand as in the file, though the fleet is read first.
+	if _, err := read(t, ofFleet("url: 'redis://cache.invalid', name: orders", "nonsense: 1\n")); err == nil || !strings.HasPrefix(err.Error(), "line 2: nonsense") {
+		t.Error(err)
+	}
 	// What is wrong with the fleet is told once, and not of all that would use it.
 	if _, err := read(t, ofFleet("name: orders, secrets: [{env: FLEET}]", "revocations: fleet\n")); err == nil || strings.Count(err.Error(), "\n") != 0 {
 		t.Error(err)

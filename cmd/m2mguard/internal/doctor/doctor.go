@@ -135,10 +135,11 @@ func (e *examination) revocations(ctx context.Context, redisAnswers bool) {
 	if e.file.Revocations == nil {
 		return
 	}
-	do := "see whether the file that revocations.file names is there and can be read (docs/revocation.md has its form)"
+	about, do := "revocations", "see whether the file that revocations.file names is there and can be read (docs/revocation.md has its form)"
 	if e.file.FollowsFleet() {
-		if do = "see the lines about the fleet"; !redisAnswers {
-			e.note(Bad, "revocations", "list", "is not filled: Redis does not answer", do)
+		about = aboutFleet(e.file.Fleet)
+		if do = "see the lines before this one"; !redisAnswers {
+			e.note(Bad, about, "list", "is not filled: Redis does not answer", do)
 			return
 		}
 		e.file.Follow()
@@ -149,16 +150,16 @@ func (e *examination) revocations(ctx context.Context, redisAnswers bool) {
 	defer e.Waiting("reading the list of revocations")()
 	began := time.Now()
 	if err := e.file.WaitForRevocations(ctx); err != nil {
-		e.note(Bad, "revocations", "list", err.Error(), do)
+		e.note(Bad, about, "list", err.Error(), do)
 		return
 	}
 	s := e.file.Revocations.Stats()
 	found := fmt.Sprintf("is filled after %d ms, and complete as of %d ms ago; entries: %d", time.Since(began).Milliseconds(), s.Age.Milliseconds(), s.Entries)
 	if s.Foreign > 0 {
-		e.note(Doubtful, "revocations", "list", fmt.Sprintf("%s, of which %d are about issuers that the file does not have", found, s.Foreign), "they count for nothing here: another API's, or an issuer that is misspelt")
+		e.note(Doubtful, about, "list", fmt.Sprintf("%s, of which %d are about issuers that the file does not have", found, s.Foreign), "they count for nothing here: another API's, or an issuer that is misspelt")
 		return
 	}
-	e.note(Good, "revocations", "list", found, "")
+	e.note(Good, about, "list", found, "")
 }
 
 // madeUp is a text that is no token of anybody's, and says in the issuer's log whose it is.

@@ -2,10 +2,12 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"net/url"
+	"strings"
 
 	"github.com/m2mguard/m2mguard/cmd/m2mguard/internal/config"
 	"github.com/m2mguard/m2mguard/fleet"
@@ -26,8 +28,12 @@ func (e *examination) redis(ctx context.Context) bool {
 		r := &redis{examination: e, about: about, key: key, shared: shared, do: do}
 		return r.look(ctx)
 	})
-	if err != nil {
-		e.note(Bad, about, "redis", err.Error(), "see fleet.url, fleet.user with its password and rights, fleet.tls, and whether this machine may connect there")
+	refused, is := errors.AsType[fleet.Refusal](err)
+	switch {
+	case is && strings.HasPrefix(string(refused), "NOPERM"):
+		e.note(Bad, about, "rights", string(refused), "give the ACL user (fleet.user) the commands and keys that docs/fleet.md lists, with this fleet.name in them")
+	case err != nil:
+		e.note(Bad, about, "redis", err.Error(), "see fleet.url, fleet.user with its password, fleet.tls, and whether this machine may connect there")
 	}
 	return err == nil
 }

@@ -36,6 +36,9 @@ func (s *scripted) Do(_ context.Context, _ string, command ...string) (any, erro
 }
 
 func (s *scripted) Session(ctx context.Context, key string, use func(fleet.Do) error) error {
+	if err, failed := s.answers["session"].(error); failed {
+		return err
+	}
 	return use(func(ctx context.Context, command ...string) (any, error) { return s.Do(ctx, key, command...) })
 }
 
@@ -75,6 +78,7 @@ func TestRedis(t *testing.T) {
 		"good":                {changed(), nil, doctor.Good, "redis", "answers after", ""},
 		"rights":              {changed(), nil, doctor.Good, "rights", "may be sent", ""},
 		"no rights":           {map[string]any{"HSCAN": fleet.Refusal("NOPERM this user"), "MGET": fleet.Refusal("NOPERM this user"), "EVALSHA": fleet.Refusal("NOSCRIPT none")}, nil, doctor.Bad, "rights", "may not: HSCAN, MGET", "docs/fleet.md"},
+		"no rights at all":    {map[string]any{"session": fleet.Refusal("NOPERM these keys")}, nil, doctor.Bad, "rights", "NOPERM these keys", "fleet.name"},
 		"version":             {changed(), nil, doctor.Good, "version", "Redis 7.4.0", ""},
 		"an older one":        {changed("7.4.0", "7.0.15"), nil, doctor.Good, "version", "Redis 7.0.15, which does not say", ""},
 		"too old a one":       {changed("7.4.0", "6.0.16"), nil, doctor.Bad, "version", "Redis 6.0.16", "6.2 or later"},
@@ -216,7 +220,7 @@ func waitFor(t *testing.T, list *revocation.List) {
 func TestRedisAway(t *testing.T) {
 	lines := doctor.Examine(t.Context(), fromFile(t, "url: 'redis://127.0.0.1:1'"), doctor.Options{})
 	expect(t, lines, doctor.Bad, "redis", "connection refused", "fleet.url")
-	expect(t, lines, doctor.Bad, "list", "Redis does not answer", "fleet")
+	expect(t, lines, doctor.Bad, "list", "Redis does not answer", "before this one")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	lines = doctor.Examine(ctx, fromFile(t, "url: 'redis://cache.invalid:6379', user: orders, password: {env: REDIS}"), doctor.Options{})

@@ -60,7 +60,7 @@ func (r *redis) latency(ctx context.Context) error {
 	}
 	slices.Sort(took)
 	middle, longest := took[len(took)/2], took[len(took)-1]
-	found := fmt.Sprintf("answers after %.1f ms, and %.1f ms at most of %d", milliseconds(middle), milliseconds(longest), len(took))
+	found := fmt.Sprintf("answers after %v, and %v at most of %d", short(middle), short(longest), len(took))
 	if bound := or(r.shared.Config.ReplayTimeout, 50*time.Millisecond); middle > bound/2 {
 		r.note(Doubtful, r.about, "redis", found, fmt.Sprintf("requests with a proof are refused (503) where that is more than fleet.replayTimeout, %v: have Redis nearer, or wait longer", bound))
 		return nil
@@ -69,7 +69,7 @@ func (r *redis) latency(ctx context.Context) error {
 	return nil
 }
 
-func milliseconds(d time.Duration) float64 { return d.Seconds() * 1000 }
+func short(d time.Duration) time.Duration { return d.Round(10 * time.Microsecond) }
 
 // or is d, or package fleet's default.
 func or(d, otherwise time.Duration) time.Duration {
