@@ -168,6 +168,12 @@ func TestUnconfirmed(t *testing.T) {
 	if r := run(t, fleetEnv, "revocations", "-c", config); r.code != 0 || !strings.Contains(r.out, "another secret") {
 		t.Errorf("%+v", r)
 	}
+	// One of two has it, and the other cannot read it.
+	instance(t, address, fleetEnv["OTHER"])
+	config = write(t, ofFleet, address, "orders", "FLEET")
+	if r := run(t, fleetEnv, "revoke", "-c", config, "--client", "batch"); r.code != 3 || !strings.Contains(r.out, "another secret") || !strings.Contains(r.out, "confirmed    1: ") {
+		t.Errorf("%+v", r)
+	}
 }
 
 // TestNoRedis: it fails with what failed, and in time.
@@ -220,5 +226,28 @@ func TestRevokeWrong(t *testing.T) {
 				t.Errorf("%+v, wanted %q", r, test.want)
 			}
 		})
+	}
+}
+
+// TestNoOutputAboutRedis: nor does any output hold what Redis, its password and the
+// opaque token that is revoked are.
+func TestNoOutputAboutRedis(t *testing.T) {
+	const opaque = "an-opaque-token-that-nobody-may-see"
+	address := redistest.Start(t, "--requirepass", right["REDIS"])
+	config := write(t, "issuers: [{url: 'http://127.0.0.1:1', audience: [x]}]\nrevocations: fleet\nfleet: {url: 'redis://%s', user: default, password: {env: REDIS}, name: orders, secrets: [{env: FLEET}]}\n", address)
+	wrong := write(t, "issuers: [{url: 'http://127.0.0.1:1', audience: [x]}]\nfleet: {url: 'redis://%s', user: default, password: {env: WRONG}, name: orders, secrets: [{env: FLEET}]}\n", address)
+	for _, args := range [][]string{
+		{"revoke", "-c", config, "--opaque"}, {"revoke", "-c", config, "--opaque", "--lift", "--json"}, {"revocations", "-c", config, "--opaque"}, {"revocations", "-c", config, "--json"},
+		{"doctor", "-c", config}, {"doctor", "-c", wrong}, {"revoke", "-c", wrong, "--opaque", "--timeout", "500ms"}, {"revocations", "-c", wrong, "--timeout", "500ms"},
+	} {
+		r := feed(t, opaque, right, args...)
+		if r.out+r.err == "" {
+			t.Errorf("%q writes nothing", args)
+		}
+		for _, hidden := range []string{opaque, right["REDIS"], right["FLEET"], right["WRONG"]} {
+			if strings.Contains(r.out+r.err, hidden) {
+				t.Errorf("%q writes what is to be hidden: %+v", args, r)
+			}
+		}
 	}
 }

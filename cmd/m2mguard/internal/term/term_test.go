@@ -80,3 +80,16 @@ func TestPaint(t *testing.T) {
 		}
 	}
 }
+
+// TestProgress: elsewhere than on a terminal, there is one line for each change.
+func TestProgress(t *testing.T) {
+	var out bytes.Buffer
+	p := term.New(&out, none).Progress()
+	for _, text := range []string{"0 of 2", "0 of 2", "1 of 2", "2 of\n2"} {
+		p.Show(text)
+	}
+	p.End()
+	if want := "0 of 2\n1 of 2\n2 of 2\n"; out.String() != want {
+		t.Errorf("got %q, wanted %q", out.String(), want)
+	}
+}
