@@ -27,14 +27,14 @@ const logPage = 2000
 // Listen says which other instances are up. By one that takes part (Revocations, Revoke)
 // it is read at once from the log, where its own heartbeats show what is recent; others
 // listen for 4 s. It writes nothing. Who can write to Redis can have one that has gone
-// seem to be up, by copies of its heartbeats; Revoke goes by more than that.
+// seem to be up for a minute and Config.MaxClockSpread, by copies of its heartbeats.
 func (f *Fleet) Listen(ctx context.Context) (Heard, error) {
 	d := f.feed
 	began, err := d.lately(ctx)
 	if err != nil {
 		return Heard{}, err
 	}
-	heard := &hearing{began: began, me: d.me, by: map[id]*lastBeat{}}
+	heard := &hearing{began: began, me: d.me, by: map[id]*lastBeat{}, late: func(b *beat) bool { return d.off(b) > mostOff+f.config.MaxClockSpread }}
 	from, oldest := "+", began.ms-min(began.ms, uint64(d.staleAfter.Milliseconds()))
 	for {
 		page, err := d.back(ctx, from, logPage)
@@ -122,6 +122,7 @@ type hearing struct {
 	me     id
 	by     map[id]*lastBeat
 	unread int
+	late   func(*beat) bool
 }
 
 // lastBeat is of one instance.
@@ -149,18 +150,10 @@ func (h *hearing) take(ring *keyring, e *entry) {
 		last = new(lastBeat)
 		h.by[b.from] = last
 	}
-	last.fresh = last.fresh || fresh
+	last.fresh = last.fresh || fresh && !h.late(&b)
 	if b.count > last.count {
 		last.count, last.leaving = b.count, b.leaving
 	}
-}
-
-func openBeat(ring *keyring, sealed string) (b beat, err error) {
-	text, _, err := ring.open(forFeed, placeBeat, []byte(sealed))
-	if err != nil {
-		return b, err
-	}
-	return decodeBeat(text)
 }
 
 func (h *hearing) sum() Heard {

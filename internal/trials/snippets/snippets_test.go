@@ -43,7 +43,8 @@ var given = map[string]string{
 // givenHere is the same for one page.
 var givenHere = map[string]map[string]string{
 	"docs/bound.md":            {"iss": "*issuertest.Issuer", "key": "crypto.Signer"},
-	"docs/fleet.md":            {"key": "[]byte"},
+	"docs/fleet.md":            {"key": "[]byte", "issuer": "string", "jti": "string", "exp": "time.Time"},
+	"docs/fleet-answers.md":    {"secrets": "func() [][]byte"},
 	"docs/operate.md":          {"meterProvider": "metric.MeterProvider", "tracerProvider": "trace.TracerProvider"},
 	"docs/issuers/hydra.md":    {"auth": "introspection.ClientAuth"},
 	"docs/issuers/okta-org.md": {"auth": "introspection.ClientAuth"},

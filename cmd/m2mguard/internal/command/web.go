@@ -44,6 +44,9 @@ func (p *program) explainOnPage(ctx context.Context, f *explainFlags, flags *pfl
 		return failure{exitWrong, err}
 	}
 	file.Observer = observe.Observer{Event: func(context.Context, *observe.Event) {}} // the steps say it all
+	if !f.offline {
+		file.Follow()
+	}
 	v, err := validator.New(file.Config)
 	if err != nil {
 		return failure{exitWrong, err}
@@ -54,7 +57,7 @@ func (p *program) explainOnPage(ctx context.Context, f *explainFlags, flags *pfl
 		c.Issuers = append(c.Issuers, iss.URL)
 	}
 	c.Explain = func(ctx context.Context, form page.Form) (validator.Explanation, []page.Fault) {
-		request, options, faults := filled(form)
+		request, options, faults := asked(form)
 		if faults != nil {
 			return validator.Explanation{}, faults
 		}
@@ -73,8 +76,8 @@ func (p *program) explainOnPage(ctx context.Context, f *explainFlags, flags *pfl
 	return nil
 }
 
-// filled reads what was filled in on the page.
-func filled(form page.Form) (*validator.Request, validator.ExplainOptions, []page.Fault) {
+// asked reads what was filled in on the page.
+func asked(form page.Form) (*validator.Request, validator.ExplainOptions, []page.Fault) {
 	r := &validator.Request{Scheme: form.Scheme, Token: bareToken(form.Token), Method: form.Method, URL: strings.TrimSpace(form.URL)}
 	if r.Method == "" {
 		r.Method = "GET"
