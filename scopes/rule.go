@@ -140,3 +140,66 @@ func (r Rule) Names() []string {
 		return again
 	})
 }
+
+// Alternatives lists the sets of scope names of which each is enough for r, as it is
+// written: one for an All, one for each name of an Any, and their combinations. It holds
+// one empty set if any token passes, and is nil if nobody does. It is for people and
+// documents: of a rule whose parts are all alternatives, it grows with their product.
+func (r Rule) Alternatives() [][]string {
+	switch r.op {
+	case anyToken:
+		return [][]string{{}}
+	case all:
+		sets := [][]string{slices.Clone(r.names)}
+		for i := range r.rules {
+			sets = combined(sets, r.rules[i].Alternatives())
+		}
+		return minimal(sets)
+	case anyOne:
+		var sets [][]string
+		for _, name := range r.names {
+			sets = append(sets, []string{name})
+		}
+		for i := range r.rules {
+			sets = append(sets, r.rules[i].Alternatives()...)
+		}
+		return minimal(sets)
+	}
+	return nil
+}
+
+// combined are the unions of each set of one list with each of the other.
+func combined(some, others [][]string) (all [][]string) {
+	for _, s := range some {
+		for _, o := range others {
+			union := slices.Clone(s)
+			for _, name := range o {
+				if !slices.Contains(union, name) {
+					union = append(union, name)
+				}
+			}
+			all = append(all, union)
+		}
+	}
+	return all
+}
+
+// minimal leaves out sets of which another one is a part.
+func minimal(sets [][]string) (kept [][]string) {
+	within := func(small, large []string) bool {
+		return !slices.ContainsFunc(small, func(name string) bool { return !slices.Contains(large, name) })
+	}
+	for i, s := range sets {
+		covered := func(j int, other []string) bool {
+			return i != j && within(other, s) && (j < i || !within(s, other))
+		}
+		needless := false
+		for j, other := range sets {
+			needless = needless || covered(j, other)
+		}
+		if !needless {
+			kept = append(kept, s)
+		}
+	}
+	return kept
+}

@@ -331,6 +331,10 @@ func TestRoutes(t *testing.T) {
 	if diff := cmp.Diff(want, auth.Routes(), byPattern, cmpopts.IgnoreFields(httpauth.RouteInfo{}, "Rule")); diff != "" {
 		t.Error(diff)
 	}
+	text, err := json.Marshal(auth.Routes()[0])
+	if err != nil || string(text) != `{"pattern":"GET /orders","kind":"required","scopes":[["orders:read"]]}` {
+		t.Errorf("as JSON it is %s, %v", text, err)
+	}
 	if got := get(mux, ""); got.Code != http.StatusUnauthorized {
 		t.Errorf("GET /orders is answered with %d", got.Code)
 	}

@@ -1,6 +1,7 @@
 package httpauth
 
 import (
+	"encoding/json"
 	"net/http"
 	"slices"
 	"sync"
@@ -19,6 +20,18 @@ type RouteInfo struct {
 	Kind string
 	// Rule is the rule itself.
 	Rule scopes.Rule
+}
+
+// MarshalJSON writes pattern, kind and scopes, of which each list is enough
+// ([scopes.Rule.Alternatives]): what the program m2mguard makes documents of.
+//
+//	{"pattern": "GET /orders", "kind": "required", "scopes": [["orders:read"]]}
+func (r RouteInfo) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		Pattern string     `json:"pattern"`
+		Kind    string     `json:"kind"`
+		Scopes  [][]string `json:"scopes"`
+	}{r.Pattern, r.Kind, r.Rule.Alternatives()})
 }
 
 // Mux is a router of net/http's kind, such as *http.ServeMux and chi.Router.
