@@ -5,6 +5,7 @@ package proxies_test
 import (
 	"context"
 	"fmt"
+	"hash/crc32"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,7 +16,7 @@ import (
 )
 
 // packages are Debian's, one for each proxy. Their services are not needed.
-const packages = "nginx-light haproxy caddy apache2-bin"
+const packages = "nginx-light haproxy caddy apache2-bin lua-socket systemd"
 
 // program is a proxy's, as it is run.
 type program struct {
@@ -40,6 +41,11 @@ func find(name string) (program, error) {
 	if err != nil {
 		return program{}, err
 	}
+	shared, err := filepath.Glob(filepath.Join(root, "usr/lib/*-linux-gnu*/systemd"))
+	if err != nil {
+		return program{}, err
+	}
+	libraries = append(libraries, shared...)
 	env := append(os.Environ(), "LD_LIBRARY_PATH="+strings.Join(libraries, ":"))
 	for _, folder := range []string{"usr/sbin", "usr/bin"} {
 		if path, err := exec.LookPath(filepath.Join(root, folder, name)); err == nil {
@@ -54,7 +60,7 @@ func find(name string) (program, error) {
 // changes, no service starts, and whoever runs it need not be root. APT checks
 // their signatures.
 var unpacked = sync.OnceValues(func() (string, error) {
-	return install.Once("proxies", func(ctx context.Context, scratch string) (string, error) {
+	return install.Once(fmt.Sprintf("proxies-%08x", crc32.ChecksumIEEE([]byte(packages))), func(ctx context.Context, scratch string) (string, error) {
 		root, lists, cache := filepath.Join(scratch, "root"), filepath.Join(scratch, "lists"), filepath.Join(scratch, "cache")
 		for _, folder := range []string{root, filepath.Join(lists, "partial"), filepath.Join(cache, "archives/partial")} {
 			if err := os.MkdirAll(folder, 0o755); err != nil {

@@ -26,8 +26,9 @@ const (
 // nested are the modules in the tree that users download apart, and what their packages
 // may import beside the standard library and observe. bench is nobody's to download.
 var nested = map[string][]string{
+	"cmd/m2mguard": {"fleet", "jwks", "introspection", "dpop", "revocation", "validator", "validator/providers", "scopes", "adapters/httpauth", "adapters/httpauth/forwarded", "telemetry", cobra, pflag, yaml, jwx, otter,
+		"github.com/getkin/kin-openapi", "github.com/prometheus/client_golang", otel + "/exporters/prometheus", otel + "/sdk/metric", "golang.org/x/text/unicode/norm"},
 	"examples/recipes":      append(public(), chi, "github.com/gorilla/mux", "github.com/danielgtaylor/huma/v2", "github.com/getkin/kin-openapi", "github.com/oapi-codegen/runtime"),
-	"cmd/m2mguard":          {"fleet", "jwks", "introspection", "dpop", "revocation", "validator", "validator/providers", "scopes", cobra, pflag, yaml},
 	"fleet":                 {"revocation", "introspection", "dpop", rueidis},
 	"fleet/internal":        append(public(), "fleet"),
 	"fleet/example":         append(public(), "fleet", miniredis),

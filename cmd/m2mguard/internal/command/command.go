@@ -131,7 +131,7 @@ the file is wrong; 3 a revocation that not everybody confirmed. No command write
 	}
 	root.PersistentFlags().StringVarP(&p.file, "config", "c", "", "the file; default $M2MGUARD_CONFIG, else "+defaultFile)
 	root.PersistentFlags().DurationVar(&p.timeout, "timeout", 30*time.Second, "how long the whole may take")
-	root.AddCommand(p.explain(), p.doctor(), p.token(), p.revoke(), p.revocations(), p.schema())
+	root.AddCommand(p.explain(), p.doctor(), p.token(), p.revoke(), p.revocations(), p.serve(), p.routes(), p.schema())
 	return root
 }
 

@@ -202,6 +202,8 @@ func TestNoOutputHoldsAToken(t *testing.T) {
 	if err := os.WriteFile(strayFile, []byte("Bearer "+stray+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	gate := write(t, "issuers: [{url: '%s', audience: [x]}]\nserve: {proxy: nginx, from: [127.0.0.1/32], identity: {headers: true}, routes: {GET /orders: {scopes: [a]}}}\n", iss.URL())
+	broken := write(t, "issuers: [{url: '%s', audience: [x]}]\nserve: {proxy: %s, accessLog: %s, secrets: [{env: RIGHT}], routes: {'GET /%s': {scopes: [%s]}}}\n", iss.URL(), stray, stray, stray, stray)
 	call := []string{"--call", api + "/orders"}
 	covered := make(map[string]bool)
 	for _, args := range [][]string{
@@ -219,6 +221,9 @@ func TestNoOutputHoldsAToken(t *testing.T) {
 		{"revoke", "-c", away, "--issuer", stray}, {"revoke", "-c", away, "--issuer", stray, "--any-issuer"}, {"revoke", "-c", away, "--issued-before=" + stray, "--client", "x"}, {"revoke", "-c", misplaced, "--client", "x"},
 		{"revoke", stray}, {"revoke", "-c", away, "--client", "x", stray}, {"revoke", "-c", good, "--client", "x"}, {"revoke", "--" + stray}, {"revocations", "-c", away, "--timeout", "200ms"},
 		{"revocations", "-c", away, "--token-id", stray}, {"revocations", "-c", misplaced}, {"revocations", stray}, {"revocations", "--most", stray}, {"doctor", "-c", away, "--timeout", "1s"}, {"explain", "-c", away, "--timeout", "200ms"}, {"schema"}, {"schema", stray}, {"completion", "bash"}, {"completion", stray}, {"help", "token"}, {"help", stray}, {"--version"},
+		{"serve", "--check", "-c", gate}, {"serve", "--check", "-c", broken}, {"serve", "--check", "-c", pasted}, {"serve", "-c", good}, {"serve", stray},
+		{"routes", "-c", gate}, {"routes", "-c", broken}, {"routes", "--from", strayFile}, {"routes", "--from", "-"}, {"routes", "--format", stray, "-c", gate}, {"routes", stray},
+		{"schema"}, {"schema", stray}, {"completion", "bash"}, {"completion", stray}, {"help", "token"}, {"help", stray}, {"--version"},
 	} {
 		covered[args[0]] = true
 		r := feed(t, stray, right, args...)
@@ -253,7 +258,7 @@ func TestSchema(t *testing.T) {
 
 // TestHelpTeaches: each command shows examples of its use.
 func TestHelpTeaches(t *testing.T) {
-	for _, name := range []string{"explain", "doctor", "token", "revoke", "revocations", "schema"} {
+	for _, name := range []string{"explain", "doctor", "token", "revoke", "revocations", "serve", "routes", "schema"} {
 		if r := run(t, nil, name, "--help"); r.code != 0 || !strings.Contains(r.out, "Examples:\n  m2mguard "+name) {
 			t.Errorf("%s: %+v", name, r)
 		}

@@ -27,6 +27,7 @@ type File struct {
 	API     API      `doc:"The API that the tokens are for, as doctor looks at it from outside."`
 	Fleet   *Fleet   `doc:"What the API's instances share through Redis or Valkey. revocations, introspection.shared, dpop.replays and dpop.nonces use it where they say: fleet."`
 	Client  *Client  `doc:"A client of the API's, as which the command token gets a token."`
+	Serve   *Serve   `doc:"The gate beside a proxy, as the command serve runs it."`
 }
 
 // Issuer is validator.Issuer, or a provider's preset and what is to be changed in it.

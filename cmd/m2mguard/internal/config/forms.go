@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"os"
 	"reflect"
 	"slices"
@@ -43,6 +44,7 @@ func init() {
 		reflect.TypeFor[func(*validator.Token) bool](): words(map[string]func(*validator.Token) bool{
 			"subjectIsClient": validator.SubjectIsClient,
 		}),
+		reflect.TypeFor[netip.Prefix]():             formOf(prefix),
 		reflect.TypeFor[Secret]():                   secretForm(),
 		reflect.TypeFor[introspection.SecretFunc](): formOf(Secret.secretFunc),
 		reflect.TypeFor[introspection.ClientAuth](): formOf(Auth.ClientAuth).or(introspection.ClientSecretBasic("unread", introspection.Secret("unread"))),
@@ -234,4 +236,12 @@ func sealed(cfg dpop.SealedConfig) (dpop.Nonces, error) {
 		return nil, err
 	}
 	return nonces, nil
+}
+
+func prefix(s string) (netip.Prefix, error) {
+	network, err := netip.ParsePrefix(s)
+	if err != nil || network != network.Masked() {
+		return network, errors.New("is no network, wanted its first address and length, such as 10.0.0.0/24 or 127.0.0.1/32")
+	}
+	return network, nil
 }

@@ -1,0 +1,271 @@
+package serve
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net/http"
+	"net/netip"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/m2mguard/m2mguard/adapters/httpauth"
+	"github.com/m2mguard/m2mguard/adapters/httpauth/forwarded"
+	"github.com/m2mguard/m2mguard/cmd/m2mguard/internal/config"
+	"github.com/m2mguard/m2mguard/cmd/m2mguard/internal/gateway"
+	"github.com/m2mguard/m2mguard/observe"
+	"github.com/m2mguard/m2mguard/scopes"
+	"github.com/m2mguard/m2mguard/validator"
+)
+
+// Where a gateway listens if its file does not say.
+const (
+	DefaultListen = "127.0.0.1:4180"
+	DefaultAdmin  = "127.0.0.1:4181"
+)
+
+// Builder makes sets of a file, again and again.
+type Builder struct {
+	Log      *slog.Logger
+	Observer observe.Observer // beside the log
+
+	mu  sync.Mutex
+	key crypto.Signer // of identities, where the file names none
+}
+
+// Build makes a set, or tells all faults that the file as such does not have. The set
+// closes the file.
+func (b *Builder) Build(f *config.File) (*Set, error) {
+	s := f.Serve
+	if s == nil {
+		return nil, errors.New("serve is missing: it says which proxy asks, and what the routes are")
+	}
+	var faults []error
+	fault := func(err error) {
+		if err != nil {
+			faults = append(faults, err)
+		}
+	}
+	c := gateway.Config{
+		HTTP:  httpauth.Config{Realm: s.Realm, PublicURL: f.API.PublicURL},
+		Proxy: s.Proxy, Prefix: s.Prefix, From: s.From, Unix: strings.HasPrefix(s.Listen, "unix:"),
+	}
+	if s.Secrets != nil {
+		for _, secret := range s.Secrets() {
+			c.Secrets = append(c.Secrets, string(secret))
+		}
+	}
+	var err error
+	c.HTTP.ClientCertificate, err = certificate(s, f.API.ClientCertificate)
+	fault(err)
+	c.Log, c.LogAll, err = b.accessLog(s.AccessLog)
+	fault(err)
+	c.Routes, err = routes(s)
+	fault(err)
+	c.JWT, err = b.identity(s.Identity, f.API.PublicURL)
+	fault(err)
+
+	f.Observer = observe.Join(validator.LogEvents(b.Log), b.Observer)
+	f.Follow() // what instances share
+	v, err := validator.New(f.Config)
+	if err != nil {
+		return nil, errors.Join(append(faults, err)...)
+	}
+	c.Validator = v
+	g, err := gateway.New(c)
+	for _, err := range flat(err) {
+		fault(fmt.Errorf("serve.%w", err))
+	}
+	if faults != nil {
+		v.Close()
+		return nil, errors.Join(faults...)
+	}
+	return &Set{Gateway: g, Validator: v, Close: func() { v.Close(); f.Close() }}, nil
+}
+
+// flat lists what was joined.
+func flat(err error) []error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		var all []error
+		for _, err := range joined.Unwrap() {
+			all = append(all, flat(err)...)
+		}
+		return all
+	}
+	if err == nil {
+		return nil
+	}
+	return []error{err}
+}
+
+// accessLog is where decisions are logged, and whether all are.
+func (b *Builder) accessLog(which string) (log *slog.Logger, all bool, err error) {
+	switch which {
+	case "", "refused":
+		return b.Log, false, nil
+	case "all":
+		return b.Log, true, nil
+	case "off":
+		return nil, false, nil
+	}
+	return nil, false, fmt.Errorf("serve.accessLog is %s, wanted all, refused or off", gateway.Shown(which))
+}
+
+// identity is how the API behind learns who calls; nil for plain fields.
+func (b *Builder) identity(i config.Identity, public []string) (*gateway.Signed, error) {
+	switch {
+	case i.Headers && i.JWT != nil:
+		return nil, errors.New("serve.identity names both jwt and headers, wanted one")
+	case i.Headers:
+		return nil, nil
+	case i.JWT == nil:
+		i.JWT = &config.IdentityJWT{}
+	}
+	s := &gateway.Signed{Issuer: i.JWT.Issuer, Audience: i.JWT.Audience, Lifetime: i.JWT.Lifetime}
+	if s.Issuer == "" {
+		s.Issuer = "m2mguard"
+	}
+	if s.Audience == "" && len(public) > 0 {
+		s.Audience = public[0]
+	}
+	var faults []error
+	if s.Audience == "" {
+		faults = append(faults, errors.New("serve.identity.jwt.audience is empty, and so is api.publicURL: one of them names the API behind"))
+	}
+	var err error
+	if i.JWT.KeyFile != "" {
+		s.Key, err = readKey(i.JWT.KeyFile)
+	} else {
+		s.Key, err = b.ownKey()
+	}
+	return s, errors.Join(append(faults, err)...)
+}
+
+// ownKey is a key of this process, the same for each set.
+func (b *Builder) ownKey() (crypto.Signer, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.key == nil {
+		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		if err != nil {
+			return nil, err
+		}
+		b.key = key
+	}
+	return b.key, nil
+}
+
+// readKey reads a private key. No error says what is in its file.
+func readKey(name string) (crypto.Signer, error) {
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return nil, fmt.Errorf("serve.identity.jwt.keyFile: %w", err)
+	}
+	block, _ := pem.Decode(text)
+	if block == nil {
+		return nil, errors.New("serve.identity.jwt.keyFile holds no PEM, wanted a private key in PKCS #8")
+	}
+	if key, err := x509.ParsePKCS8PrivateKey(block.Bytes); err == nil {
+		if signer, ok := key.(crypto.Signer); ok {
+			return signer, nil
+		}
+	}
+	if key, err := x509.ParseECPrivateKey(block.Bytes); err == nil {
+		return key, nil
+	}
+	return nil, errors.New("serve.identity.jwt.keyFile holds no private key that can be read, wanted one in PKCS #8, of P-256 or Ed25519")
+}
+
+// certificate reads the client's certificate as the proxy hands it on. Who may ask is
+// decided before, so that whoever does is believed in this, too.
+func certificate(s *config.Serve, field *config.ProxyField) (func(*http.Request) ([]byte, error), error) {
+	if field == nil {
+		return func(*http.Request) ([]byte, error) { return nil, nil }, nil // never the proxy's own
+	}
+	everybody := []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}
+	trust := []forwarded.Trust{forwarded.Peers(everybody...), forwarded.UnixSocket()}
+	if field.Field == "" && s.Proxy != "traefik" && s.Proxy != "envoy" {
+		return nil, errors.New("api.clientCertificate.field is empty, wanted the header field that the proxy writes, such as X-Client-Cert")
+	}
+	if strings.EqualFold(field.Field, "Client-Cert") {
+		return forwarded.ClientCert(trust...), nil
+	}
+	switch s.Proxy {
+	case "nginx":
+		return forwarded.NGINX(field.Field, trust...), nil
+	case "haproxy":
+		return forwarded.HAProxy(field.Field, trust...), nil
+	case "apache":
+		return forwarded.Apache(field.Field, trust...), nil
+	case "caddy":
+		return forwarded.Caddy(field.Field, trust...), nil
+	case "traefik":
+		return forwarded.Traefik(trust...), nil
+	case "envoy":
+		return forwarded.Envoy(trust...), nil
+	}
+	return nil, nil // serve.proxy is a fault of its own
+}
+
+// routes are those of the file, and of the OpenAPI file that it names.
+func routes(s *config.Serve) (all []gateway.Route, err error) {
+	var faults []error
+	for _, pattern := range slices.Sorted(maps.Keys(s.Routes)) {
+		r, err := route(pattern, s.Routes[pattern])
+		if err != nil {
+			faults = append(faults, fmt.Errorf("serve.routes: %s %w", gateway.Shown(pattern), err))
+			continue
+		}
+		all = append(all, r)
+	}
+	if s.OpenAPI != "" {
+		more, err := fromOpenAPI(s.OpenAPI)
+		if err != nil {
+			faults = append(faults, err)
+		}
+		all = append(all, more...)
+	}
+	return all, errors.Join(faults...)
+}
+
+// route is what a rule says.
+func route(pattern string, r config.Rule) (gateway.Route, error) {
+	for _, name := range slices.Concat(r.Scopes, r.AnyOf) {
+		if !scopes.Valid(name) {
+			return gateway.Route{}, fmt.Errorf("names the scope %s, which can be none (RFC 6749 §3.3)", gateway.Shown(name))
+		}
+	}
+	var parts []scopes.Rule
+	if len(r.Scopes) > 0 {
+		parts = append(parts, scopes.All(r.Scopes...))
+	}
+	if len(r.AnyOf) > 0 {
+		parts = append(parts, scopes.Any(r.AnyOf...))
+	}
+	if r.AnyToken {
+		parts = append(parts, scopes.AnyToken())
+	}
+	switch {
+	case r.Public && (parts != nil || r.Optional || r.Bound || r.MaxAge != nil || r.Audience != nil || r.DangerouslyReportOnly):
+		return gateway.Route{}, errors.New("is public and asks for something, wanted one of the two")
+	case r.Public:
+		return gateway.Route{Pattern: pattern, Public: true}, nil
+	case r.AnyToken && len(parts) > 1:
+		return gateway.Route{}, errors.New("takes any token and names scopes, wanted one of the two")
+	case parts == nil:
+		return gateway.Route{}, errors.New("says nothing of who may use it, wanted scopes, anyOf, anyToken or public")
+	}
+	return gateway.Route{Pattern: pattern, Gate: httpauth.Gate{
+		Rule: scopes.AllOf(parts...), MaxAge: r.MaxAge, Bound: r.Bound, Audience: r.Audience, Stale: r.Stale,
+		Optional: r.Optional, DangerouslyReportOnly: r.DangerouslyReportOnly,
+	}}, nil
+}

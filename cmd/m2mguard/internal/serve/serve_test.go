@@ -1,0 +1,376 @@
+package serve_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/m2mguard/m2mguard/cmd/m2mguard/internal/config"
+	"github.com/m2mguard/m2mguard/cmd/m2mguard/internal/serve"
+	"github.com/m2mguard/m2mguard/validator/issuertest"
+)
+
+// file is a gateway's, with what is added to serve.
+func file(iss *issuertest.Issuer, more string) string {
+	return fmt.Sprintf(`
+issuers:
+  - {url: %q, audience: [%q]}
+api: {publicURL: ["https://api.example.com"]}
+serve:
+  proxy: haproxy
+  from: [127.0.0.1/32]
+  routes:
+    GET /orders: {scopes: ["orders:read"]}
+    GET /health: {public: true}
+%s`, iss.URL(), issuertest.Audience, more)
+}
+
+func build(t testing.TB, b *serve.Builder, text string) (*serve.Set, error) {
+	t.Helper()
+	f, err := config.Read(strings.NewReader(text))
+	if err != nil {
+		return nil, err
+	}
+	set, err := b.Build(f)
+	if err != nil {
+		f.Close()
+	}
+	return set, err
+}
+
+// gate is a gateway that runs.
+type gate struct {
+	asked, admin string
+	client       *http.Client
+	reload       chan os.Signal
+	stop         func() error
+	log          *lines
+}
+
+// lines are what was logged.
+type lines struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// run runs a gateway of this text; next makes what a reload brings.
+func run(t testing.TB, text, listen string, next func(*serve.Builder) (*serve.Set, error)) *gate {
+	t.Helper()
+	g := &gate{reload: make(chan os.Signal), log: new(lines)}
+	metrics, observer, err := serve.Metrics()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &serve.Builder{Log: slog.New(slog.NewJSONHandler(g.log, nil)), Observer: observer}
+	set, err := build(t, b, text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	listening, ended := make(chan struct{}), make(chan error, 1)
+	go func() {
+		ended <- serve.Run(ctx, set, func() (*serve.Set, error) { return next(b) }, g.reload, serve.Options{
+			Listen: listen, Admin: "127.0.0.1:0", Metrics: metrics, Drain: time.Minute, Log: b.Log,
+			Listening: func(asked, admin net.Addr) {
+				g.asked, g.admin = asked.String(), "http://"+admin.String()
+				close(listening)
+			},
+		})
+	}()
+	select {
+	case <-listening:
+	case err := <-ended:
+		stop()
+		t.Fatal(err)
+	}
+	g.client = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 8, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		var d net.Dialer
+		if path, socket := strings.CutPrefix(listen, "unix:"); socket {
+			return d.DialContext(ctx, "unix", path)
+		}
+		return d.DialContext(ctx, "tcp", g.asked)
+	}}}
+	var once sync.Once
+	g.stop = func() (err error) {
+		once.Do(func() {
+			stop()
+			err = <-ended
+			g.client.CloseIdleConnections()
+		})
+		return err
+	}
+	t.Cleanup(func() { _ = g.stop() })
+	return g
+}
+
+// ask asks about a request as HAProxy does.
+func (g *gate) ask(target, token string) (int, error) {
+	r, err := http.NewRequest("GET", "http://gate/auth", nil)
+	if err != nil {
+		return 0, err
+	}
+	r.Header.Set("X-Original-Method", "GET")
+	r.Header.Set("X-Original-Uri", target)
+	if token != "" {
+		r.Header.Set("Authorization", "Bearer "+token)
+	}
+	response, err := g.client.Do(r)
+	if err != nil {
+		return 0, err
+	}
+	_, err = io.Copy(io.Discard, response.Body)
+	return response.StatusCode, errors.Join(err, response.Body.Close())
+}
+
+func look(t testing.TB, address string) (int, string) {
+	t.Helper()
+	response, err := http.Get(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response.StatusCode, string(text)
+}
+
+// TestAdmin: readiness, keys, metrics and metadata.
+func TestAdmin(t *testing.T) {
+	iss := issuertest.New(t)
+	g := run(t, file(iss, ""), "127.0.0.1:0", nil)
+	for range 2 {
+		if status, err := g.ask("/orders", iss.Token(issuertest.Claims{Scope: "orders:read"})); status != 200 || err != nil {
+			t.Fatalf("%d, %v", status, err)
+		}
+	}
+	for path, want := range map[string]struct {
+		status int
+		text   string
+	}{
+		"/live":                                 {204, ""},
+		"/ready":                                {204, ""},
+		"/.well-known/jwks.json":                {200, `"kty":"EC"`},
+		"/metrics":                              {200, "m2mguard_"},
+		"/.well-known/oauth-protected-resource": {200, `"resource":"https://api.example.com"`},
+		"/":                                     {404, ""},
+	} {
+		if status, text := look(t, g.admin+path); status != want.status || !strings.Contains(text, want.text) {
+			t.Errorf("%s: %d %s, wanted %d with %s", path, status, text, want.status, want.text)
+		}
+	}
+	if err := g.stop(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestSocket: a socket that was left behind is taken over, one that is in use is not.
+func TestSocket(t *testing.T) {
+	iss := issuertest.New(t)
+	path := filepath.Join(t.TempDir(), "gate")
+	left, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	left.SetUnlinkOnClose(false)
+	if err := left.Close(); err != nil {
+		t.Fatal(err)
+	}
+	g := run(t, file(iss, "  listen: unix:"+path+"\n"), "unix:"+path, nil)
+	if status, err := g.ask("/health", ""); status != 200 || err != nil {
+		t.Errorf("%d, %v", status, err)
+	}
+	b := &serve.Builder{Log: slog.New(slog.DiscardHandler)}
+	set, err := build(t, b, file(iss, ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := serve.Run(t.Context(), set, nil, nil, serve.Options{Listen: "unix:" + path, Log: b.Log}); err == nil || !strings.Contains(err.Error(), "already") {
+		t.Errorf("a second one: %v", err)
+	}
+}
+
+// TestReload: of 50,000 requests none is lost while ten configurations come, one of them
+// with a fault, which is told with its line and changes nothing.
+func TestReload(t *testing.T) {
+	const requests, reloads, broken = 50_000, 10, 4
+	iss := issuertest.New(t)
+	var n atomic.Int32
+	loaded := make(chan struct{}, 1)
+	g := run(t, file(iss, ""), "127.0.0.1:0", func(b *serve.Builder) (*serve.Set, error) {
+		defer func() { loaded <- struct{}{} }()
+		more := fmt.Sprintf("    GET /number/%d: {public: true}\n", n.Load())
+		if n.Load() == broken {
+			more += "    GET /broken: {scope: [x]}\n"
+		}
+		return build(t, b, file(iss, more))
+	})
+	token := iss.Token(issuertest.Claims{Scope: "orders:read"})
+	var wg sync.WaitGroup
+	var asked, bad atomic.Int64
+	for range 8 {
+		wg.Go(func() {
+			for asked.Add(1) <= requests {
+				if status, err := g.ask("/orders", token); status != 200 || err != nil {
+					bad.Add(1)
+					t.Errorf("%d, %v", status, err)
+					return
+				}
+			}
+		})
+	}
+	for i := range int32(reloads) {
+		for asked.Load() < int64(i+1)*requests/(reloads+1) && bad.Load() == 0 { // spread over the load
+			time.Sleep(time.Millisecond)
+		}
+		n.Store(i)
+		g.reload <- syscall.SIGHUP
+		<-loaded
+	}
+	wg.Wait()
+	for number, want := range map[int]int{reloads - 1: 200, 0: 401, broken: 401} {
+		if status, err := g.ask(fmt.Sprintf("/number/%d", number), ""); status != want || err != nil {
+			t.Errorf("configuration %d: %d, %v, wanted %d", number, status, err, want)
+		}
+	}
+	log := g.log.String()
+	if strings.Count(log, "the new configuration serves") != reloads-1 || !strings.Contains(log, "line 12: ") || !strings.Contains(log, "wanted scopes") {
+		t.Errorf("log:\n%s", log)
+	}
+}
+
+// TestDrains: what is under way when the program is told to end is answered, and nobody
+// new is sent.
+func TestDrains(t *testing.T) {
+	iss := issuertest.New(t)
+	hold, came := make(chan struct{}), make(chan struct{}, 1)
+	g := run(t, file(iss, ""), "127.0.0.1:0", nil)
+	iss.SetFault(issuertest.JWKS, func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+		came <- struct{}{}
+		<-hold
+		next.ServeHTTP(w, r)
+	})
+	answered := make(chan int, 1)
+	go func() {
+		status, _ := g.ask("/orders", iss.Token(issuertest.Claims{Scope: "orders:read"}))
+		answered <- status
+	}()
+	<-came
+	stopped := make(chan error, 1)
+	go func() { stopped <- g.stop() }()
+	for !strings.Contains(g.log.String(), "draining") {
+		time.Sleep(time.Millisecond)
+	}
+	close(hold)
+	if status := <-answered; status != 200 {
+		t.Errorf("what was under way got %d", status)
+	}
+	if err := <-stopped; err != nil {
+		t.Error(err)
+	}
+}
+
+// TestFaultsOfServe are told all at once, by their keys.
+func TestFaultsOfServe(t *testing.T) {
+	iss := issuertest.New(t)
+	_, err := build(t, &serve.Builder{Log: slog.New(slog.DiscardHandler)}, fmt.Sprintf(`
+issuers:
+  - {url: %q, audience: [a]}
+api: {clientCertificate: {peers: [10.0.0.0/8]}}
+serve:
+  proxy: squid
+  accessLog: some
+  identity: {jwt: {keyFile: /nowhere, lifetime: 1h}}
+  routes:
+    GET /a: {}
+    GET /b: {public: true, bound: true}
+    GET /c: {anyToken: true, scopes: [a]}
+    GET /d: {scopes: ["a b"]}
+    GET e: {scopes: [a]}
+`, iss.URL()))
+	if err == nil {
+		t.Fatal("no fault")
+	}
+	for _, want := range []string{
+		"squid", "serve.accessLog", "identity.jwt.audience", "keyFile", "nobody is trusted", `"GET /a" says nothing`, `"GET /b" is public`, `"GET /c" takes any`, `"a b"`, "GET e", "clientCertificate.field",
+	} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("nothing of %s in:\n%v", want, err)
+		}
+	}
+}
+
+// TestOpenAPI: operations by their security, and nothing that nobody would check.
+func TestOpenAPI(t *testing.T) {
+	iss := issuertest.New(t)
+	const head = `{"openapi":"3.0.3","info":{"title":"t","version":"1"},"servers":[{"url":"https://api.example.com/v1"}],
+"components":{"securitySchemes":{"oauth":{"type":"oauth2","flows":{"clientCredentials":{"tokenUrl":"https://id.example.com/token","scopes":{"a":"","b":""}}}},
+"key":{"type":"apiKey","in":"header","name":"X-Key"}}},`
+	operation := func(security string) string {
+		if security != "" {
+			security = `"security":` + security + `,`
+		}
+		return `{` + security + `"responses":{"200":{"description":"ok"}}}`
+	}
+	write := func(text string) string {
+		path := filepath.Join(t.TempDir(), "api.json")
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	id := `"parameters":[{"name":"order-id","in":"path","required":true,"schema":{"type":"string"}}],`
+	path := write(head + `"paths":{"/orders":{"get":` + operation(`[{"oauth":["a"]}]`) + `,"post":` + operation(`[{"oauth":["a","b"]},{"oauth":["c"]}]`) + `},
+"/orders/{order-id}":{` + id + `"get":` + operation(`[{"oauth":[]}]`) + `},"/health":{"get":` + operation(`[]`) + `},"/maybe":{"get":` + operation(`[{},{"oauth":["a"]}]`) + `}}}`)
+	g := run(t, file(iss, "  openAPI: "+path+"\n"), "127.0.0.1:0", nil)
+	a, c, none := iss.Token(issuertest.Claims{Scope: "a"}), iss.Token(issuertest.Claims{Scope: "c"}), iss.Token(issuertest.Claims{})
+	for _, tc := range []struct {
+		target, token string
+		want          int
+	}{
+		{"/v1/orders", a, 200}, {"/v1/orders", c, 403}, {"/v1/orders", "", 401}, {"/orders", a, 403},
+		{"/v1/orders/17", none, 200}, {"/v1/orders/17", "", 401}, {"/v1/health", "", 200}, {"/v1/maybe", "", 200}, {"/v1/maybe", c, 403},
+		{"/v1/else", a, 403},
+	} {
+		if got, err := g.ask(tc.target, tc.token); got != tc.want || err != nil {
+			t.Errorf("%s: %d, %v, wanted %d", tc.target, got, err, tc.want)
+		}
+	}
+	for name, tc := range map[string]struct{ text, want string }{
+		"no security":    {head + `"paths":{"/a":{"get":` + operation("") + `}}}`, "nothing says who"},
+		"an unknown one": {head + `"paths":{"/a":{"get":` + operation(`[{"other":[]}]`) + `}}}`, "other"},
+		"an API key":     {head + `"paths":{"/a":{"get":` + operation(`[{"key":[]}]`) + `}}}`, "apiKey"},
+		"both":           {head + `"paths":{"/a":{"get":` + operation(`[{"oauth":["a"],"key":[]}]`) + `}}}`, "apiKey"},
+		"no document":    {`{}`, "openAPI"},
+	} {
+		_, err := build(t, &serve.Builder{Log: slog.New(slog.DiscardHandler)}, file(iss, "  openAPI: "+write(tc.text)+"\n"))
+		if err == nil || !strings.Contains(err.Error(), tc.want) {
+			t.Errorf("%s: %v, wanted %s", name, err, tc.want)
+		}
+	}
+}

@@ -1,0 +1,124 @@
+//go:build interop
+
+package proxies_test
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/m2mguard/m2mguard/testdata"
+	"github.com/m2mguard/m2mguard/validator/issuertest"
+)
+
+// TestGateway: the rows of the conformance list that a proxy can carry, through each of
+// them as the page has it configured: status, challenge, and whether the API was reached.
+func TestGateway(t *testing.T) {
+	for _, p := range gates {
+		t.Run(p.name, func(t *testing.T) {
+			s := p.erect(t, "{headers: true}")
+			iss := s.iss
+			key := testdata.PrivateKey("p256-a")
+			read := issuertest.Claims{Scope: "orders:read"}
+			good := iss.Token(read)
+			bound := iss.Token(issuertest.Claims{Scope: "orders:read", JWKThumbprint: issuertest.Thumbprint(key.Public())})
+			proof := func(method, path string) http.Header {
+				return http.Header{"Authorization": {"DPoP " + bound}, "Dpop": {issuertest.Proof(key, issuertest.ProofClaims{Method: method, URL: "https://api.example.com" + path, Token: bound})}}
+			}
+			bearer := func(token string) http.Header { return http.Header{"Authorization": {"Bearer " + token}} }
+			twice := proof("GET", "/orders/twice")
+			for _, row := range []struct {
+				name, method, target string
+				header               http.Header
+				status               int
+				challenge            string // a part of it; empty for none
+			}{
+				{"good", "GET", "/orders/17", bearer(good), 200, ""},
+				{"good, with a query", "GET", "/orders/17?a=%2F..%2F&b", bearer(good), 200, ""},
+				{"good, escaped", "GET", "/orders/annual%20report", bearer(good), 200, ""},
+				{"lower-case scheme", "GET", "/orders/17", http.Header{"Authorization": {"bearer " + good}}, 200, ""},
+				{"the API's own 403", "GET", "/orders/forbidden", bearer(good), 403, ""},
+				{"HEAD", "HEAD", "/orders/17", bearer(good), 200, ""},
+				{"no token", "GET", "/orders/17", nil, 401, `Bearer realm="api"`},
+				{"another scheme", "GET", "/orders/17", http.Header{"Authorization": {"Basic dTpw"}}, 401, `Bearer realm="api"`},
+				{"token in the query", "GET", "/orders/17?access_token=" + good, nil, 401, `Bearer realm="api"`},
+				{"scheme alone", "GET", "/orders/17", http.Header{"Authorization": {"Bearer"}}, 400, "invalid_request"},
+				{"two tokens", "GET", "/orders/17", http.Header{"Authorization": {"Bearer " + good, "Bearer " + good}}, 400, ""},
+				{"expired", "GET", "/orders/17", bearer(iss.Bad(issuertest.Expired, read)), 401, "has expired"},
+				{"tampered", "GET", "/orders/17", bearer(iss.Bad(issuertest.Tampered, read)), 401, "invalid_token"},
+				{"alg none", "GET", "/orders/17", bearer(iss.Bad(issuertest.AlgNone, read)), 401, "invalid_token"},
+				{"wrong audience", "GET", "/orders/17", bearer(iss.Bad(issuertest.WrongAudience, read)), 401, "another API"},
+				{"unknown issuer", "GET", "/orders/17", bearer(iss.Bad(issuertest.WrongIssuer, read)), 401, "does not trust"},
+				{"missing scope", "POST", "/orders", bearer(good), 403, `scope="orders:write"`},
+				{"a path without a rule", "GET", "/nowhere", bearer(good), 403, "insufficient_scope"},
+				{"a method without a rule", "DELETE", "/orders/17", bearer(good), 403, "insufficient_scope"},
+				{"public", "GET", "/public/logo.png", nil, 200, ""},
+				{"only reported", "GET", "/report", nil, 200, ""},
+				{"bound, with its proof", "GET", "/orders/18?a=b", proof("GET", "/orders/18"), 200, ""},
+				{"bound, first time", "GET", "/orders/twice", twice, 200, ""},
+				{"bound, replayed", "GET", "/orders/twice", twice, 401, "invalid_dpop_proof"},
+				{"bound, another method", "GET", "/orders/18", proof("POST", "/orders/18"), 401, "invalid_dpop_proof"},
+				{"bound, another path", "GET", "/orders/18", proof("GET", "/auth"), 401, "invalid_dpop_proof"},
+				{"bound, as a bearer token", "GET", "/orders/18", bearer(bound), 401, "DPoP"},
+			} {
+				s.take()
+				response := s.ask(t, row.method, row.target, row.header)
+				challenge := strings.Join(response.Header.Values("WWW-Authenticate"), "\n")
+				if response.StatusCode != row.status || !strings.Contains(challenge, row.challenge) || row.challenge == "" && challenge != "" && row.status != 400 {
+					t.Errorf("%s: %d %q, wanted %d with %q", row.name, response.StatusCode, challenge, row.status, row.challenge)
+				}
+				passes := row.status == 200 || row.name == "the API's own 403"
+				if got := s.take(); passes != (len(got) == 1) {
+					t.Errorf("%s: the API was reached %d times", row.name, len(got))
+				} else if passes && got[0].Target != row.target {
+					t.Errorf("%s: the API was asked for %s, wanted %s", row.name, got[0].Target, row.target)
+				}
+			}
+
+			iss.SetFault(issuertest.JWKS, issuertest.Down())
+			iss.Rotate()
+			response := s.ask(t, "GET", "/orders/17", bearer(iss.Token(read)))
+			if response.StatusCode != 503 || response.Header.Get("Retry-After") == "" || response.Header.Get("WWW-Authenticate") != "" {
+				t.Errorf("keys away: %d %v, wanted 503 with Retry-After", response.StatusCode, response.Header)
+			}
+		})
+	}
+}
+
+// TestIdentityIsOurs: whatever a client claims of itself never reaches the API.
+func TestIdentityIsOurs(t *testing.T) {
+	fields := []string{"X-Auth-Client", "X-Auth-Subject", "X-Auth-Issuer", "X-Auth-Scopes", "X-Auth-Roles", "X-Auth-Tenant", "X-Auth-Identity"}
+	for _, p := range gates {
+		for kind, identity := range map[string]string{"headers": "{headers: true}", "JWT": "{jwt: {}}"} {
+			t.Run(p.name+", "+kind, func(t *testing.T) {
+				s := p.erect(t, identity)
+				header := http.Header{"Authorization": {"Bearer " + s.iss.Token(issuertest.Claims{Scope: "orders:read"})}}
+				for _, field := range fields {
+					for _, claimed := range []string{field, strings.ReplaceAll(field, "-", "_"), strings.ToLower(field), strings.ToUpper(field)} {
+						for _, values := range [][]string{{"admin"}, {"admin", "admin"}, {"", "admin"}} {
+							for _, target := range []string{"/orders/17", "/public/x", "/report"} {
+								h := header.Clone()
+								if target == "/public/x" {
+									h = http.Header{}
+								}
+								h[claimed] = values
+								s.take()
+								if response := s.ask(t, "GET", target, h); response.StatusCode != 200 {
+									t.Fatalf("%s: %s: %d", claimed, target, response.StatusCode)
+								}
+								for _, got := range s.take() {
+									for name, values := range got.Header {
+										if slices.Contains(values, "admin") || strings.Contains(strings.Join(values, ","), "admin") {
+											t.Errorf("%s %q at %s reaches the API as %s: %q", claimed, values, target, name, values)
+										}
+									}
+								}
+							}
+						}
+					}
+				}
+			})
+		}
+	}
+}
