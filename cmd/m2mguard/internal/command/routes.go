@@ -87,7 +87,7 @@ func (p *program) ofFile() ([]routes.Route, error) {
 	if err != nil {
 		return nil, err
 	}
-	builder := serve.Builder{Log: slog.New(slog.DiscardHandler)}
+	builder := serve.Builder{Log: slog.New(slog.DiscardHandler), Offline: true}
 	set, err := builder.Build(f)
 	if err != nil {
 		f.Close()

@@ -52,7 +52,7 @@ SIGHUP reads the file again; one with a fault changes nothing. SIGTERM drains.`,
 			if err != nil {
 				return failure{exitWrong, err}
 			}
-			builder := serve.Builder{Log: log, Observer: observer}
+			builder := serve.Builder{Log: log, Observer: observer, Offline: check}
 			set, err := builder.Build(f)
 			if err != nil {
 				f.Close()

@@ -37,6 +37,7 @@ const (
 type Builder struct {
 	Log      *slog.Logger
 	Observer observe.Observer // beside the log
+	Offline  bool             // connects to nobody: what is made is looked at, and serves nothing
 
 	mu  sync.Mutex
 	key crypto.Signer // of identities, where the file names none
@@ -75,7 +76,9 @@ func (b *Builder) Build(f *config.File) (*Set, error) {
 	fault(err)
 
 	f.Observer = observe.Join(validator.LogEvents(b.Log), b.Observer)
-	f.Follow() // what instances share
+	if !b.Offline {
+		f.Follow()
+	}
 	v, err := validator.New(f.Config)
 	if err != nil {
 		return nil, errors.Join(append(faults, err)...)
