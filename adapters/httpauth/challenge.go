@@ -26,7 +26,7 @@ func (c *challenger) plain() bool { return c.accepts.ProofAlgorithms == nil && l
 // write writes what goes into WWW-Authenticate: the challenge of the scheme that e is
 // about, and with 401 the other's, if a client may use that. Both stand in one line,
 // because some proxies pass on no second one (RFC 9110 §11.6.1).
-func (c *challenger) write(r *http.Request, shown *validator.Request, a *answer, e *validator.Error, needs string) string {
+func (c *challenger) write(host string, shown *validator.Request, a *answer, e *validator.Error, needs string) string {
 	dpop := c.accepts.ProofAlgorithms != nil
 	first, second := "Bearer", "DPoP"
 	bearerToo := !c.provenOnly && e.Scheme() == ""
@@ -34,10 +34,10 @@ func (c *challenger) write(r *http.Request, shown *validator.Request, a *answer,
 		first, second = second, first
 	}
 	var b strings.Builder
-	c.one(&b, r, first, e.Code(), e.Description(), needs)
+	c.one(&b, host, first, e.Code(), e.Description(), needs)
 	if dpop && a.status == http.StatusUnauthorized && (second == "DPoP" || bearerToo) {
 		b.WriteString(", ")
-		c.one(&b, r, second, "", "", needs)
+		c.one(&b, host, second, "", "", needs)
 	}
 	return b.String()
 }
@@ -45,7 +45,7 @@ func (c *challenger) write(r *http.Request, shown *validator.Request, a *answer,
 // one writes a challenge (RFC 6750 §3, RFC 9449 §7.1, RFC 9728 §5.1). None of the
 // values needs escaping: realm and URLs were checked, descriptions and algorithms are
 // constants, and RFC 6749 §3.3 keeps '"' and '\' out of scopes.
-func (c *challenger) one(b *strings.Builder, r *http.Request, scheme, code, description, needs string) {
+func (c *challenger) one(b *strings.Builder, host, scheme, code, description, needs string) {
 	b.WriteString(scheme + ` realm="` + c.realm + `"`)
 	if code != "" {
 		b.WriteString(`, error="` + code + `", error_description="` + description + `"`)
@@ -54,7 +54,7 @@ func (c *challenger) one(b *strings.Builder, r *http.Request, scheme, code, desc
 		b.WriteString(`, scope="` + needs + `"`)
 	}
 	if len(c.urls.bases) > 0 {
-		b.WriteString(`, resource_metadata="` + c.urls.metadataOf(r) + `"`)
+		b.WriteString(`, resource_metadata="` + c.urls.metadataOf(host) + `"`)
 	}
 	if scheme == "DPoP" {
 		b.WriteString(`, algs="` + strings.Join(c.accepts.ProofAlgorithms, " ") + `"`)

@@ -11,7 +11,7 @@ import (
 // token finds the one token that a request shows, and its scheme.
 func (m *Middleware) token(r *http.Request) (scheme, token string, refusal *validator.Error) {
 	if m.credentials == nil {
-		return m.authorization(r.Header)
+		return m.authorization(r.Header["Authorization"]) // net/http's own spelling; Values would compute it each time
 	}
 	scheme, token, err := m.credentials(r)
 	if err != nil {

@@ -25,12 +25,16 @@ func (m *Middleware) Deny(w http.ResponseWriter, r *http.Request, err error) {
 // Denial reports what Deny answers, for adapters of other frameworks. The pattern
 // is the route's, as Admit takes it.
 func (m *Middleware) Denial(r *http.Request, pattern string, err error) *Failure {
-	token, e := validator.FromContext(r.Context()), errPolicy
-	if err != nil {
-		e = own(r.Context(), errPolicy, err)
-	}
 	shown, _ := m.request(r, pattern)
-	m.validator.ReportRefusal(r.Context(), shown, token, e)
+	return m.denied(r.Context(), shown, err)
+}
+
+func (m *Middleware) denied(ctx context.Context, shown *validator.Request, err error) *Failure {
+	token, e := validator.FromContext(ctx), errPolicy
+	if err != nil {
+		e = own(ctx, errPolicy, err)
+	}
+	m.validator.ReportRefusal(ctx, shown, token, e)
 	return complete(m.answer(e), e, token)
 }
 

@@ -217,7 +217,7 @@ func quotable(s string) bool {
 }
 
 // failure completes the constant answer with what is this request's own.
-func (rt *Route) failure(r *http.Request, shown *validator.Request, e *validator.Error, accepted validator.Accepted) *Failure {
+func (rt *Route) failure(host string, shown *validator.Request, e *validator.Error, accepted validator.Accepted) *Failure {
 	a := rt.missingScope
 	if e.Check() != validator.CheckScope {
 		a = rt.middleware.answer(e)
@@ -225,7 +225,7 @@ func (rt *Route) failure(r *http.Request, shown *validator.Request, e *validator
 	f := complete(a, e, accepted.Token)
 	f.Nonce = cmp.Or(e.Nonce(), accepted.Nonce)
 	if c := rt.middleware.challenger(); !c.plain() && a.challenges() {
-		f.Challenge = c.write(r, shown, a, e, rt.gate.Rule.Needs())
+		f.Challenge = c.write(host, shown, a, e, rt.gate.Rule.Needs())
 	}
 	return f
 }

@@ -106,8 +106,8 @@ type Route struct {
 	demand       validator.Demand
 }
 
-func (rt *Route) check(r *http.Request, shown *validator.Request, refusal *validator.Error) (validator.Accepted, *Failure) {
-	accepted, failure := rt.judge(r, shown, refusal)
+func (rt *Route) check(ctx context.Context, host string, shown *validator.Request, refusal *validator.Error) (validator.Accepted, *Failure) {
+	accepted, failure := rt.judge(ctx, host, shown, refusal)
 	if !rt.gate.DangerouslyReportOnly || failure != nil && failure.Err.Check() == validator.CheckRevoked {
 		return accepted, failure
 	}
@@ -129,29 +129,39 @@ func (rt *Route) check(r *http.Request, shown *validator.Request, refusal *valid
 func (rt *Route) Admit(h http.Header, r *http.Request, pattern string) (*http.Request, *Failure) {
 	m := rt.middleware
 	shown, refusal := m.request(r, pattern)
-	accepted, failure := rt.check(r, shown, refusal)
+	ctx, accepted, failure := rt.pass(r.Context(), r.Host, shown, refusal)
 	if failure != nil {
 		return nil, failure
 	}
 	if accepted.Nonce != "" {
 		h["Dpop-Nonce"], h["Cache-Control"] = []string{accepted.Nonce}, []string{"no-store"}
 	}
-	ctx := m.withCertificate(r.Context(), shown)
-	if accepted.Token != nil || validator.FromContext(ctx) != nil {
-		ctx = accepted.NewContext(ctx)
-	}
-	if rt.gate.Live && accepted.Token != nil {
-		ctx, _ = m.validator.Live(ctx, accepted.Token) // which ends with r
-	}
+	ctx = m.withCertificate(ctx, shown)
 	if ctx == r.Context() {
 		return r, nil
 	}
 	return r.WithContext(ctx), nil
 }
 
+// pass is the way through for every protocol. The host is what the request says that it
+// is for, which chooses among Config.PublicURL and decides nothing.
+func (rt *Route) pass(ctx context.Context, host string, shown *validator.Request, refusal *validator.Error) (context.Context, validator.Accepted, *Failure) {
+	accepted, failure := rt.check(ctx, host, shown, refusal)
+	if failure != nil {
+		return nil, accepted, failure
+	}
+	if accepted.Token != nil || validator.FromContext(ctx) != nil {
+		ctx = accepted.NewContext(ctx)
+	}
+	if rt.gate.Live && accepted.Token != nil {
+		ctx, _ = rt.middleware.validator.Live(ctx, accepted.Token) // which ends with the request
+	}
+	return ctx, accepted, nil
+}
+
 // judge makes the decision of a gate that is not report-only.
-func (rt *Route) judge(r *http.Request, shown *validator.Request, refusal *validator.Error) (validator.Accepted, *Failure) {
-	m, ctx := rt.middleware, r.Context()
+func (rt *Route) judge(ctx context.Context, host string, shown *validator.Request, refusal *validator.Error) (validator.Accepted, *Failure) {
+	m := rt.middleware
 	if rt.gate.Optional && (refusal == errNothing || refusal == errNotFound) {
 		return validator.Accepted{}, nil
 	}
@@ -159,15 +169,15 @@ func (rt *Route) judge(r *http.Request, shown *validator.Request, refusal *valid
 	shown.ReportOnly = rt.gate.DangerouslyReportOnly
 	if refusal != nil {
 		m.validator.ReportRefusal(ctx, shown, nil, refusal)
-		return validator.Accepted{}, rt.failure(r, shown, refusal, validator.Accepted{})
+		return validator.Accepted{}, rt.failure(host, shown, refusal, validator.Accepted{})
 	}
 	accepted, err := m.validator.VerifyRequest(ctx, shown, &rt.demand)
 	if err != nil {
-		return accepted, rt.failure(r, shown, err.(*validator.Error), accepted) // as VerifyRequest promises, which has reported it
+		return accepted, rt.failure(host, shown, err.(*validator.Error), accepted) // as VerifyRequest promises, which has reported it
 	}
 	refuse := func(e *validator.Error) (validator.Accepted, *Failure) {
 		m.validator.ReportRefusal(ctx, shown, accepted.Token, e)
-		return accepted, rt.failure(r, shown, e, accepted)
+		return accepted, rt.failure(host, shown, e, accepted)
 	}
 	if err := accepted.Token.Check(rt.gate.Rule); err != nil {
 		return refuse(err.(*validator.Error)) // as Token.Check promises

@@ -2,7 +2,6 @@ package httpauth
 
 import (
 	"errors"
-	"net/http"
 
 	"github.com/m2mguard/m2mguard/validator"
 )
@@ -18,7 +17,7 @@ var (
 // proofs reports whether proofs of possession are checked.
 func (m *Middleware) proofs() bool { return m.accepts.ProofAlgorithms != nil }
 
-// authorization takes what should be a token out of the Authorization header: "Bearer"
+// authorization takes what should be a token out of the Authorization field: "Bearer"
 // in any case, or "DPoP" where proofs are checked, at least one space, the rest (RFC
 // 6750 §2.1, RFC 9449 §7.1, RFC 9110 §11.4).
 // Without Config.Credentials it is the only place that is looked at; a token in a
@@ -28,8 +27,7 @@ func (m *Middleware) proofs() bool { return m.accepts.ProofAlgorithms != nil }
 // whatever its scheme, because a proxy may have looked at the other one. That
 // the rest is exactly one token, and not several joined by commas, is for Verify
 // to see: a token that it knows need not be read again.
-func (m *Middleware) authorization(h http.Header) (scheme, token string, refusal *validator.Error) {
-	values := h["Authorization"] // net/http's own spelling; Values would compute it each time
+func (m *Middleware) authorization(values []string) (scheme, token string, refusal *validator.Error) {
 	if len(values) == 0 {
 		return "", "", errNothing
 	}

@@ -25,10 +25,10 @@ type Metadata struct {
 // wellKnown is where a resource's metadata is, before its own path (RFC 9728 §3.1).
 const wellKnown = "/.well-known/oauth-protected-resource"
 
-// metadataOf is the address of the metadata for whoever sent r; where its Host names
-// none of several, that of the first.
-func (p *publicURLs) metadataOf(r *http.Request) string {
-	b := p.choose(r)
+// metadataOf is the address of the metadata for whoever sent a request to host; where that
+// is none of several, that of the first.
+func (p *publicURLs) metadataOf(host string) string {
+	b := p.choose(host)
 	if b == nil {
 		b = &p.bases[0]
 	}
@@ -66,7 +66,7 @@ func (m *Middleware) MetadataHandler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Access-Control-Allow-Origin", "*") // it is for everybody, and says nothing about who asks
-		b := m.urls.choose(r)
+		b := m.urls.choose(r.Host)
 		switch {
 		case r.Method != http.MethodGet && r.Method != http.MethodHead:
 			h.Set("Allow", "GET, HEAD")

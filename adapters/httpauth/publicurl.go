@@ -91,15 +91,15 @@ func plainHost(host, scheme string) string {
 	return host
 }
 
-// choose returns the base that r was sent to: the only one, or the one with the host
-// that its Host names, which is a client's word and chooses among these alone.
-func (p *publicURLs) choose(r *http.Request) *base {
+// choose returns the base that a request was sent to: the only one, or the one with the
+// host that its Host names, which is a client's word and chooses among these alone.
+func (p *publicURLs) choose(host string) *base {
 	if len(p.bases) == 1 {
 		return &p.bases[0]
 	}
 	for n := range p.bases {
 		scheme, _, _ := strings.Cut(p.bases[n].text, ":")
-		if plainHost(r.Host, scheme) == p.bases[n].host {
+		if plainHost(host, scheme) == p.bases[n].host {
 			return &p.bases[n]
 		}
 	}
@@ -121,11 +121,16 @@ const longestHost = 255
 // of is r's own URL as its client wrote it: a base, what a proxy cut off, and the path
 // of the request line, escaped as it was sent, whatever a router made of it since.
 func (p *publicURLs) of(r *http.Request) (string, *validator.Error) {
-	b := p.choose(r)
-	if b == nil {
-		return "", errHost.Because(fmt.Errorf("the Host %s is that of no Config.PublicURL (%s): a proxy may rewrite it", r.Host[:min(len(r.Host), longestHost)], p.list()))
-	}
 	path, ok := pathOf(r)
+	return p.at(r.Host, path, ok)
+}
+
+// at is the URL of a path at the base that host chooses, if the path is ok.
+func (p *publicURLs) at(host, path string, ok bool) (string, *validator.Error) {
+	b := p.choose(host)
+	if b == nil {
+		return "", errHost.Because(fmt.Errorf("the Host %s is that of no Config.PublicURL (%s): a proxy may rewrite it", host[:min(len(host), longestHost)], p.list()))
+	}
 	if !ok {
 		return "", errTarget
 	}
@@ -152,9 +157,12 @@ func pathOf(r *http.Request) (string, bool) {
 		target = rest[start:]
 	}
 	path, _, _ := strings.Cut(target, "?")
-	// Of a fragment no server should hear, but net/http keeps it in the path.
-	return path, strings.IndexByte(path, '#') < 0 && !hasDots(path)
+	return path, oneReading(path)
 }
+
+// oneReading reports whether a path is the same to a proof, to its client and to a
+// router. Of a fragment no server should hear, but net/http keeps it in the path.
+func oneReading(path string) bool { return strings.IndexByte(path, '#') < 0 && !hasDots(path) }
 
 // hasDots reports whether a path has a segment of dots, in any spelling (RFC 3986
 // §5.2.4): clients take them out, proofs are compared without them, and routers keep

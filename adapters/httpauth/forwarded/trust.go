@@ -87,8 +87,15 @@ type peerKey struct{}
 // connection, where no header and no middleware reaches. A listener that reads the
 // PROXY protocol changes that to what its own peer says.
 func ConnContext(ctx context.Context, c net.Conn) context.Context {
+	return PeerContext(ctx, c.RemoteAddr())
+}
+
+// PeerContext is ConnContext for adapters of protocols whose servers tell the address of
+// the connection's other end themselves, such as gRPC's. One that a header or a middleware
+// can change is none.
+func PeerContext(ctx context.Context, remote net.Addr) context.Context {
 	var p peer
-	switch a := c.RemoteAddr().(type) {
+	switch a := remote.(type) {
 	case *net.TCPAddr:
 		p.addr = a.AddrPort().Addr().Unmap().WithZone("")
 	case *net.UnixAddr:

@@ -17,7 +17,7 @@ var boundMutants = []mutant{
 	{"bound", "nor in an adapter", []edit{{"adapters/httpauth/header.go", "; ok && !m.proofs() {", "; ok && false {"}}, ofBound},
 	{"public URL", "DPoP needs one", []edit{never("adapters/httpauth/httpauth.go", "m.accepts.ProofAlgorithms != nil && len(m.urls.bases) == 0")}, ofBound},
 	{"public URL", "of several, Host chooses among them alone", []edit{{"adapters/httpauth/publicurl.go", "	return nil\n}\n\n// list", "	return &p.bases[0]\n}\n\n// list"}}, ofBound},
-	{"public URL", "a base is told by all of its host", []edit{{"adapters/httpauth/publicurl.go", "if plainHost(r.Host, scheme) == p.bases[n].host {", "if strings.HasPrefix(p.bases[n].host, plainHost(r.Host, scheme)) {"}}, ofBound},
+	{"public URL", "a base is told by all of its host", []edit{{"adapters/httpauth/publicurl.go", "if plainHost(host, scheme) == p.bases[n].host {", "if strings.HasPrefix(p.bases[n].host, plainHost(host, scheme)) {"}}, ofBound},
 	{"public URL", "two that nobody can tell apart are a fault", []edit{never("adapters/httpauth/publicurl.go", "other.host == b.host")}, ofBound},
 	{"public URL", "an authority in the request line is ignored", []edit{{"adapters/httpauth/publicurl.go", "		target = rest[start:]\n", "		target = \"/\" + rest\n"}}, ofBound},
 	{"public URL", "a scheme in a query is none", []edit{{"adapters/httpauth/publicurl.go", `!absolute || !strings.EqualFold(scheme, "http") && !strings.EqualFold(scheme, "https")`, `!absolute || scheme == ""`}}, ofBound},
