@@ -21,11 +21,17 @@ const (
 	cobra     = "github.com/spf13/cobra"
 	pflag     = "github.com/spf13/pflag"
 	yaml      = "go.yaml.in/yaml/v3"
+	grpc      = "google.golang.org/grpc"
+	protobuf  = "google.golang.org/protobuf"
+	errdetail = "google.golang.org/genproto/googleapis/rpc/errdetails"
 )
 
 // nested are the modules in the tree that users download apart, and what their packages
 // may import beside the standard library and observe. bench is nobody's to download.
 var nested = map[string][]string{
+	"adapters/grpcauth":               {"adapters/httpauth", "adapters/httpauth/forwarded", "revocation", "validator", "scopes", grpc, protobuf, errdetail},
+	"adapters/grpcauth/grpcguardtest": {"adapters/grpcauth", "scopes", "validator/issuertest", grpc, errdetail},
+	"adapters/grpcauth/example":       append(public(), "adapters/grpcauth", grpc, protobuf, errdetail),
 	"cmd/m2mguard": {"fleet", "jwks", "introspection", "dpop", "revocation", "validator", "validator/providers", "scopes", "adapters/httpauth", "adapters/httpauth/forwarded", "telemetry", cobra, pflag, yaml, jwx, otter,
 		"github.com/getkin/kin-openapi", "github.com/prometheus/client_golang", otel + "/exporters/prometheus", otel + "/sdk/metric", "golang.org/x/text/unicode/norm"},
 	"examples/recipes":      append(public(), chi, "github.com/gorilla/mux", "github.com/danielgtaylor/huma/v2", "github.com/getkin/kin-openapi", "github.com/oapi-codegen/runtime"),
