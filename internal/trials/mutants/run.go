@@ -98,9 +98,9 @@ func (m mutant) test(ctx context.Context, tree string) (noticedBy string, err er
 // busy machine must not be taken for a mutant. It names none if all pass.
 func (s suite) noticing(ctx context.Context, tree string) (test string, err error) {
 	binary := filepath.Join(tree, "tests")
-	build := exec.CommandContext(ctx, "go", "test", "-c", "-vet=off", "-o", binary, "./"+s.folder)
-	build.Dir = tree
-	build.Env = append(os.Environ(), "GOWORK=off")
+	build := exec.CommandContext(ctx, "go", "test", "-c", "-vet=off", "-o", binary, ".")
+	build.Dir = filepath.Join(tree, s.folder)
+	build.Env = append(os.Environ(), "GOWORK="+workspace(tree, s.folder))
 	if output, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("%w\n%s", err, output)
 	}
@@ -152,7 +152,23 @@ func run(ctx context.Context, binary, folder, choose, skip string) (failed strin
 // hanging finds the test that was running when the time was up.
 var hanging = regexp.MustCompile(`running tests:\s+(\w+)`)
 
-// copyModule copies what belongs to the module that the mutants are of.
+// workspace is the go.work of the nested module that a folder is of; off in the root.
+func workspace(tree, folder string) string {
+	for ; folder != "."; folder = filepath.Dir(folder) {
+		if work := filepath.Join(tree, folder, "go.work"); exists(work) {
+			return work
+		}
+	}
+	return "off"
+}
+
+func exists(file string) bool {
+	_, err := os.Stat(file)
+	return err == nil
+}
+
+// copyModule copies what belongs to the module that the mutants are of, and to those
+// nested in its adapters.
 func copyModule(root, tree string) error {
 	return filepath.WalkDir(root, func(path string, entry os.DirEntry, err error) error {
 		if err != nil {
@@ -165,7 +181,7 @@ func copyModule(root, tree string) error {
 		target := filepath.Join(tree, relative)
 		switch {
 		case entry.IsDir():
-			if relative != "." && isOther(path, entry.Name()) {
+			if relative != "." && isOther(relative, path) {
 				return filepath.SkipDir
 			}
 			return os.MkdirAll(target, 0o755)
@@ -181,8 +197,8 @@ func copyModule(root, tree string) error {
 }
 
 // isOther reports whether a folder is version control, packages of another
-// language, or a module of its own.
-func isOther(path, name string) bool {
-	_, err := os.Stat(filepath.Join(path, "go.mod"))
-	return name == ".git" || name == "node_modules" || err == nil
+// language, or a module of its own that is no adapter.
+func isOther(relative, path string) bool {
+	name := filepath.Base(path)
+	return name == ".git" || name == "node_modules" || exists(filepath.Join(path, "go.mod")) && filepath.Dir(relative) != "adapters"
 }
