@@ -6,8 +6,10 @@ import (
 	"net/url"
 
 	jwtmiddleware "github.com/auth0/go-jwt-middleware/v3"
+	jwtgrpc "github.com/auth0/go-jwt-middleware/v3/integrations/grpc"
 	"github.com/auth0/go-jwt-middleware/v3/jwks"
 	"github.com/auth0/go-jwt-middleware/v3/validator"
+	"google.golang.org/grpc"
 
 	"github.com/m2mguard/m2mguard/bench/internal/fixture"
 	"github.com/m2mguard/m2mguard/validator/issuertest"
@@ -71,4 +73,17 @@ func Auth0Middleware(f *fixture.Fixture) (func(http.Handler) http.Handler, error
 		return nil, err
 	}
 	return m.CheckJWT, nil
+}
+
+// Auth0Interceptor is its interceptor for unary calls of gRPC.
+func Auth0Interceptor(f *fixture.Fixture) (grpc.UnaryServerInterceptor, error) {
+	v, err := newAuth0(f)
+	if err != nil {
+		return nil, err
+	}
+	i, err := jwtgrpc.New(jwtgrpc.WithValidator(v))
+	if err != nil {
+		return nil, err
+	}
+	return i.UnaryServerInterceptor(), nil
 }

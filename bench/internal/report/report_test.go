@@ -30,6 +30,11 @@ func results() *suite.Results {
 			measure.Result{Name: suite.Protected("Gin"), Time: 1500, Allocs: 6},
 			measure.Result{Name: suite.Auth0Request, Time: 80_000},
 		),
+		Calls: both(
+			measure.Result{Name: suite.Calls[0], Time: 90_000},
+			measure.Result{Name: suite.Calls[1], Time: 91_000},
+			measure.Result{Name: suite.Calls[2], Time: 130_000},
+		),
 		Issuers: both(
 			measure.Result{Name: suite.IssuersSubject(1, 1), Time: 300},
 			measure.Result{Name: suite.IssuersSubject(1, 100), Time: 400},
