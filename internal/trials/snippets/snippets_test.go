@@ -45,6 +45,7 @@ var givenHere = map[string]map[string]string{
 	"docs/bound.md":            {"iss": "*issuertest.Issuer", "key": "crypto.Signer"},
 	"docs/fleet.md":            {"key": "[]byte", "issuer": "string", "jti": "string", "exp": "time.Time"},
 	"docs/fleet-answers.md":    {"secrets": "func() [][]byte"},
+	"docs/grpc.md":             {"auth": "*grpcauth.Auth", "newAPI": "func(issuer, audience string) grpcguardtest.App", "rules": "grpcauth.Rules"},
 	"docs/operate.md":          {"meterProvider": "metric.MeterProvider", "tracerProvider": "trace.TracerProvider"},
 	"docs/issuers/hydra.md":    {"auth": "introspection.ClientAuth"},
 	"docs/issuers/okta-org.md": {"auth": "introspection.ClientAuth"},
@@ -55,6 +56,7 @@ var givenHere = map[string]map[string]string{
 var foreign = map[string]string{
 	"context": "context", "crypto": "crypto", "errors": "errors", "fmt": "fmt", "http": "net/http", "httptest": "net/http/httptest",
 	"log": "log", "netip": "net/netip", "os": "os", "slog": "log/slog", "testing": "testing", "time": "time", "tls": "crypto/tls",
+	"grpc": "google.golang.org/grpc", "protoregistry": "google.golang.org/protobuf/reflect/protoregistry",
 	"metric": "go.opentelemetry.io/otel/metric", "trace": "go.opentelemetry.io/otel/trace",
 }
 
