@@ -23,7 +23,7 @@ import (
 // A nil rule is for options of the kind string, repeated or not: each value is one scope,
 // and a token needs all of them. For an option of another kind, rule reads its value. A
 // method without the option gets no rule, so nobody may call it. The error names every
-// method whose option makes no rule.
+// method whose option makes no rule, and says so if no method has the option at all.
 func FromOption(files *protoregistry.Files, option protoreflect.ExtensionType, rule func(protoreflect.Value) (scopes.Rule, error)) (Rules, error) {
 	descriptor := option.TypeDescriptor()
 	if descriptor.ContainingMessage().FullName() != "google.protobuf.MethodOptions" {
@@ -56,6 +56,9 @@ func FromOption(files *protoregistry.Files, option protoreflect.ExtensionType, r
 		}
 		return true
 	})
+	if len(rules) == 0 && len(faults) == 0 {
+		return nil, fmt.Errorf("grpcauth: FromOption: no method in files has the option %s: wanted it on the methods, the package that is made of their .proto file imported, and options that were read with this extension known", descriptor.FullName())
+	}
 	if len(faults) > 0 {
 		return nil, errors.Join(faults...)
 	}

@@ -101,6 +101,10 @@ func TestOptionsOfOtherKinds(t *testing.T) {
 	if made, err := grpcauth.FromOption(all, option, func(protoreflect.Value) (scopes.Rule, error) { return scopes.AnyToken(), nil }); err != nil || len(made) != 1 {
 		t.Errorf("%v, %v", made, err)
 	}
+	all, option = files(t, methodOptions, descriptorpb.FieldDescriptorProto_TYPE_STRING, map[string]any{"A": nil})
+	if made, err := grpcauth.FromOption(all, option, nil); made != nil || err == nil || !strings.Contains(err.Error(), "no method in files has the option test.v1.needs") {
+		t.Errorf("%v, %v", made, err)
+	}
 	all, option = files(t, ".google.protobuf.ServiceOptions", descriptorpb.FieldDescriptorProto_TYPE_STRING, nil)
 	if _, err := grpcauth.FromOption(all, option, nil); err == nil || !strings.Contains(err.Error(), "wanted an option of methods") {
 		t.Errorf("%v", err)
