@@ -234,3 +234,21 @@ func TestOnASocket(t *testing.T) {
 		})
 	}
 }
+
+// TestPeerContext is ConnContext without a connection.
+func TestPeerContext(t *testing.T) {
+	der := newCertificate(t)
+	for address, want := range map[net.Addr]bool{
+		tcp("10.1.2.3:1"):                      true,
+		tcp("10.2.2.3:1"):                      false,
+		&net.UnixAddr{Net: "unix"}:             false,
+		&net.IPAddr{IP: net.IPv4(10, 1, 2, 3)}: false,
+	} {
+		r := httptest.NewRequest("GET", "/", nil)
+		r = r.WithContext(forwarded.PeerContext(r.Context(), address))
+		r.Header.Set("Client-Cert", ":"+base64.StdEncoding.EncodeToString(der)+":")
+		if got, err := forwarded.ClientCert(proxies)(r); (err == nil) != want || (got != nil) != want {
+			t.Errorf("%v: %x, %v", address, got, err)
+		}
+	}
+}
