@@ -97,9 +97,3 @@ require (
 	google.golang.org/genproto/googleapis/rpc v0.0.0-20260817212433-ac3dfec99bb1 // indirect
 	google.golang.org/protobuf v1.36.12 // indirect
 )
-
-replace (
-	github.com/m2mguard/m2mguard => ../
-	github.com/m2mguard/m2mguard/adapters/grpcauth => ../adapters/grpcauth
-	github.com/m2mguard/m2mguard/telemetry => ../telemetry
-)

@@ -70,7 +70,7 @@ var claimMutants = []mutant{
 	return u
 `}}, ofScopes},
 	{"scopes", "the rule of the route", []edit{{"validator/token.go", "if rule.Allows(t.there().scopes) {", "if true {"}}, ofValidator},
-	{"scopes", "a rule of nothing lets nobody in", []edit{{"scopes/rule.go", "	case anyToken:\n", "	case anyToken, nobody:\n"}}, ofScopes},
+	{"scopes", "a rule of nothing lets nobody in", []edit{{"scopes/rule.go", "	case anyToken:\n		return true\n", "	case anyToken, nobody:\n		return true\n"}}, ofScopes},
 	{"scopes", "all of an All", []edit{{"scopes/rule.go", "			if !have.holds(name) && !have.covers(name) {\n				return false\n", "			if !have.holds(name) && !have.covers(name) {\n				return len(r.names) > 1\n"}}, ofScopes},
 	{"own check", "Accept is asked", []edit{{"validator/checks.go", "	return i.accept(c)\n", "	return nil\n"}}, ofValidator},
 	{"own check", "its error refuses", []edit{{"validator/grants.go", "	if reason == nil {", "	if reason != nil || true {"}}, ofValidator},
