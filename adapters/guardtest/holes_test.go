@@ -89,6 +89,50 @@ func TestHosts(t *testing.T) {
 	says(t, guarded(t, app(), guardtest.Want{orders: write}, guardtest.Public(users)))
 }
 
+// listing is the list of Echo v5's router, which stands for all methods by a name of its
+// own, and has its router in its Router.
+type listing []struct{ Method, Path string }
+
+func (l listing) Routes() listing { return l }
+
+type echoOfV5 struct{ listing }
+
+func (e echoOfV5) Router() interface{ Routes() listing } { return e.listing }
+func (echoOfV5) Routes(_ int)                            {}
+
+// TestAnyMethod: a route of Echo v5's for all methods is one without a method.
+func TestAnyMethod(t *testing.T) {
+	app := func(past bool) func(*validator.Validator) guardtest.App {
+		return func(v *validator.Validator) guardtest.App {
+			mux, auth := http.NewServeMux(), httpauth.New(v, nil)
+			auth.Handle(mux, "/orders", read, http.HandlerFunc(ok))
+			list := listing{{"echo_route_any", "/orders"}}
+			if past {
+				mux.HandleFunc("/users", ok)
+				list = append(list, listing{{"echo_route_any", "/users"}}...)
+			}
+			return guardtest.App{Handler: http.HandlerFunc(mux.ServeHTTP), Router: echoOfV5{list}, Routes: auth.Routes()}
+		}
+	}
+	check := func(past bool, want guardtest.Want) []string {
+		var r recorder
+		guardtest.AllGuarded(&r, func(issuer, audience string) guardtest.App {
+			v := newValidator(t, issuer, audience)
+			a := app(past)(v)
+			a.Close = v.Close
+			return a
+		}, want)
+		return r.reports
+	}
+	says(t, check(false, guardtest.Want{"/orders": read}))
+	says(t, check(true, guardtest.Want{"/orders": read}), "/users is registered, and neither")
+	var open []string
+	for _, method := range []string{"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"} {
+		open = append(open, method+" /users is open")
+	}
+	says(t, check(true, guardtest.Want{"/orders": read, "/users": read}), open...)
+}
+
 // TestGateBehindHandler: a gate that comes last in Gin comes too late.
 func TestGateBehindHandler(t *testing.T) {
 	for name, tc := range map[string]struct {

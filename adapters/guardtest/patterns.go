@@ -52,6 +52,9 @@ func (all *routes) readAll(router reflect.Value) bool {
 			all.read(below, host.String())
 		}
 	}
+	if own := resultOf(router, "Router", reflect.Interface); own.IsValid() && all.read(own.Elem(), "") { // Echo v5
+		return true
+	}
 	_, mux := router.Interface().(*http.ServeMux)
 	return all.read(router, "") || mux
 }
@@ -68,6 +71,10 @@ func resultOf(router reflect.Value, method string, kind reflect.Kind) reflect.Va
 // notFound stands in Echo's lists for a method where a handler is for what no route
 // takes.
 const notFound = "echo_route_not_found"
+
+// anyMethod stands in those of Echo v5 for all methods that no other route of the path
+// has.
+const anyMethod = "echo_route_any"
 
 // ginauth is how the names of the functions of that package begin.
 var ginauth = path.Dir(reflect.TypeFor[httpauth.Gate]().PkgPath()) + "/ginauth."
@@ -111,6 +118,11 @@ func (all *routes) read(router reflect.Value, prefix string) (known bool) {
 func (all *routes) add(method, path string) {
 	if method == notFound {
 		all.fallbacks = append(all.fallbacks, path)
+		return
+	}
+	if method == anyMethod {
+		all.patterns = append(all.patterns, path)
+		all.methods[path] = append(all.methods[path], allMethods...)
 		return
 	}
 	all.patterns = append(all.patterns, method+" "+path)

@@ -21,6 +21,7 @@ const (
 	cobra     = "github.com/spf13/cobra"
 	pflag     = "github.com/spf13/pflag"
 	yaml      = "go.yaml.in/yaml/v3"
+	echov5    = "github.com/labstack/echo/v5"
 	grpc      = "google.golang.org/grpc"
 	protobuf  = "google.golang.org/protobuf"
 	errdetail = "google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -29,6 +30,8 @@ const (
 // nested are the modules in the tree that users download apart, and what their packages
 // may import beside the standard library and observe. bench is nobody's to download.
 var nested = map[string][]string{
+	"adapters/echov5auth":             {"adapters/httpauth", "validator", "scopes", echov5},
+	"adapters/echov5auth/example":     append(public(), "adapters/echov5auth", echov5, xsync),
 	"adapters/grpcauth":               {"adapters/httpauth", "adapters/httpauth/forwarded", "revocation", "validator", "scopes", grpc, protobuf, errdetail},
 	"adapters/grpcauth/grpcguardtest": {"adapters/grpcauth", "scopes", "validator/issuertest", grpc, errdetail},
 	"adapters/grpcauth/example":       append(public(), "adapters/grpcauth", grpc, protobuf, errdetail),

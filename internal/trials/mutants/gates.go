@@ -33,6 +33,8 @@ var gateMutants = []mutant{
 	{"guardtest", "a route that only reports is asked", []edit{{"adapters/guardtest/ask.go", "case got.status == http.StatusUnauthorized:", "case false:"}}, ofGuards},
 	{"guardtest", "a name of chi's for a route hides no other", []edit{{"adapters/guardtest/ask.go", "q.path, q.spare = otherSlash(q.path), true\n			all = append(all, q)", "q.path, q.spare = otherSlash(q.path), true"}}, ofGuards},
 	{"guardtest", "what Echo has for a host is listed", []edit{{"adapters/guardtest/patterns.go", "all.read(below, host.String())", "_, _ = below, host"}}, ofGuards},
+	{"guardtest", "what Echo v5's own router has is listed", []edit{{"adapters/guardtest/patterns.go", "resultOf(router, \"Router\", reflect.Interface)", "resultOf(router, \"Router\", reflect.Map)"}}, ofGuards},
+	{"guardtest", "a route of it for all methods is asked with each", []edit{{"adapters/guardtest/patterns.go", "if method == anyMethod {", "if method == anyMethod+path {"}}, ofGuards},
 	{"guardtest", "a gate behind a handler of Gin's is reported", []edit{{"adapters/guardtest/patterns.go", "strings.HasPrefix(handler.String(), ginauth)", "false"}}, ofGuards},
 	{"guardtest", "a method that is none hides no route", []edit{{"adapters/guardtest/patterns.go", "if method == notFound {", "if method != strings.ToUpper(method) {"}}, ofGuards},
 	{"guardtest", "what takes paths without a route is asked", []edit{{"adapters/guardtest/guardtest.go", "\tr.askNowhere()\n", ""}}, ofGuards},
