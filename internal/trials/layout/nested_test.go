@@ -22,6 +22,7 @@ const (
 	pflag     = "github.com/spf13/pflag"
 	yaml      = "go.yaml.in/yaml/v3"
 	echov5    = "github.com/labstack/echo/v5"
+	connect   = "connectrpc.com/connect"
 	grpc      = "google.golang.org/grpc"
 	protobuf  = "google.golang.org/protobuf"
 	errdetail = "google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -30,11 +31,14 @@ const (
 // nested are the modules in the tree that users download apart, and what their packages
 // may import beside the standard library and observe. bench is nobody's to download.
 var nested = map[string][]string{
-	"adapters/echov5auth":             {"adapters/httpauth", "validator", "scopes", echov5},
-	"adapters/echov5auth/example":     append(public(), "adapters/echov5auth", echov5, xsync),
-	"adapters/grpcauth":               {"adapters/httpauth", "adapters/httpauth/forwarded", "revocation", "validator", "scopes", grpc, protobuf, errdetail},
-	"adapters/grpcauth/grpcguardtest": {"adapters/grpcauth", "scopes", "validator/issuertest", grpc, errdetail},
-	"adapters/grpcauth/example":       append(public(), "adapters/grpcauth", grpc, protobuf, errdetail),
+	"adapters/connectauth":                  {"adapters/httpauth", "validator", "scopes", connect, protobuf, errdetail},
+	"adapters/connectauth/connectguardtest": {"adapters/connectauth", "scopes", "validator/issuertest", protobuf, errdetail},
+	"adapters/connectauth/example":          append(public(), "adapters/connectauth", connect, protobuf),
+	"adapters/echov5auth":                   {"adapters/httpauth", "validator", "scopes", echov5},
+	"adapters/echov5auth/example":           append(public(), "adapters/echov5auth", echov5, xsync),
+	"adapters/grpcauth":                     {"adapters/httpauth", "adapters/httpauth/forwarded", "revocation", "validator", "scopes", grpc, protobuf, errdetail},
+	"adapters/grpcauth/grpcguardtest":       {"adapters/grpcauth", "scopes", "validator/issuertest", grpc, errdetail},
+	"adapters/grpcauth/example":             append(public(), "adapters/grpcauth", grpc, protobuf, errdetail),
 	"cmd/m2mguard": {"fleet", "jwks", "introspection", "dpop", "revocation", "validator", "validator/providers", "scopes", "adapters/httpauth", "adapters/httpauth/forwarded", "telemetry", cobra, pflag, yaml, jwx, otter,
 		"github.com/getkin/kin-openapi", "github.com/prometheus/client_golang", otel + "/exporters/prometheus", otel + "/sdk/metric", "golang.org/x/text/unicode/norm"},
 	"examples/recipes":      append(public(), chi, "github.com/gorilla/mux", "github.com/danielgtaylor/huma/v2", "github.com/getkin/kin-openapi", "github.com/oapi-codegen/runtime"),
