@@ -43,11 +43,16 @@ var protocols = []spoken{
 // and in streams.
 func TestConformance(t *testing.T) {
 	for _, p := range protocols {
-		t.Run(p.name, func(t *testing.T) { conformance.Run(t, driver{p}) })
+		t.Run(p.name, func(t *testing.T) {
+			conformance.Run(t, driver{p, func(s *conformance.Setup) http.Handler { return guarded(s, p.stream) }})
+		})
 	}
 }
 
-type driver struct{ spoken }
+type driver struct {
+	spoken
+	serve func(*conformance.Setup) http.Handler
+}
 
 // Can leaves out what is HTTP's own, groups, and a rule for nobody at a gate, which New
 // refuses: a procedure in no list is one at Require.
@@ -57,7 +62,7 @@ func (driver) Can(q *conformance.Request) bool {
 }
 
 func (d driver) Serve(t testing.TB, s *conformance.Setup) conformance.API {
-	server := httptest.NewUnstartedServer(guarded(s, d.stream))
+	server := httptest.NewUnstartedServer(d.serve(s))
 	server.EnableHTTP2 = true
 	server.TLS = &tls.Config{ClientAuth: tls.RequestClientCert}
 	server.StartTLS()
@@ -65,8 +70,8 @@ func (d driver) Serve(t testing.TB, s *conformance.Setup) conformance.API {
 	return &api{d.spoken, server, s.PublicURL}
 }
 
-// guarded is an API with the routes of the list.
-func guarded(s *conformance.Setup, stream bool) http.Handler {
+// gate is that of an API with the routes of the list.
+func gate(s *conformance.Setup) *connectauth.Auth {
 	rules, cfg := make(connectauth.Rules), connectauth.Config{Gates: make(map[string]httpauth.Gate)}
 	if s.PublicURL != "" {
 		cfg.HTTP.PublicURL = []string{s.PublicURL}
@@ -80,8 +85,12 @@ func guarded(s *conformance.Setup, stream bool) http.Handler {
 			cfg.Gates[route.Procedure()] = route.HTTPGate(route.Rule)
 		}
 	}
-	auth := connectauth.New(s.Validator, rules, &cfg)
-	mux := http.NewServeMux()
+	return connectauth.New(s.Validator, rules, &cfg)
+}
+
+// guarded is an API with the routes of the list.
+func guarded(s *conformance.Setup, stream bool) http.Handler {
+	auth, mux := gate(s), http.NewServeMux()
 	for _, route := range s.Routes {
 		said := func(ctx context.Context) (*wrapperspb.StringValue, error) {
 			if route.Gate == conformance.Deny {
