@@ -54,7 +54,13 @@ const writeWithin = time.Second
 // end answers in the handler's place, and has whoever reads the body wait no longer.
 func (a *Auth) end(w http.ResponseWriter, r *http.Request, p protocol, f *httpauth.Failure, begun bool) {
 	control := http.NewResponseController(w)
-	_ = control.SetReadDeadline(time.Now()) // some writers cannot: then the server's end of the request does
+	const http2 = 2
+	if multiplexed := r.ProtoMajor >= http2; multiplexed || !begun { // else net/http lets nobody read any more
+		if !multiplexed {
+			w.Header().Set("Connection", "close") // whose next request the deadline would end, too
+		}
+		_ = control.SetReadDeadline(time.Now()) // some writers cannot: then the server's end of the request does
+	}
 	_ = control.SetWriteDeadline(time.Now().Add(writeWithin))
 	defer func() { _ = control.SetWriteDeadline(time.Time{}) }() // of the connection, in HTTP/1.1
 	if !begun {

@@ -5,9 +5,11 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -101,6 +103,7 @@ func TestStreamsEndWithTheirToken(t *testing.T) {
 					return err
 				})))
 				server.EnableHTTP2 = true
+				server.Config.ErrorLog = log.New(complaint{t}, "", 0)
 				server.StartTLS()
 				t.Cleanup(server.Close)
 				client := connect.NewClient[emptypb.Empty, wrapperspb.StringValue](server.Client(), server.URL+watch, p.options...)
@@ -145,6 +148,45 @@ func TestStreamsEndWithTheirToken(t *testing.T) {
 				_ = bad.CloseResponse()
 			})
 		}
+	}
+}
+
+// complaint is the log of a server that has nothing to say.
+type complaint struct{ t *testing.T }
+
+func (c complaint) Write(p []byte) (int, error) {
+	c.t.Errorf("the server says %s", p)
+	return len(p), nil
+}
+
+// TestHTTP1UploadsEnd: a handler that waits for its client's next message over HTTP/1.1,
+// where only a deadline wakes it, waits no longer.
+func TestHTTP1UploadsEnd(t *testing.T) {
+	iss := issuertest.New(t)
+	v, block := revocable(t, iss)
+	auth := connectauth.New(v, connectauth.Rules{watch: readRule}, nil)
+	begun, ended := make(chan struct{}), make(chan error, 1)
+	server := httptest.NewServer(auth.Protect(connect.NewClientStreamHandler(watch, func(_ context.Context, s *connect.ClientStream[emptypb.Empty]) (*connect.Response[wrapperspb.StringValue], error) {
+		s.Receive()
+		close(begun)
+		s.Receive()
+		ended <- s.Err()
+		return nil, s.Err()
+	})))
+	t.Cleanup(server.Close)
+	client := connect.NewClient[emptypb.Empty, wrapperspb.StringValue](server.Client(), server.URL+watch)
+	s := client.CallClientStream(t.Context())
+	s.RequestHeader().Set("Authorization", "Bearer "+iss.Token(issuertest.Claims{ClientID: "c", Scope: "orders:read"}))
+	if err := s.Send(new(emptypb.Empty)); err != nil {
+		t.Fatal(err)
+	}
+	<-begun
+	block("c")
+	if err := <-ended; err == nil {
+		t.Error("the upload ended as it should have, without its end")
+	}
+	if _, err := s.CloseAndReceive(); err == nil || read(t, err).Sentence != "The access token was revoked." {
+		t.Errorf("the client got %v", err)
 	}
 }
 
@@ -312,6 +354,9 @@ func TestPanics(t *testing.T) {
 		if p := raw(t, httptest.NewRecorder(), auth, token, func(http.ResponseWriter, *http.Request) { panic("the handler's own") }); p != "the handler's own" {
 			t.Errorf("got %v", p)
 		}
+		if p := raw(t, httptest.NewRecorder(), auth, token, func(http.ResponseWriter, *http.Request) { runtime.Goexit() }); p != http.ErrAbortHandler {
+			t.Errorf("a handler that ended its goroutine: %v", p)
+		}
 		w := httptest.NewRecorder()
 		if p := raw(t, w, auth, token, func(_ http.ResponseWriter, r *http.Request) {
 			go block()
@@ -342,10 +387,8 @@ func TestHeadersAndTrailersOfHandlers(t *testing.T) {
 	})
 }
 
-// TestDescriptorsTellStreams: what a linked descriptor calls unary is no stream, in gRPC
-// either, and what has none may be one.
-func TestDescriptorsTellStreams(t *testing.T) {
-	const known, streams, unknown = "/connectauth.test.Known/Unary", "/connectauth.test.Known/Streams", "/connectauth.test.Other/Unary"
+// register links the descriptor of a service into this program, as generated code does.
+var register = sync.OnceValue(func() error {
 	method := func(name string, stream bool) *descriptorpb.MethodDescriptorProto {
 		return &descriptorpb.MethodDescriptorProto{Name: proto.String(name), InputType: proto.String(".google.protobuf.Empty"), OutputType: proto.String(".google.protobuf.StringValue"), ServerStreaming: proto.Bool(stream)}
 	}
@@ -354,10 +397,17 @@ func TestDescriptorsTellStreams(t *testing.T) {
 		Dependency: []string{"google/protobuf/empty.proto", "google/protobuf/wrappers.proto"},
 		Service:    []*descriptorpb.ServiceDescriptorProto{{Name: proto.String("Known"), Method: []*descriptorpb.MethodDescriptorProto{method("Unary", false), method("Streams", true)}}},
 	}, protoregistry.GlobalFiles)
-	if err == nil {
-		err = protoregistry.GlobalFiles.RegisterFile(file)
-	}
 	if err != nil {
+		return err
+	}
+	return protoregistry.GlobalFiles.RegisterFile(file)
+})
+
+// TestDescriptorsTellStreams: what a linked descriptor calls unary is no stream, in gRPC
+// either, and what has none may be one.
+func TestDescriptorsTellStreams(t *testing.T) {
+	const known, streams, unknown = "/connectauth.test.Known/Unary", "/connectauth.test.Known/Streams", "/connectauth.test.Other/Unary"
+	if err := register(); err != nil {
 		t.Fatal(err)
 	}
 	iss := issuertest.New(t)
