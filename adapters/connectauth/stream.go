@@ -51,16 +51,13 @@ func (a *Auth) stream(w http.ResponseWriter, r *http.Request, next http.Handler,
 // a message under way: as long as a revocation may take to be seen.
 const writeWithin = time.Second
 
-// end answers in the handler's place, and has whoever reads the body wait no longer.
+// end answers in the handler's place. Whoever reads the body is woken by the server when
+// that has gone out.
 func (a *Auth) end(w http.ResponseWriter, r *http.Request, p protocol, f *httpauth.Failure, begun bool) {
-	control := http.NewResponseController(w)
-	const http2 = 2
-	if multiplexed := r.ProtoMajor >= http2; multiplexed || !begun { // else net/http lets nobody read any more
-		if !multiplexed {
-			w.Header().Set("Connection", "close") // whose next request the deadline would end, too
-		}
-		_ = control.SetReadDeadline(time.Now()) // some writers cannot: then the server's end of the request does
+	if !begun && r.ProtoMajor == 1 {
+		w.Header().Set("Connection", "close") // else net/http reads the body to its end before it answers
 	}
+	control := http.NewResponseController(w)
 	_ = control.SetWriteDeadline(time.Now().Add(writeWithin))
 	defer func() { _ = control.SetWriteDeadline(time.Time{}) }() // of the connection, in HTTP/1.1
 	if !begun {

@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"log"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -159,8 +161,8 @@ func (c complaint) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// TestHTTP1UploadsEnd: a handler that waits for its client's next message over HTTP/1.1,
-// where only a deadline wakes it, waits no longer.
+// TestHTTP1UploadsEnd: a handler that waits for its client's next message over HTTP/1.1
+// waits no longer, whatever the client does.
 func TestHTTP1UploadsEnd(t *testing.T) {
 	iss := issuertest.New(t)
 	v, block := revocable(t, iss)
@@ -174,10 +176,13 @@ func TestHTTP1UploadsEnd(t *testing.T) {
 		return nil, s.Err()
 	})))
 	t.Cleanup(server.Close)
-	client := connect.NewClient[emptypb.Empty, wrapperspb.StringValue](server.Client(), server.URL+watch)
-	s := client.CallClientStream(t.Context())
-	s.RequestHeader().Set("Authorization", "Bearer "+iss.Token(issuertest.Claims{ClientID: "c", Scope: "orders:read"}))
-	if err := s.Send(new(emptypb.Empty)); err != nil {
+	conn, err := net.Dial("tcp", server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	token := iss.Token(issuertest.Claims{ClientID: "c", Scope: "orders:read"})
+	if _, err := fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: a\r\nContent-Type: application/connect+proto\r\nAuthorization: Bearer %s\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n%s\r\n", watch, token, frame("")); err != nil {
 		t.Fatal(err)
 	}
 	<-begun
@@ -185,39 +190,48 @@ func TestHTTP1UploadsEnd(t *testing.T) {
 	if err := <-ended; err == nil {
 		t.Error("the upload ended as it should have, without its end")
 	}
-	if _, err := s.CloseAndReceive(); err == nil || read(t, err).Sentence != "The access token was revoked." {
-		t.Errorf("the client got %v", err)
+	if text, err := io.ReadAll(conn); err != nil || !strings.Contains(string(text), "was revoked") {
+		t.Errorf("the client got %q, %v", text, err)
 	}
 }
 
-// TestHTTP1StreamsEnd: over HTTP/1.1 too, and the connection is good for what comes next.
+// TestHTTP1StreamsEnd: over HTTP/1.1 too, begun or not, and what comes next on the
+// connection is answered.
 func TestHTTP1StreamsEnd(t *testing.T) {
-	iss := issuertest.New(t)
-	v, block := revocable(t, iss)
-	auth := connectauth.New(v, connectauth.Rules{watch: readRule}, nil)
-	server := httptest.NewServer(auth.Protect(connect.NewServerStreamHandler(watch, func(ctx context.Context, _ *connect.Request[emptypb.Empty], s *connect.ServerStream[wrapperspb.StringValue]) error {
-		_ = s.Send(wrapperspb.String("first"))
-		<-ctx.Done()
-		return ctx.Err()
-	})))
-	t.Cleanup(server.Close)
-	client := connect.NewClient[emptypb.Empty, wrapperspb.StringValue](server.Client(), server.URL+watch)
-	for _, name := range []string{"one", "two"} {
-		request := connect.NewRequest(new(emptypb.Empty))
-		request.Header().Set("Authorization", "Bearer "+iss.Token(issuertest.Claims{ClientID: name, Scope: "orders:read"}))
-		s, err := client.CallServerStream(t.Context(), request)
-		if err != nil || !s.Receive() {
-			t.Fatal(err, s.Err())
+	for _, begun := range []bool{false, true} {
+		iss := issuertest.New(t)
+		v, block := revocable(t, iss)
+		auth := connectauth.New(v, connectauth.Rules{watch: readRule}, nil)
+		running := make(chan struct{}, 1)
+		server := httptest.NewServer(auth.Protect(connect.NewServerStreamHandler(watch, func(ctx context.Context, _ *connect.Request[emptypb.Empty], s *connect.ServerStream[wrapperspb.StringValue]) error {
+			if begun {
+				_ = s.Send(wrapperspb.String("first"))
+			}
+			running <- struct{}{}
+			<-ctx.Done()
+			return ctx.Err()
+		})))
+		client := connect.NewClient[emptypb.Empty, wrapperspb.StringValue](server.Client(), server.URL+watch)
+		for _, name := range []string{"one", "two", "three"} {
+			request := connect.NewRequest(new(emptypb.Empty))
+			request.Header().Set("Authorization", "Bearer "+iss.Token(issuertest.Claims{ClientID: name, Scope: "orders:read"}))
+			go func() {
+				<-running
+				block(name)
+			}()
+			s, err := client.CallServerStream(t.Context(), request)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if s.Receive() != begun || begun && s.Receive() {
+				t.Errorf("begun %v: another number of messages came", begun)
+			}
+			if answer := read(t, s.Err()); answer.Sentence != "The access token was revoked." || !strings.HasPrefix(answer.Challenge, `Bearer realm="api", error="invalid_token"`) {
+				t.Errorf("begun %v: got %+v", begun, answer)
+			}
+			_ = s.Close()
 		}
-		block(name)
-		if s.Receive() {
-			t.Error("a message came after the revocation")
-		}
-		answer := read(t, s.Err())
-		if answer.Sentence != "The access token was revoked." || !strings.HasPrefix(answer.Challenge, `Bearer realm="api", error="invalid_token"`) {
-			t.Errorf("got %+v", answer)
-		}
-		_ = s.Close()
+		server.Close()
 	}
 }
 
@@ -288,7 +302,8 @@ func TestHalfAMessage(t *testing.T) {
 					<-r.Context().Done()
 					<-time.After(time.Minute)
 				}
-				_, err := w.Write(append(text[7:], frame("of nobody's")...))
+				_, _ = w.Write(text[7:8])
+				_, err := w.Write(append(text[8:], frame("of nobody's")...))
 				late <- err
 			})
 			if err := <-late; err == nil {

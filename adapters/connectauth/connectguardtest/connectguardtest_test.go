@@ -116,6 +116,7 @@ func TestAllGuarded(t *testing.T) {
 		"open, and in no list":     {build(rules, nil, watching), two, nil, []string{watching + " is open, and in no list: "}},
 		"another rule":             {build(connectauth.Rules{listing: write, creating: write, watching: read}, nil), rules, nil, []string{listing + " refuses a token "}},
 		"a stricter rule":          {build(connectauth.Rules{listing: scopes.All("orders:read", "orders:hidden"), creating: write, watching: read}, nil), rules, nil, []string{listing + " refuses a token "}},
+		"a hidden alternative":     {build(connectauth.Rules{listing: scopes.Any("orders:hidden", "orders:read"), creating: write, watching: read}, nil), rules, nil, []string{listing + " answers "}},
 		"a looser rule":            {build(connectauth.Rules{listing: scopes.AnyToken(), creating: write, watching: read}, nil), rules, nil, []string{listing + " answers "}},
 		"no rule":                  {build(connectauth.Rules{creating: write, watching: read}, nil), rules, nil, []string{listing + " refuses a token "}},
 		"listed as public":         {build(rules, nil), two, []connectguardtest.Option{connectguardtest.Public(watching)}, []string{watching + " is listed as Public or ReportOnly, and answers unauthenticated (UNAUTHORIZED)"}},
