@@ -3,6 +3,8 @@ module github.com/m2mguard/m2mguard/bench
 go 1.26.0
 
 require (
+	connectrpc.com/authn v0.2.0
+	connectrpc.com/connect v1.21.1
 	github.com/MicahParks/keyfunc/v3 v3.8.2
 	github.com/auth0/go-jwt-middleware/v3 v3.3.0
 	github.com/coreos/go-oidc/v3 v3.21.0
@@ -13,12 +15,14 @@ require (
 	github.com/labstack/echo/v4 v4.16.0
 	github.com/lestrrat-go/jwx/v2 v2.1.7
 	github.com/m2mguard/m2mguard v0.1.0
+	github.com/m2mguard/m2mguard/adapters/connectauth v0.1.0
 	github.com/m2mguard/m2mguard/adapters/grpcauth v0.1.0
 	github.com/m2mguard/m2mguard/telemetry v0.1.0
 	github.com/zitadel/oidc/v3 v3.45.0
 	go.opentelemetry.io/otel/sdk/metric v1.47.0
 	gonum.org/v1/plot v0.17.0
 	google.golang.org/grpc v1.85.0
+	google.golang.org/protobuf v1.36.12
 )
 
 require (
@@ -95,5 +99,11 @@ require (
 	golang.org/x/text v0.42.0 // indirect
 	golang.org/x/time v0.16.0 // indirect
 	google.golang.org/genproto/googleapis/rpc v0.0.0-20260817212433-ac3dfec99bb1 // indirect
-	google.golang.org/protobuf v1.36.12 // indirect
+)
+
+replace (
+	github.com/m2mguard/m2mguard => ../
+	github.com/m2mguard/m2mguard/adapters/connectauth => ../adapters/connectauth
+	github.com/m2mguard/m2mguard/adapters/grpcauth => ../adapters/grpcauth
+	github.com/m2mguard/m2mguard/telemetry => ../telemetry
 )
