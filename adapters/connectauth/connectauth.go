@@ -27,7 +27,8 @@ type Config struct {
 	_ [0]func()
 
 	// HTTP is httpauth's configuration. Its ErrorHandler has no place here: refusals are
-	// in the form of each protocol.
+	// in the form of each protocol. Its DangerouslyReportOnly lets calls of procedures
+	// through that are in no list, too, and streams end then by revocation alone.
 	HTTP httpauth.Config
 
 	// Gates are the procedures that ask for more than a rule, or for less, by path as in

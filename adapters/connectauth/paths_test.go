@@ -191,3 +191,34 @@ func newValidator(t testing.TB, iss *issuertest.Issuer, change ...func(*validato
 	t.Cleanup(v.Close)
 	return v
 }
+
+// TestReportOnly: while all of it only reports, a procedure in no list is served as well,
+// and a stream outlives its token, but no revocation.
+func TestReportOnly(t *testing.T) {
+	iss := issuertest.New(t)
+	v, block := revocable(t, iss)
+	auth := connectauth.New(v, connectauth.Rules{watch: readRule}, &connectauth.Config{HTTP: httpauth.Config{DangerouslyReportOnly: true}})
+	token := iss.Token(issuertest.Claims{ClientID: "c", Scope: "orders:read"})
+	for _, path := range []string{watch, "/orders.v1.Orders/Unknown"} {
+		for _, authorization := range []string{"", "Bearer " + token} {
+			r := httptest.NewRequest("POST", path, http.NoBody)
+			r.Header.Set("Content-Type", "application/grpc")
+			if authorization != "" {
+				r.Header.Set("Authorization", authorization)
+			}
+			reached := false
+			auth.Protect(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached = true })).ServeHTTP(httptest.NewRecorder(), r)
+			if !reached {
+				t.Errorf("%s with %.10q was refused", path, authorization)
+			}
+		}
+	}
+	w := httptest.NewRecorder()
+	_ = raw(t, w, auth, token, func(_ http.ResponseWriter, r *http.Request) {
+		go block("c")
+		<-r.Context().Done()
+	})
+	if !strings.Contains(w.Body.String(), "was revoked") {
+		t.Errorf("%q", w.Body)
+	}
+}

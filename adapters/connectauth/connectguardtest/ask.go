@@ -89,12 +89,12 @@ func (r *run) send(name, token string) (a reply) {
 func (a *reply) read(body []byte, stream bool) {
 	const head, last = 5, 2
 	for stream && len(body) >= head {
-		length := int(binary.BigEndian.Uint32(body[1:head]))
-		if body[0] == last || len(body)-head < length {
-			body = body[head:]
+		length := uint64(binary.BigEndian.Uint32(body[1:head]))
+		flags := body[0]
+		if body = body[head:]; flags == last || uint64(len(body)) < length {
 			break
 		}
-		body = body[head+length:]
+		body = body[length:]
 	}
 	type failure struct {
 		Code    string `json:"code"`
