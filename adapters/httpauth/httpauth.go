@@ -170,7 +170,7 @@ func New(v *validator.Validator, cfg *Config) *Middleware {
 		}
 		m.credentials, m.elsewhere, m.errorHandler = cfg.Credentials, cfg.DangerouslyIgnoreAuthorization, cfg.ErrorHandler
 		m.clientCertificate = cfg.ClientCertificate
-		m.urls, m.metadata = newPublicURLs(cfg.PublicURL, cfg.PublicPathPrefix), cfg.Metadata
+		m.urls, m.metadata = newPublicURLs(cfg.PublicURL, cfg.PublicPathPrefix, cfg.Metadata.Path), cfg.Metadata
 		m.metadata.Scopes = slices.Clone(cfg.Metadata.Scopes)
 		m.audience, m.stale, m.reportOnly = slices.Clone(cfg.Audience), cfg.Stale, cfg.DangerouslyReportOnly
 		if cfg.Realm != "" {

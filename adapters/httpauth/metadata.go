@@ -16,6 +16,12 @@ type Metadata struct {
 	Scopes         []string
 	ScopesOfRoutes bool
 
+	// Path is the path of the resource that the metadata is of, after PublicPathPrefix,
+	// where this API is not all that its host serves, such as "/mcp": resource is the
+	// public URL with it, and the metadata is found at a place of its own (RFC 9728
+	// §3.1). Proofs of possession do not go by it. Default none.
+	Path string
+
 	// CertificateBound says that clients can use certificate-bound tokens (RFC 8705)
 	// on connections to this API's own server, which asks for their certificates. With
 	// Config.ClientCertificate it is said in any case.
@@ -32,7 +38,7 @@ func (p *publicURLs) metadataOf(host string) string {
 	if b == nil {
 		b = &p.bases[0]
 	}
-	return b.text + wellKnown + p.prefix
+	return b.text + wellKnown + p.resource
 }
 
 // document is the metadata of one resource.
@@ -46,9 +52,9 @@ type document struct {
 	CertificateBound     bool     `json:"tls_client_certificate_bound_access_tokens,omitempty"`
 }
 
-// MetadataPath is the path of the metadata, with PublicPathPrefix: a proxy must lead it
-// here. It is for routers of other frameworks; see [Middleware.MountMetadata].
-func (m *Middleware) MetadataPath() string { return wellKnown + m.urls.prefix }
+// MetadataPath is the path of the metadata, with PublicPathPrefix and Metadata.Path: a
+// proxy must lead it here. It is for routers of other frameworks; see [Middleware.MountMetadata].
+func (m *Middleware) MetadataPath() string { return wellKnown + m.urls.resource }
 
 // MountMetadata has mux serve the metadata of this API (RFC 9728), one document for
 // each Config.PublicURL: whoever gets a challenge finds there which authorization
@@ -89,7 +95,7 @@ func (m *Middleware) provenOnly() bool {
 
 func (m *Middleware) document(b *base) document {
 	d := document{
-		Resource:             b.text + m.urls.prefix,
+		Resource:             b.text + m.urls.resource,
 		AuthorizationServers: m.accepts.Issuers,
 		Scopes:               slices.Clone(m.metadata.Scopes),
 		Methods:              []string{"header"},

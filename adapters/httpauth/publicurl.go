@@ -16,8 +16,9 @@ import (
 // publicURLs are what this API is called by, as its configuration says, and never as a
 // request does.
 type publicURLs struct {
-	bases  []base
-	prefix string // what a proxy cuts off; begins with a slash, or is empty
+	bases    []base
+	prefix   string // what a proxy cuts off; begins with a slash, or is empty
+	resource string // the path of the resource that the metadata is of, prefix and all
 }
 
 // base is one of them.
@@ -26,17 +27,22 @@ type base struct {
 	host string // as a Host field may name it, in small letters and without a default port
 }
 
-// newPublicURLs reads Config.PublicURL and PublicPathPrefix. It panics where New does.
-func newPublicURLs(urls []string, prefix string) publicURLs {
+// newPublicURLs reads Config.PublicURL, PublicPathPrefix and Metadata.Path. It panics
+// where New does.
+func newPublicURLs(urls []string, prefix, resource string) publicURLs {
 	fault := func(format string, args ...any) {
 		panic("httpauth: New: Config." + fmt.Sprintf(format, args...))
 	}
 	p := publicURLs{prefix: strings.TrimSuffix(prefix, "/")}
-	if p.prefix != "" && (p.prefix[0] != '/' || strings.Trim(p.prefix, pathLetters) != "" || strings.Contains(p.prefix, "//") || hasDots(p.prefix)) {
-		fault("PublicPathPrefix is %q, wanted a path such as /orders", prefix)
-	}
-	if p.prefix != "" && len(urls) == 0 {
-		fault("PublicPathPrefix is set without PublicURL")
+	p.resource = p.prefix + strings.TrimSuffix(resource, "/")
+	for _, path := range []struct{ field, value string }{{"PublicPathPrefix", prefix}, {"Metadata.Path", resource}} {
+		plain := strings.TrimSuffix(path.value, "/")
+		if plain != "" && (plain[0] != '/' || strings.Trim(plain, pathLetters) != "" || strings.Contains(plain, "//") || hasDots(plain)) {
+			fault("%s is %q, wanted a path such as /orders", path.field, path.value)
+		}
+		if plain != "" && len(urls) == 0 {
+			fault("%s is set without PublicURL", path.field)
+		}
 	}
 	for _, text := range urls {
 		u, err := url.Parse(text)

@@ -47,6 +47,12 @@ func TestMetadata(t *testing.T) {
 			"resource": public + "/v1", "authorization_servers": []any{iss.URL()}, "bearer_methods_supported": []any{"header"},
 			"scopes_supported": []any{"a", "orders:read", "orders:write", "z"}, "tls_client_certificate_bound_access_tokens": true,
 		}},
+		"one resource of several at a host": {nil, httpauth.Config{PublicURL: []string{public}, Metadata: httpauth.Metadata{Path: "/mcp/"}}, "x", "/mcp", map[string]any{
+			"resource": public + "/mcp", "authorization_servers": []any{iss.URL()}, "bearer_methods_supported": []any{"header"}, "dpop_signing_alg_values_supported": anys(dpopAlgorithms(t)),
+		}},
+		"and behind a prefix": {func(c *validator.Config) { c.DPoP = nil }, httpauth.Config{PublicURL: []string{public}, PublicPathPrefix: "/v1", Metadata: httpauth.Metadata{Path: "/mcp"}}, "x", "/v1/mcp", map[string]any{
+			"resource": public + "/v1/mcp", "authorization_servers": []any{iss.URL()}, "bearer_methods_supported": []any{"header"},
+		}},
 		"the second of two": {func(c *validator.Config) { c.DPoP = nil }, httpauth.Config{PublicURL: []string{public, "https://b.example.com"}, Metadata: httpauth.Metadata{CertificateBound: true}}, "b.example.com", "", map[string]any{
 			"resource": "https://b.example.com", "authorization_servers": []any{iss.URL()}, "bearer_methods_supported": []any{"header"}, "tls_client_certificate_bound_access_tokens": true,
 		}},
@@ -83,7 +89,7 @@ func TestMetadata(t *testing.T) {
 			ask := httptest.NewRequest("GET", "/orders", nil)
 			ask.Host = tc.host
 			mux.ServeHTTP(challenge, ask)
-			base := strings.TrimSuffix(fmt.Sprint(tc.want["resource"]), tc.cfg.PublicPathPrefix)
+			base := strings.TrimSuffix(fmt.Sprint(tc.want["resource"]), tc.target)
 			if said := challenge.Header().Get("WWW-Authenticate"); !strings.Contains(said, `resource_metadata="`+base+auth.MetadataPath()+`"`) {
 				t.Errorf("the challenge points elsewhere: %s", said)
 			}

@@ -125,6 +125,9 @@ func TestPublicURLFaults(t *testing.T) {
 		"nearly loopback":  {&httpauth.Config{PublicURL: []string{"http://127.evil.example"}}, "https"},
 		"a pattern":        {&httpauth.Config{PublicURL: []string{"https://a"}, PublicPathPrefix: "/{id}"}, "PublicPathPrefix"},
 		"escaped dots":     {&httpauth.Config{PublicURL: []string{"https://a"}, PublicPathPrefix: "/%2e%2e"}, "PublicPathPrefix"},
+		"a resource alone": {&httpauth.Config{Metadata: httpauth.Metadata{Path: "/a"}}, "Metadata.Path is set without PublicURL"},
+		"dots in its path": {&httpauth.Config{PublicURL: []string{"https://a"}, Metadata: httpauth.Metadata{Path: "/a/./b"}}, "Metadata.Path"},
+		"no slash in it":   {&httpauth.Config{PublicURL: []string{"https://a"}, Metadata: httpauth.Metadata{Path: "mcp"}}, "Metadata.Path"},
 		"no scope":         {&httpauth.Config{PublicURL: []string{"https://a"}, Metadata: httpauth.Metadata{Scopes: []string{"a b"}}}, "Metadata.Scopes"},
 	} {
 		t.Run(name, func(t *testing.T) {
