@@ -21,6 +21,7 @@ const (
 	cobra     = "github.com/spf13/cobra"
 	pflag     = "github.com/spf13/pflag"
 	yaml      = "go.yaml.in/yaml/v3"
+	mcpsdk    = "github.com/modelcontextprotocol/go-sdk"
 	echov5    = "github.com/labstack/echo/v5"
 	connect   = "connectrpc.com/connect"
 	grpc      = "google.golang.org/grpc"
@@ -31,6 +32,7 @@ const (
 // nested are the modules in the tree that users download apart, and what their packages
 // may import beside the standard library and observe. bench is nobody's to download.
 var nested = map[string][]string{
+	"adapters/mcpauth":                      {"adapters/httpauth", "validator", "scopes", strict, mcpsdk + "/auth", mcpsdk + "/mcp"},
 	"adapters/connectauth":                  {"adapters/httpauth", "validator", "scopes", connect, protobuf, errdetail},
 	"adapters/connectauth/connectguardtest": {"adapters/connectauth", "scopes", "validator/issuertest", protobuf, errdetail},
 	"adapters/connectauth/example":          append(public(), "adapters/connectauth", connect, protobuf),
