@@ -74,6 +74,9 @@ func TestBodiesOfEnemies(t *testing.T) {
 		"a name in base64 for URLs":                       {name("=?base64?bGlzdF9vcmRlcn-_?="), list, 400, mismatch},
 		"a name in base64 with a break":                   {name("=?base64?bGlz\ndF9vcmRlcnM=?="), list, 400, mismatch},
 		"a name in base64 in capitals":                    {name("=?BASE64?bGlzdF9vcmRlcnM=?="), list, 400, mismatch},
+		"a name without a method":                         {func(h http.Header) { h.Del("Mcp-Method") }, list, 400, mismatch},
+		"a method without its name":                       {func(h http.Header) { h.Del("Mcp-Name") }, list, 400, mismatch},
+		"no method, where there is no name":               {func(h http.Header) { h.Del("Mcp-Name"); h.Del("Mcp-Method") }, strings.ReplaceAll(list, "tools/call", "tools/list"), 400, mismatch},
 		"a name in base64 that is no UTF-8":               {name(base64Of("\xff")), list, 400, mismatch},
 		"a name in percents":                              {name("list%5forders"), list, 400, mismatch},
 		"a name in bytes beyond ASCII":                    {name("größe"), strings.ReplaceAll(list, "list_orders", "größe"), 400, mismatch},
@@ -184,7 +187,7 @@ func TestBodiesOfEnemies(t *testing.T) {
 	}
 }
 
-// TestChunkedBodies are as bounded as others, and nothing is read of one whose token is
+// TestBodiesAreReadLate: chunked ones are as bounded as others, and nothing is read of one whose token is
 // bad, or whose length says already that it is too much.
 func TestBodiesAreReadLate(t *testing.T) {
 	g := guard(t, true, func(_ *validator.Config, _ *mcpauth.Rules, cfg *mcpauth.Config) { cfg.MaxBody = 1000 })

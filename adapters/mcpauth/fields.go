@@ -4,7 +4,6 @@ import (
 	"encoding/base64"
 	"net/http"
 	"strings"
-	"unicode/utf8"
 )
 
 // The fields of MCP's HTTP transport, in net/http's own spelling.
@@ -44,7 +43,7 @@ func decodeName(value string) (string, bool) {
 		return value, visible(value)
 	}
 	decoded, err := base64.StdEncoding.Strict().DecodeString(inner)
-	if err != nil || strings.ContainsAny(inner, "\r\n") || !utf8.Valid(decoded) {
+	if err != nil || strings.ContainsAny(inner, "\r\n") {
 		return "", false
 	}
 	return string(decoded), true
@@ -85,11 +84,14 @@ func agree(h http.Header, messages []message, batch bool) *refusal {
 	if version < withFields || !one.call {
 		return nil
 	}
-	switch needsName := one.method == "tools/call" || one.method == "prompts/get" || one.method == "resources/read"; {
-	case h[fieldMethod] == nil:
+	if h[fieldMethod] == nil {
 		return mismatch("Mcp-Method is missing, which MCP-Protocol-Version requires")
-	case needsName && h[fieldName] == nil:
-		return mismatch("Mcp-Name is missing, which MCP-Protocol-Version requires")
+	}
+	switch one.method {
+	case "tools/call", "prompts/get", "resources/read":
+		if h[fieldName] == nil {
+			return mismatch("Mcp-Name is missing, which MCP-Protocol-Version requires")
+		}
 	}
 	return nil
 }

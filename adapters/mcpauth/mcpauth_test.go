@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
@@ -205,7 +206,10 @@ func request(version, method string, params map[string]any) (http.Header, string
 // ask sends a request and returns the answer.
 func (g *guarded) ask(httpMethod, token string, h http.Header, body string) *http.Response {
 	g.t.Helper()
-	r := httptest.NewRequest(httpMethod, public, strings.NewReader(body))
+	ctx, cancel := context.WithTimeout(g.t.Context(), 10*time.Second) // for what should have been refused, and streams
+	defer cancel()
+	r := httptest.NewRequest("POST", public, strings.NewReader(body)).WithContext(ctx)
+	r.Method = httpMethod
 	if body == "" {
 		r.Body, r.ContentLength = http.NoBody, 0
 	}
