@@ -153,7 +153,7 @@ func (c *call) fail(make func(*http.Request) *httpauth.Failure, says string) err
 		if failure := make(request); failure != nil {
 			c.mu.Lock()
 			defer c.mu.Unlock()
-			if !c.begun && c.failure == nil {
+			if c.failure == nil {
 				c.failure = failure
 			}
 		}

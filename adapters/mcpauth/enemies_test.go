@@ -140,6 +140,7 @@ func TestBodiesOfEnemies(t *testing.T) {
 		"a method of the server's own":  {without, strings.Replace(old, "tools/call", "acme/forgotten", 1), 400, -32601},
 		"one that needs a scope":        {without, strings.Replace(old, "tools/call", "acme/export", 1), 403, 0},
 		"a method of the newest":        {func(h http.Header) { h.Set("Mcp-Method", "acme/forgotten"); h.Del("Mcp-Name") }, strings.Replace(list, "tools/call", "acme/forgotten", 1), 404, -32601},
+		"a method that is gone":         {func(h http.Header) { h.Set("Mcp-Method", "resources/subscribe"); h.Del("Mcp-Name") }, `{"jsonrpc":"2.0","id":1,"method":"resources/subscribe","params":{` + meta + `}}`, 404, -32601},
 		"a method and a name in one":    {without, strings.Replace(old, "tools/call", "tools/call list_orders", 1), 400, -32601},
 		"a resource without a rule":     {without, `{"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"uri":"orders://hidden"}}`, 403, 0},
 		"a template and a way up":       {without, `{"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"uri":"orders://one/.."}}`, 403, 0},

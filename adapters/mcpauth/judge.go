@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"github.com/m2mguard/m2mguard/validator"
@@ -17,6 +18,13 @@ const (
 	codeInvalid  = -32600
 	codeNoMethod = -32601
 	codeMismatch = -32020 // HeaderMismatch
+)
+
+// removed are methods that MCP 2026-07-28 has no longer, and that name a resource: they
+// are unknown then, whatever they name.
+var (
+	removed    = []string{"resources/subscribe", "resources/unsubscribe"}
+	errRemoved = errors.New("MCP-Protocol-Version has no such method")
 )
 
 // refusal is why a request of a good token is refused before the server sees it, and the
@@ -57,7 +65,13 @@ func (m *Middleware) judge(w http.ResponseWriter, r *http.Request) (body []byte,
 		return nil, "", nil, refused
 	}
 	messages, batch, err := readBody(body)
-	if err != nil {
+	version := r.Header.Get(fieldVersion)
+	switch {
+	case err == errParams && version >= withFields && slices.Contains(removed, messages[0].method):
+		f := messages[0].noMethod()
+		f.cause = errRemoved
+		return nil, "", nil, f
+	case err != nil:
 		f := &refusal{status: http.StatusBadRequest, code: codeInvalid, says: "Invalid request: the body is no JSON-RPC message that can be read in one way.", cause: err}
 		if errors.Is(err, errSyntax) {
 			f.code, f.says = codeParse, "Parse error: the body is not strict JSON."
@@ -67,7 +81,7 @@ func (m *Middleware) judge(w http.ResponseWriter, r *http.Request) (body []byte,
 		}
 		return nil, "", nil, f
 	}
-	if batch && r.Header.Get(fieldVersion) >= withoutBatches {
+	if batch && version >= withoutBatches {
 		return nil, "", nil, &refusal{status: http.StatusBadRequest, code: codeInvalid, says: "Invalid request: this revision has no batches.", cause: errNoBatch}
 	}
 	if refused := agree(r.Header, messages, batch); refused != nil {
@@ -75,7 +89,7 @@ func (m *Middleware) judge(w http.ResponseWriter, r *http.Request) (body []byte,
 	}
 	_, name, _ = standardFields(r.Header)
 	op, refused := m.need(messages)
-	if refused != nil && refused.code == codeNoMethod && (r.Header.Get(fieldVersion) < withFields || !messages[0].call) {
+	if refused != nil && refused.code == codeNoMethod && (version < withFields || !messages[0].call) {
 		refused.status = http.StatusBadRequest // before, 404 said that a session had ended
 	}
 	return body, name, op, refused
