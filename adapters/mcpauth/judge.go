@@ -143,11 +143,11 @@ func (m *Middleware) refuse(w http.ResponseWriter, r *http.Request, f *refusal) 
 		return
 	}
 	token := validator.FromContext(r.Context())
-	check := validator.CheckRequest
+	check, cause := validator.CheckRequest, fmt.Errorf("the credentials are good, but %w", f.cause)
 	if f.code == codeNoMethod {
-		check = validator.CheckPolicy
+		check, cause = validator.CheckPolicy, f.cause
 	}
-	m.validator.ReportRefusal(r.Context(), &validator.Request{Scheme: "Bearer", Method: r.Method, Route: m.base.name}, token, validator.NewError(check).Because(f.cause))
+	m.validator.ReportRefusal(r.Context(), &validator.Request{Scheme: "Bearer", Method: r.Method, Route: m.base.name}, token, validator.NewError(check).Because(cause))
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
 	if f.allow != "" {

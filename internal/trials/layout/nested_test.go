@@ -32,6 +32,8 @@ const (
 // nested are the modules in the tree that users download apart, and what their packages
 // may import beside the standard library and observe. bench is nobody's to download.
 var nested = map[string][]string{
+	"adapters/mcpauth/example":              append(public(), "adapters/mcpauth", mcpsdk+"/mcp"),
+	"adapters/mcpauth/internal":             append(public(), "adapters/mcpauth"),
 	"adapters/mcpauth":                      {"adapters/httpauth", "validator", "scopes", strict, mcpsdk + "/auth", mcpsdk + "/mcp"},
 	"adapters/connectauth":                  {"adapters/httpauth", "validator", "scopes", connect, protobuf, errdetail},
 	"adapters/connectauth/connectguardtest": {"adapters/connectauth", "scopes", "validator/issuertest", protobuf, errdetail},
