@@ -39,8 +39,8 @@ const extraKey = "m2mguard"
 // serve hands the request to the server's handler, as the SDK's own middleware would
 // have: its guard of sessions and its handlers go by the TokenInfo, which that alone can
 // put into a context.
-func (m *Middleware) serve(next http.Handler, w http.ResponseWriter, r *http.Request, op *operation, body []byte, name string) {
-	c := &call{middleware: m, token: validator.FromContext(r.Context()), op: op, request: r}
+func (m *Middleware) serve(next http.Handler, w http.ResponseWriter, r *http.Request, asked judged) {
+	c := &call{middleware: m, token: validator.FromContext(r.Context()), op: asked.op, request: r}
 	defer c.end()
 	info := c.info()
 	verifier := func(context.Context, string, *http.Request) (*auth.TokenInfo, error) { return info, nil }
@@ -50,11 +50,11 @@ func (m *Middleware) serve(next http.Handler, w http.ResponseWriter, r *http.Req
 	plain.Header = r.Header.Clone()
 	plain.Header.Del("Dpop")
 	plain.Header["Authorization"] = []string{"Bearer none"} // RequireBearerToken wants one
-	if name != "" {
-		plain.Header[fieldName] = []string{name} // the SDK does not decode it
+	if asked.name != "" {
+		plain.Header[fieldName] = []string{asked.name} // the SDK does not decode it
 	}
-	if body != nil {
-		plain.Body, plain.ContentLength, plain.TransferEncoding = io.NopCloser(bytes.NewReader(body)), int64(len(body)), nil
+	if asked.body != nil {
+		plain.Body, plain.ContentLength, plain.TransferEncoding = io.NopCloser(bytes.NewReader(asked.body)), int64(len(asked.body)), nil
 	}
 	a := &answer{w, c}
 	inner(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -34,65 +34,75 @@ type refusal struct {
 	code   int    // of JSON-RPC; 0 for an answer without
 	says   string // to the client
 	id     []byte
-	cause  error   // to the observer
-	denied *denied // or: a policy's 403
-	allow  string  // the field Allow
+	cause  error  // to the observer
+	denied string // the pattern of what the API's policy, its rules, forbids; else ""
+	allow  string // the field Allow
 }
 
-// denied is a refusal that is no fault of the request's form.
-type denied struct{ pattern string }
+// bad is a refusal for the form of a request.
+func bad(code int, says string, cause error) *refusal {
+	return &refusal{status: http.StatusBadRequest, code: code, says: says, cause: cause}
+}
 
-// judge reads a request whose token is good, and says what it does. The body is nil for
-// a request that may have none; the name is what Mcp-Name says, decoded.
-func (m *Middleware) judge(w http.ResponseWriter, r *http.Request) (body []byte, name string, _ *operation, _ *refusal) {
+// judged is what a request asks for.
+type judged struct {
+	body []byte // nil where there may be none
+	name string // that Mcp-Name says, decoded
+	op   *operation
+}
+
+// judge reads a request whose token is good, and says what it does.
+func (m *Middleware) judge(w http.ResponseWriter, r *http.Request) (judged, *refusal) {
 	for _, field := range []string{fieldMethod, fieldName, fieldVersion, fieldSession} {
 		if len(r.Header[field]) > 1 {
-			return nil, "", nil, &refusal{status: http.StatusBadRequest, code: codeMismatch, says: "Header mismatch: a field is there twice.", cause: fmt.Errorf("there are two fields %s", field)}
+			return judged{}, bad(codeMismatch, "Header mismatch: a field is there twice.", fmt.Errorf("there are two fields %s", field))
 		}
 	}
 	switch r.Method {
 	case http.MethodPost:
+		body, refused := m.read(w, r)
+		if refused != nil {
+			return judged{}, refused
+		}
+		return m.judgeBody(r.Header, body)
 	case http.MethodGet, http.MethodDelete:
 		if r.ContentLength != 0 {
-			return nil, "", nil, &refusal{status: http.StatusBadRequest, code: codeInvalid, says: "This method has no body.", cause: errors.New("a GET or DELETE has a body")}
+			return judged{}, bad(codeInvalid, "This method has no body.", errors.New("a GET or DELETE has a body"))
 		}
-		return nil, "", nil, nil
-	default:
-		return nil, "", nil, &refusal{status: http.StatusMethodNotAllowed, says: "Method not allowed.", allow: "GET, POST, DELETE", cause: errors.New("the HTTP method is none of MCP's: GET, POST and DELETE")}
+		return judged{op: m.base}, nil
 	}
-	body, refused := m.read(w, r)
-	if refused != nil {
-		return nil, "", nil, refused
-	}
+	return judged{}, &refusal{status: http.StatusMethodNotAllowed, says: "Method not allowed.", allow: "GET, POST, DELETE", cause: errors.New("the HTTP method is none of MCP's: GET, POST and DELETE")}
+}
+
+// judgeBody says what a body does, if the header says the same.
+func (m *Middleware) judgeBody(h http.Header, body []byte) (judged, *refusal) {
+	version := h.Get(fieldVersion)
 	messages, batch, err := readBody(body)
-	version := r.Header.Get(fieldVersion)
 	switch {
+	case errors.Is(err, errSyntax):
+		return judged{}, bad(codeParse, "Parse error: the body is not strict JSON.", err)
 	case err == errParams && version >= withFields && slices.Contains(removed, messages[0].method):
 		f := messages[0].noMethod()
 		f.cause = errRemoved
-		return nil, "", nil, f
+		return judged{}, f
 	case err != nil:
-		f := &refusal{status: http.StatusBadRequest, code: codeInvalid, says: "Invalid request: the body is no JSON-RPC message that can be read in one way.", cause: err}
-		if errors.Is(err, errSyntax) {
-			f.code, f.says = codeParse, "Parse error: the body is not strict JSON."
-		}
+		f := bad(codeInvalid, "Invalid request: the body is no JSON-RPC message that can be read in one way.", err)
 		if len(messages) == 1 {
 			f.id = messages[0].id
 		}
-		return nil, "", nil, f
+		return judged{}, f
+	case batch && version >= withoutBatches:
+		return judged{}, bad(codeInvalid, "Invalid request: this revision has no batches.", errNoBatch)
 	}
-	if batch && version >= withoutBatches {
-		return nil, "", nil, &refusal{status: http.StatusBadRequest, code: codeInvalid, says: "Invalid request: this revision has no batches.", cause: errNoBatch}
+	if refused := agree(h, messages, batch); refused != nil {
+		return judged{}, refused
 	}
-	if refused := agree(r.Header, messages, batch); refused != nil {
-		return nil, "", nil, refused
-	}
-	_, name, _ = standardFields(r.Header)
 	op, refused := m.need(messages)
 	if refused != nil && refused.code == codeNoMethod && (version < withFields || !messages[0].call) {
 		refused.status = http.StatusBadRequest // before, 404 said that a session had ended
 	}
-	return body, name, op, refused
+	_, name, _ := standardFields(h)
+	return judged{body, name, op}, refused
 }
 
 // read reads the body.
@@ -107,13 +117,15 @@ func (m *Middleware) read(w http.ResponseWriter, r *http.Request) ([]byte, *refu
 	case errors.As(err, &over):
 		return nil, large
 	case err != nil:
-		return nil, &refusal{status: http.StatusBadRequest, code: codeParse, says: "Parse error: the body broke off.", cause: errors.New("the body broke off")}
+		return nil, bad(codeParse, "Parse error: the body broke off.", errors.New("the body broke off"))
 	}
 	return body, nil
 }
 
 func (m *message) mismatch(why string) *refusal {
-	return &refusal{status: http.StatusBadRequest, code: codeMismatch, says: "Header mismatch: " + why + ".", id: m.id, cause: errors.New(why)}
+	f := bad(codeMismatch, "Header mismatch: "+why+".", errors.New(why))
+	f.id = m.id
+	return f
 }
 
 func (m *message) noMethod() *refusal {
@@ -122,7 +134,7 @@ func (m *message) noMethod() *refusal {
 
 func (m *message) noRule(t target) *refusal {
 	field := map[kind]string{tool: "Tools", prompt: "Prompts", resource: "Resources"}[t.kind]
-	return &refusal{denied: &denied{m.method}, cause: fmt.Errorf("%s of %s has no rule (Rules.%s)", m.method, bounded(t.name), field)}
+	return &refusal{denied: m.method, cause: fmt.Errorf("%s of %s has no rule (Rules.%s)", m.method, bounded(t.name), field)}
 }
 
 // longestName is how much of a name that a client sent an observer is told, in bytes.
@@ -138,8 +150,8 @@ func bounded(name string) string {
 
 // refuse tells the observer and answers.
 func (m *Middleware) refuse(w http.ResponseWriter, r *http.Request, f *refusal) {
-	if f.denied != nil {
-		m.http.Fail(w, r, m.http.Denial(r, f.denied.pattern, f.cause))
+	if f.denied != "" {
+		m.http.Fail(w, r, m.http.Denial(r, f.denied, f.cause))
 		return
 	}
 	token := validator.FromContext(r.Context())
@@ -147,7 +159,11 @@ func (m *Middleware) refuse(w http.ResponseWriter, r *http.Request, f *refusal) 
 	if f.code == codeNoMethod {
 		check, cause = validator.CheckPolicy, f.cause
 	}
-	m.validator.ReportRefusal(r.Context(), &validator.Request{Scheme: "Bearer", Method: r.Method, Route: m.base.name}, token, validator.NewError(check).Because(cause))
+	route := m.base.name
+	if f.allow == "" { // else the method is one of no end of them
+		route = r.Method + " " + route
+	}
+	m.validator.ReportRefusal(r.Context(), &validator.Request{Scheme: "Bearer", Method: r.Method, Route: route}, token, validator.NewError(check).Because(cause))
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
 	if f.allow != "" {

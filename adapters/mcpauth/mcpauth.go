@@ -182,18 +182,17 @@ func (m *Middleware) Protect(next http.Handler) http.Handler {
 			m.http.Fail(w, r, failure)
 			return
 		}
-		body, name, needed, refusal := m.judge(w, admitted)
-		if refusal != nil {
-			m.refuse(w, admitted, refusal)
+		asked, refused := m.judge(w, admitted)
+		if refused != nil {
+			m.refuse(w, admitted, refused)
 			return
 		}
-		if needed != nil && needed != op && needed != m.base {
-			if admitted, failure = needed.route.Admit(w.Header(), admitted, needed.name); failure != nil {
+		if asked.op != op && asked.op != m.base { // which op includes
+			if admitted, failure = asked.op.route.Admit(w.Header(), admitted, asked.op.name); failure != nil {
 				m.http.Fail(w, r, failure)
 				return
 			}
-			op = needed
 		}
-		m.serve(next, w, admitted, op, body, name)
+		m.serve(next, w, admitted, asked)
 	})
 }

@@ -113,9 +113,12 @@ type template struct {
 
 // check returns the templates, and what is wrong with r.
 func (r *Rules) check() (templates []template, errs []error) {
-	for field, rules := range map[string]map[string]scopes.Rule{"Tools": r.Tools, "Prompts": r.Prompts, "Resources": r.Resources, "Methods": r.Methods} {
-		if _, has := rules[""]; has {
-			errs = append(errs, fmt.Errorf("Rules.%s has a rule for an empty name", field))
+	for _, field := range []struct {
+		name  string
+		rules map[string]scopes.Rule
+	}{{"Tools", r.Tools}, {"Prompts", r.Prompts}, {"Resources", r.Resources}, {"Methods", r.Methods}} {
+		if _, has := field.rules[""]; has {
+			errs = append(errs, fmt.Errorf("an empty name has a rule in Rules.%s", field.name))
 		}
 	}
 	for _, uri := range slices.Sorted(maps.Keys(r.Resources)) {
@@ -148,7 +151,7 @@ func compileTemplate(uri string) (*regexp.Regexp, error) {
 		}
 		at = found[1]
 	}
-	if rest := uri[at:]; strings.ContainsAny(rest, "{}") || strings.ContainsAny(placeholder.ReplaceAllString(uri, ""), "{}") {
+	if strings.ContainsAny(placeholder.ReplaceAllString(uri, ""), "{}") {
 		return nil, errors.New("is a template that is not understood, wanted {name} or {+name} in it")
 	}
 	b.WriteString(regexp.QuoteMeta(uri[at:]) + `$`)

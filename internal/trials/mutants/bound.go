@@ -30,6 +30,7 @@ var boundMutants = []mutant{
 	{"public URL", "a request without a path has none", []edit{never("adapters/httpauth/publicurl.go", `r.Method == http.MethodConnect || target == "" || target == "*"`)}, ofBound},
 	{"public URL", "the path is that of the request line", []edit{{"adapters/httpauth/publicurl.go", "cmp.Or(r.RequestURI, r.URL.EscapedPath())", "cmp.Or(r.URL.EscapedPath(), r.RequestURI)"}}, ofBound},
 	{"public URL", "what a proxy cut off stands before it", []edit{{"adapters/httpauth/publicurl.go", "b.text + p.prefix + path", "b.text + path"}}, ofBound},
+	{"public URL", "metadata is of a resource with a path", []edit{{"adapters/httpauth/publicurl.go", "p.resource = p.prefix + strings.TrimSuffix(resource, \"/\")", "p.resource = p.prefix"}}, ofBound},
 	{"public URL", "it is https", []edit{neverCase("adapters/httpauth/publicurl.go", `u.Scheme != "https" && !(u.Scheme == "http" && loopback(u.Hostname()))`)}, ofBound},
 	{"challenge", "a bound token is answered on the scheme that it needs", []edit{{"adapters/httpauth/challenge.go", `e.Scheme() != "" || c.provenOnly`, "c.provenOnly"}}, ofBound},
 	{"challenge", "where bound tokens alone are accepted, Bearer goes", []edit{{"adapters/httpauth/challenge.go", `!c.provenOnly && e.Scheme() == ""`, `e.Scheme() == ""`}}, ofBound},
