@@ -81,7 +81,7 @@ func agree(h http.Header, messages []message, batch bool) *refusal {
 			return messages[n].mismatch("MCP-Protocol-Version is not the version in _meta")
 		}
 	}
-	if version < withFields || !one.call {
+	if version < withFields || one.method == "" {
 		return nil
 	}
 	if h[fieldMethod] == nil {
