@@ -4,16 +4,15 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
-
-	"crypto/tls"
-	"io"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
@@ -35,7 +34,10 @@ func (driver) Can(q *conformance.Request) bool {
 	return q.Method == "" && q.Form == "" && r.Group == nil && (r.Gate == conformance.Require || r.Gate == conformance.Live || r.Gate == conformance.Deny)
 }
 
-func (driver) Serve(t testing.TB, s *conformance.Setup) conformance.API {
+func (driver) Serve(t testing.TB, s *conformance.Setup) conformance.API { return serve(t, s) }
+
+// serve is a guarded server with a tool for each route.
+func serve(t testing.TB, s *conformance.Setup) *list {
 	server := mcp.NewServer(&mcp.Implementation{Name: "list", Version: "1"}, nil)
 	tools := make(map[string]scopes.Rule)
 	for _, route := range s.Routes {
@@ -100,6 +102,12 @@ func (l *list) Ask(t testing.TB, q *conformance.Request) conformance.Answer {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return l.read(t, res)
+}
+
+// read reads what came back, in the list's terms.
+func (l *list) read(t testing.TB, res *http.Response) conformance.Answer {
+	t.Helper()
 	var answer conformance.Answer
 	if res.StatusCode == http.StatusOK {
 		answer = conformance.Answer{Status: 200, Nonce: res.Header.Get("Dpop-Nonce"), Said: said(t, res)}
