@@ -82,14 +82,17 @@ func (g *guarded) Event(_ context.Context, e *observe.Event) {
 	g.events = append(g.events, *e)
 }
 
-// last is what the observer was told last.
-func (g *guarded) last() observe.Event {
+// last is the last refusal that the observer was told of. What it hears of issuers
+// comes when it comes.
+func (g *guarded) last() (last observe.Event) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if len(g.events) == 0 {
-		return observe.Event{}
+	for _, e := range g.events {
+		if e.Kind == observe.Refused {
+			last = e
+		}
 	}
-	return g.events[len(g.events)-1]
+	return last
 }
 
 // newServer is an MCP server with two tools, a prompt, a resource and a method of its own.
