@@ -46,6 +46,7 @@ var givenHere = map[string]map[string]string{
 	"docs/fleet.md":            {"key": "[]byte", "issuer": "string", "jti": "string", "exp": "time.Time"},
 	"docs/fleet-answers.md":    {"secrets": "func() [][]byte"},
 	"docs/grpc.md":             {"auth": "*grpcauth.Auth", "newAPI": "func(issuer, audience string) grpcguardtest.App", "rules": "grpcauth.Rules"},
+	"docs/mcp.md":              {"getServer": "func(*http.Request) *mcp.Server"},
 	"docs/operate.md":          {"meterProvider": "metric.MeterProvider", "tracerProvider": "trace.TracerProvider"},
 	"docs/issuers/hydra.md":    {"auth": "introspection.ClientAuth"},
 	"docs/issuers/okta-org.md": {"auth": "introspection.ClientAuth"},
@@ -57,6 +58,7 @@ var foreign = map[string]string{
 	"context": "context", "crypto": "crypto", "errors": "errors", "fmt": "fmt", "http": "net/http", "httptest": "net/http/httptest",
 	"log": "log", "netip": "net/netip", "os": "os", "slog": "log/slog", "testing": "testing", "time": "time", "tls": "crypto/tls",
 	"grpc": "google.golang.org/grpc", "protoregistry": "google.golang.org/protobuf/reflect/protoregistry",
+	"mcp":    "github.com/modelcontextprotocol/go-sdk/mcp",
 	"metric": "go.opentelemetry.io/otel/metric", "trace": "go.opentelemetry.io/otel/trace",
 }
 
