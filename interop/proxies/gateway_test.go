@@ -36,6 +36,9 @@ type gated struct {
 	// play is for a proxy that Debian has not: what its documentation says that it does,
 	// before an API and beside a gate.
 	play func(api, gate string) http.Handler
+
+	pinned bool   // the gate has one processor
+	admin  string // where operators look at the gate, once it was started
 }
 
 var gates = []*gated{
@@ -204,7 +207,13 @@ serve:
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	launch(t, "m2mguard serve", exec.Command(program, "serve", "--config", file), listen)
+	cmd := exec.Command(program, "serve", "--config", file)
+	if p.pinned {
+		cmd = exec.Command("taskset", "-c", "0", program, "serve", "--config", file)
+		cmd.Env = append(os.Environ(), "GOMAXPROCS=1")
+	}
+	launch(t, "m2mguard serve", cmd, listen)
+	p.admin = admin
 	return listen
 }
 

@@ -16,7 +16,7 @@ import (
 )
 
 // packages are Debian's, one for each proxy. Their services are not needed.
-const packages = "nginx-light haproxy caddy apache2-bin lua-socket systemd"
+const packages = "nginx-light haproxy caddy apache2-bin lua-socket systemd wrk libapache2-mod-auth-openidc"
 
 // program is a proxy's, as it is run.
 type program struct {
