@@ -5,7 +5,7 @@ local http = require "socket.http"
 local ltn12 = require "ltn12"
 
 local gate = "http://127.0.0.1:4180/auth"
-http.TIMEOUT = 5 -- seconds
+http.TIMEOUT = 1 -- seconds: a worker waits for it
 
 -- The fields that tell the API behind who calls: all that m2mguard may write.
 local identity = {
@@ -14,6 +14,23 @@ local identity = {
 -- The fields of an answer that are for the client.
 local answers = { "www-authenticate", "dpop-nonce", "retry-after", "cache-control" }
 
+-- The fields by which some frameworks take another method or path than the request's.
+local others = {
+	["x-http-method-override"] = true, ["x-http-method"] = true, ["x-method-override"] = true,
+	["x-original-url"] = true, ["x-rewrite-url"] = true, ["x-original-uri"] = true, ["x-original-method"] = true,
+}
+
+-- claims is whether a client's field could be taken for one of ours, in any spelling, or
+-- for what was asked.
+local ours = {}
+for _, name in ipairs(identity) do
+	ours[name] = true
+end
+local function claims(name)
+	local plain = name:lower():gsub("[^%w]", "-")
+	return ours[plain] or others[plain]
+end
+
 function check(r)
 	local question = {
 		["x-original-method"] = r.method,
@@ -21,17 +38,23 @@ function check(r)
 		["x-real-ip"] = r.useragent_ip,
 		["host"] = r.hostname,
 	}
-	for _, name in ipairs({ "authorization", "dpop" }) do
+	-- The last one is a certificate's, which Apache sets before this runs, if the gate's
+	-- file has api.clientCertificate.
+	for _, name in ipairs({ "authorization", "dpop", "x-client-cert" }) do
 		question[name] = r.headers_in[name] -- two lines of a field come as one, with a comma
 	end
 	local claimed = {}
-	for name in pairs(r:headers_in_table()) do -- whatever a client claims, in either spelling
-		if string.find(name:lower():gsub("_", "-"), "^x%-auth%-") then
+	for name in pairs(r:headers_in_table()) do
+		if claims(name) then
 			claimed[#claimed + 1] = name
 		end
 	end
 	for _, name in ipairs(claimed) do
 		r.headers_in[name] = nil
+	end
+	local connection = (r.headers_in["Connection"] or ""):lower() -- which may name fields to leave out on the way
+	if connection ~= "" then
+		r.headers_in["Connection"] = connection:find("close") and "close" or connection:find("upgrade") and "upgrade" or nil
 	end
 	local body = {}
 	local done, status, fields = http.request({ url = gate, headers = question, sink = ltn12.sink.table(body), redirect = false })

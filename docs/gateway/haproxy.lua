@@ -4,8 +4,9 @@
 local gate = "http://127.0.0.1:4180/auth"
 local timeout = 5000 -- milliseconds
 
--- The fields that a request is judged by.
-local shown = { "authorization", "dpop", "host" }
+-- The fields that a request is judged by; the last one is a certificate's, which HAProxy
+-- sets before this runs, if the gate's file has api.clientCertificate.
+local shown = { "authorization", "dpop", "host", "x-client-cert" }
 -- The fields that tell the API behind who calls: all that m2mguard may write.
 local identity = {
 	"x-auth-identity", "x-auth-client", "x-auth-subject", "x-auth-issuer", "x-auth-scopes", "x-auth-roles", "x-auth-tenant",
@@ -22,6 +23,23 @@ local function lines(field)
 		n = n + 1
 	end
 	return list
+end
+
+-- The fields by which some frameworks take another method or path than the request's.
+local others = {
+	["x-http-method-override"] = true, ["x-http-method"] = true, ["x-method-override"] = true,
+	["x-original-url"] = true, ["x-rewrite-url"] = true, ["x-original-uri"] = true, ["x-original-method"] = true,
+}
+
+-- ours is whether a client's field could be taken for one of ours, in any spelling, or
+-- for what was asked.
+local ours = {}
+for _, name in ipairs(identity) do
+	ours[name] = true
+end
+local function claims(name)
+	local plain = name:lower():gsub("[^%w]", "-")
+	return ours[plain] or others[plain]
 end
 
 local function refuse(txn, status, fields, body)
@@ -45,19 +63,26 @@ core.register_action("m2mguard", { "http-req" }, function(txn)
 	for _, name in ipairs(shown) do
 		local values = lines(sent[name])
 		if #values > 0 then
-			question[name] = values
+			question[name] = { values[1], values[2] } -- two are refused as well as many
 		end
 	end
-	for name in pairs(sent) do -- whatever a client claims, in either spelling
-		if string.find(name:lower():gsub("_", "-"), "^x%-auth%-") then
+	for name in pairs(sent) do
+		if claims(name) then
 			txn.http:req_del_header(name)
 		end
+	end
+	txn.http:req_del_header("connection") -- which may name fields to leave out on the way
+	if txn.f:req_fhdr("upgrade") then -- haproxy.cfg leaves websocket alone
+		txn.http:req_set_header("connection", "upgrade")
 	end
 	local answer = core.httpclient():get({ url = gate, headers = question, timeout = timeout })
 	if not answer or answer.status == 0 then
 		return refuse(txn, 503, { ["retry-after"] = { [0] = "1" } }, "")
 	end
 	if answer.status ~= 200 then
+		if answer.status == 503 and not answer.headers["retry-after"] then -- by HAProxy itself
+			answer.headers["retry-after"] = { [0] = "1" }
+		end
 		return refuse(txn, answer.status, answer.headers, answer.body or "")
 	end
 	for _, name in ipairs(identity) do
@@ -70,4 +95,5 @@ core.register_action("m2mguard", { "http-req" }, function(txn)
 	if nonce then
 		txn:set_var("txn.dpop_nonce", nonce)
 	end
+	txn:set_var("txn.m2mguard", "passed") -- without this, haproxy.cfg refuses
 end)

@@ -53,9 +53,8 @@ func copyAnswer(w http.ResponseWriter, answer *http.Response, only []string) {
 // authResponseHeaders replaces the request's.
 func traefik(api, gate string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		for _, name := range identityFields { // customRequestHeaders with nothing
+		for _, name := range append([]string{"Connection", "Upgrade"}, identityFields...) { // customRequestHeaders with nothing
 			r.Header.Del(name)
-			r.Header.Del(strings.ReplaceAll(name, "-", "_"))
 		}
 		question, err := http.NewRequestWithContext(r.Context(), http.MethodGet, "http://"+gate+"/auth", nil)
 		if err != nil {
@@ -100,7 +99,8 @@ func traefik(api, gate string) http.Handler {
 func envoy(api, gate string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		for name := range r.Header { // the filter before, see the page
-			if strings.HasPrefix(strings.ReplaceAll(strings.ToLower(name), "_", "-"), "x-auth-") {
+			plain := strings.NewReplacer("_", "-", ".", "-").Replace(strings.ToLower(name))
+			if strings.HasPrefix(plain, "x-auth-") || strings.Contains(plain, "-method") || plain == "x-original-url" || plain == "x-rewrite-url" || plain == "upgrade" || plain == "connection" {
 				delete(r.Header, name)
 			}
 		}

@@ -236,6 +236,10 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.refuse(w, r, "", http.StatusForbidden, "access_denied", "The proxy before this API is not configured rightly.", err)
 		return
 	}
+	if name := confusing(r.Header); name != "" {
+		g.refuse(w, r, "", http.StatusBadRequest, "invalid_request", "The request has a field that may be taken for another one, or for another request.", errField)
+		return
+	}
 	path, err := readPath(target)
 	if err != nil {
 		g.refuse(w, r, "", http.StatusBadRequest, "invalid_request", "The path of the request can be read in more than one way.", err)
@@ -251,6 +255,10 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // decide answers about a request as its client wrote it.
 func (g *Gateway) decide(w http.ResponseWriter, r *http.Request) {
 	at := g.find(r)
+	if at == nil {
+		g.refuse(w, r, "", http.StatusBadRequest, "invalid_request", "The path of the request can be read in more than one way.", errSlash)
+		return
+	}
 	var token *validator.Token
 	if at.gate != nil {
 		admitted, failure := at.gate.Admit(w.Header(), r, at.pattern)
@@ -271,8 +279,29 @@ func (g *Gateway) decide(w http.ResponseWriter, r *http.Request) {
 }
 
 // find returns the route of a request. A redirection, which ServeMux would answer to what
-// is no route but nearly one, is none.
+// is no route but nearly one, is none. It is nil if the API behind may take the path for
+// that of another route, because a slash at its end is nothing to it.
 func (g *Gateway) find(r *http.Request) *route {
+	at, path := g.lookUp(r), r.URL.Path
+	if path == "/" {
+		return at
+	}
+	twin := *r
+	if short, slash := strings.CutSuffix(path, "/"); slash {
+		twin.URL = &url.URL{Path: short}
+		if other := g.lookUp(&twin); other != at && other != g.nowhere && at != g.nowhere {
+			return nil
+		}
+		return at
+	}
+	twin.URL = &url.URL{Path: path + "/"}
+	if other := g.lookUp(&twin); other != at && strings.HasSuffix(other.pattern, "/{$}") && at != g.nowhere {
+		return nil
+	}
+	return at
+}
+
+func (g *Gateway) lookUp(r *http.Request) *route {
 	if found, _ := g.mux.Handler(r); found != nil {
 		if at, ours := found.(*route); ours {
 			return at

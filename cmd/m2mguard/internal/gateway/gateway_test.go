@@ -52,6 +52,7 @@ func config(t testing.TB, iss *issuertest.Issuer) gateway.Config {
 			{Pattern: "POST /orders", Gate: httpauth.Gate{Rule: scopes.All("orders:write")}},
 			{Pattern: "GET /maybe", Gate: httpauth.Gate{Rule: scopes.All("orders:read"), Optional: true}},
 			{Pattern: "GET /files/{path...}", Gate: httpauth.Gate{Rule: scopes.All("files:read")}},
+			{Pattern: "GET /files/plan", Gate: httpauth.Gate{Rule: scopes.All("plans:read")}},
 			{Pattern: "/tree/", Gate: httpauth.Gate{Rule: scopes.All("orders:read")}},
 			{Pattern: "GET /report", Gate: httpauth.Gate{Rule: scopes.All("reports"), DangerouslyReportOnly: true}},
 		},
@@ -142,6 +143,13 @@ func TestDecisions(t *testing.T) {
 		"other method's case":        {"get", "/orders", bearer("orders:read"), 403, nil},
 		"a slash more":               {"GET", "/orders/", bearer("orders:read"), 403, nil},
 		"two readings":               {"GET", "/health/..%2forders", nil, 400, nil},
+		"another spelling":           {"GET", "/health", http.Header{"X-Auth_client": {"admin"}}, 400, nil},
+		"another spelling yet":       {"GET", "/health", http.Header{"X.auth.client": {"admin"}}, 400, nil},
+		"another method":             {"GET", "/health", http.Header{"X-Http-Method-Override": {"DELETE"}}, 400, nil},
+		"another path":               {"GET", "/health", http.Header{"X-Original-Url": {"/admin"}}, 400, nil},
+		"somebody else's field":      {"GET", "/health", http.Header{"X-Auth-Token": {"x"}}, 200, nobody},
+		"an exact one":               {"GET", "/files/plan", bearer("plans:read"), 200, somebody("plans:read")},
+		"an exact one, with a slash": {"GET", "/files/plan/", bearer("files:read"), 400, nil},
 		"CONNECT":                    {"CONNECT", "/orders", bearer("orders:read"), 403, nil},
 	} {
 		w := answer(g, asks(tc.method, tc.target, tc.header))
@@ -334,6 +342,12 @@ func TestSigned(t *testing.T) {
 	}
 	if w := answer(g, asks("POST", "/orders", header)); w.Code != 403 || w.Header()["X-Auth-Identity"] != nil {
 		t.Errorf("refused: %d %v", w.Code, w.Header())
+	}
+	late := http.Header{"Authorization": {"Bearer " + iss.Token(issuertest.Claims{Scope: "orders:read", Expiry: time.Now().Add(-2 * time.Second)})}}
+	now = time.Now()
+	last := answer(g, asks("GET", "/orders", late)).Header().Get("X-Auth-Identity")
+	if token, err = jwt.ParseString(last, jwt.WithKeySet(set)); err != nil || !token.Expiration().After(token.IssuedAt()) {
+		t.Errorf("of a token that passes by the clocks' difference: %v, %v", token, err)
 	}
 }
 

@@ -57,6 +57,8 @@ func readPath(target string) (path string, err error) {
 			return "", errEmpty
 		case strings.HasSuffix(segment, ".") || strings.HasSuffix(segment, " "):
 			return "", errDots
+		case strings.Contains(segment, "::$"): // another stream of the same file, where files are Windows'
+			return "", errTwin
 		}
 		if rest = after; !more {
 			break
@@ -127,13 +129,17 @@ func checkLetters(path string) error {
 		if r < utf8.RuneSelf {
 			continue
 		}
-		// Signs without a shape, and letters whose other case is one of ASCII's.
-		if !unicode.IsPrint(r) || unicode.In(r, unicode.Variation_Selector) || unicode.ToUpper(r) < utf8.RuneSelf || unicode.ToLower(r) < utf8.RuneSelf {
+		// Signs without a shape, those that look like a slash, and letters whose other case
+		// is one of ASCII's.
+		if strings.ContainsRune(slashes, r) || !unicode.IsPrint(r) || unicode.In(r, unicode.Variation_Selector) || unicode.ToUpper(r) < utf8.RuneSelf || unicode.ToLower(r) < utf8.RuneSelf {
 			return errTwin
 		}
 	}
 	return nil
 }
+
+// slashes are taken for / and \ where text is fitted into a smaller set of characters.
+const slashes = "\u2044\u2215\u2216\u29f5\u29f8\u29f9\u2571\u2572\u27cb\u27cd"
 
 // hexadecimal is the value of a digit, or more than 0xf.
 func hexadecimal(digit byte) byte {

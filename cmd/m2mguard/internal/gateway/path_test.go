@@ -105,7 +105,11 @@ var ambiguous = map[string]error{
 	"/admin%c2%a0":          errTwin,     // a blank that does not break
 	"/admin%c2%ad":          errTwin,     // a soft hyphen
 	"/admin%ef%b8%8f":       errTwin,     // a variation selector
-	"/admin%c2%85":          errTwin,     // a line break, for some
+	"/public%e2%88%95admin": errTwin,     // ∕
+	"/public%e2%81%84admin": errTwin,     // ⁄
+	"/public%e2%88%96admin": errTwin,     // ∖
+	"/admin::$DATA":         errTwin,
+	"/admin%c2%85":          errTwin, // a line break, for some
 }
 
 // TestReadPathRefuses all of the corpus, in front of a query, too, and by its reason.

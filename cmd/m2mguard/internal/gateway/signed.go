@@ -32,6 +32,7 @@ const fieldIdentity = "X-Auth-Identity"
 const (
 	DefaultIdentityLifetime = time.Minute
 	maxIdentityLifetime     = 10 * time.Minute
+	leastIdentityLifetime   = 5 * time.Second // what is under way to the API behind
 )
 
 // remembered is how many identities are kept, so that a token seen before costs no
@@ -140,6 +141,9 @@ func (i *signed) make(token *validator.Token, now time.Time) (*made, error) {
 	end := now.Add(i.Lifetime)
 	if expiry := token.Expiry(); !expiry.IsZero() && expiry.Before(end) {
 		end = expiry
+	}
+	if least := now.Add(leastIdentityLifetime); end.Before(least) { // a token may pass a little after its own end
+		end = least
 	}
 	claims := map[string]any{
 		"iss": i.Issuer, "aud": i.Audience, "iat": now.Unix(), "exp": end.Unix(),

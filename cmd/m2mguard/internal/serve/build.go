@@ -22,6 +22,7 @@ import (
 	"github.com/m2mguard/m2mguard/adapters/httpauth/forwarded"
 	"github.com/m2mguard/m2mguard/cmd/m2mguard/internal/config"
 	"github.com/m2mguard/m2mguard/cmd/m2mguard/internal/gateway"
+	"github.com/m2mguard/m2mguard/dpop"
 	"github.com/m2mguard/m2mguard/observe"
 	"github.com/m2mguard/m2mguard/scopes"
 	"github.com/m2mguard/m2mguard/validator"
@@ -39,8 +40,9 @@ type Builder struct {
 	Observer observe.Observer // beside the log
 	Offline  bool             // connects to nobody: what is made is looked at, and serves nothing
 
-	mu  sync.Mutex
-	key crypto.Signer // of identities, where the file names none
+	mu      sync.Mutex
+	key     crypto.Signer // of identities, where the file names none
+	replays *dpop.Memory  // of proofs, where instances share none
 }
 
 // Build makes a set, or tells all faults that the file as such does not have. The set
@@ -75,6 +77,7 @@ func (b *Builder) Build(f *config.File) (*Set, error) {
 	c.JWT, err = b.identity(s.Identity, f.API.PublicURL)
 	fault(err)
 
+	b.remember(f.DPoP)
 	f.Observer = observe.Join(validator.LogEvents(b.Log), b.Observer)
 	if !b.Offline {
 		f.Follow()
@@ -165,6 +168,26 @@ func (b *Builder) ownKey() (crypto.Signer, error) {
 		b.key = key
 	}
 	return b.key, nil
+}
+
+// remember has a set know the proofs that the one before has seen. How many are held is
+// the first file's.
+func (b *Builder) remember(c *dpop.Config) {
+	if c == nil {
+		return
+	}
+	own, inProcess := c.Replays.(*dpop.Memory)
+	if !inProcess && c.Replays != nil {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.replays == nil {
+		if b.replays = own; own == nil {
+			b.replays = dpop.NewMemory(0)
+		}
+	}
+	c.Replays = b.replays
 }
 
 // readKey reads a private key. No error says what is in its file.

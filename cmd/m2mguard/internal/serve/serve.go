@@ -153,8 +153,21 @@ func (s *Server) reload(ctx context.Context, again func() (*Set, error)) {
 		return
 	}
 	next.users.Store(1)
+	if err := s.warm(ctx, next); err != nil {
+		s.options.Log.LogAttrs(ctx, slog.LevelError, "the new configuration is not ready, the old one serves on", slog.String("fault", err.Error()))
+		next.leave()
+		return
+	}
 	s.now.Swap(next).leave()
 	s.options.Log.LogAttrs(ctx, slog.LevelInfo, "the new configuration serves")
+}
+
+// warm waits until a new set has the keys that it needs: it begins with none, and whoever
+// the old one lets in is not to be refused because an issuer is away.
+func (s *Server) warm(ctx context.Context, next *Set) error {
+	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
+	defer cancel()
+	return next.Validator.Ready(ctx)
 }
 
 // enter is the set that serves now, kept until leave is called.

@@ -19,6 +19,7 @@ import (
 
 	"github.com/m2mguard/m2mguard/cmd/m2mguard/internal/config"
 	"github.com/m2mguard/m2mguard/cmd/m2mguard/internal/serve"
+	"github.com/m2mguard/m2mguard/testdata"
 	"github.com/m2mguard/m2mguard/validator/issuertest"
 )
 
@@ -261,6 +262,59 @@ func TestReload(t *testing.T) {
 	log := g.log.String()
 	if strings.Count(log, "the new configuration serves") != reloads-1 || !strings.Contains(log, "line 12: ") || !strings.Contains(log, "wanted scopes") {
 		t.Errorf("log:\n%s", log)
+	}
+}
+
+// TestReloadForgetsNothing: a proof that was seen is a replay after a reload, and while an
+// issuer is away a new set, which has no keys, does not serve.
+func TestReloadForgetsNothing(t *testing.T) {
+	iss := issuertest.New(t)
+	text := "dpop: {}\n" + file(iss, "")
+	loaded := make(chan struct{}, 1)
+	g := run(t, text, "127.0.0.1:0", func(b *serve.Builder) (*serve.Set, error) {
+		defer func() { loaded <- struct{}{} }()
+		return build(t, b, text)
+	})
+	reload := func(says string) {
+		t.Helper()
+		g.reload <- syscall.SIGHUP
+		<-loaded
+		g.reload <- syscall.SIGHUP // taken once the first one is over
+		<-loaded
+		if !strings.Contains(g.log.String(), says) {
+			t.Errorf("nothing of %q in:\n%s", says, g.log)
+		}
+	}
+	key := testdata.PrivateKey("p256-a")
+	bound := iss.Token(issuertest.Claims{Scope: "orders:read", JWKThumbprint: issuertest.Thumbprint(key.Public())})
+	proof := issuertest.Proof(key, issuertest.ProofClaims{URL: "https://api.example.com/orders", Token: bound})
+	prove := func() int {
+		t.Helper()
+		r, err := http.NewRequest("GET", "http://gate/auth", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header = http.Header{"X-Original-Method": {"GET"}, "X-Original-Uri": {"/orders"}, "Authorization": {"DPoP " + bound}, "Dpop": {proof}}
+		response, err := g.client.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = response.Body.Close()
+		return response.StatusCode
+	}
+	if first, again := prove(), prove(); first != 200 || again != 401 {
+		t.Fatalf("%d, then %d", first, again)
+	}
+	reload("the new configuration serves")
+	if after := prove(); after != 401 {
+		t.Errorf("a proof that was seen before the reload: %d", after)
+	}
+	for _, endpoint := range []issuertest.Endpoint{issuertest.Discovery, issuertest.JWKS} {
+		iss.SetFault(endpoint, issuertest.Down())
+	}
+	reload("is not ready, the old one serves on")
+	if status, err := g.ask("/orders", iss.Token(issuertest.Claims{Scope: "orders:read"})); status != 200 || err != nil {
+		t.Errorf("with the issuer away: %d, %v", status, err)
 	}
 }
 
