@@ -108,10 +108,7 @@ func (p *program) explainToken(ctx context.Context, f *explainFlags, args []stri
 	ctx, cancel := context.WithTimeout(ctx, p.timeout)
 	defer cancel()
 	end := p.err.Waiting("asking the issuer")
-	if file.Revocations != nil {
-		_ = file.WaitForRevocations(ctx) // a step tells of a list that is not there
-	}
-	e := v.Explain(ctx, request, options)
+	e := explained(ctx, file, v, request, options)
 	end()
 	if f.json {
 		encoder := json.NewEncoder(p.Out)
@@ -126,6 +123,35 @@ func (p *program) explainToken(ctx context.Context, f *explainFlags, args []stri
 		return failure{exitBad, nil}
 	}
 	return nil
+}
+
+// explained is the library's explanation, once the list of revocations was read. Where
+// that cannot be, a token is not called good because nothing is known of it, as it is
+// by AskIssuerAtStart and DangerouslyServeAtStart: the API, which has read the list, may
+// refuse it.
+func explained(ctx context.Context, file *config.File, v *validator.Validator, r *validator.Request, o validator.ExplainOptions) validator.Explanation {
+	var unread error
+	if file.Revocations != nil {
+		within, cancel := ctx, context.CancelFunc(func() {})
+		if end, bounded := ctx.Deadline(); bounded { // and the checks need time, too
+			within, cancel = context.WithTimeout(ctx, time.Until(end)/2)
+		}
+		unread = file.WaitForRevocations(within)
+		cancel()
+	}
+	e := v.Explain(ctx, r, o)
+	if unread == nil || file.Revocations.Stats().Loaded {
+		return e
+	}
+	for i := range e.Steps {
+		s := &e.Steps[i]
+		if !slices.Contains([]string{"revocation", "revocation list"}, s.Name) || s.NotReached != "" || s.Err != nil && s.Check == validator.CheckRevoked {
+			continue
+		}
+		s.NotReached, s.Err, s.Check, s.Found, s.Wanted, s.Fix = unread.Error(), nil, validator.CheckRevoked, "", "", ""
+		e.Accepted = false
+	}
+	return e
 }
 
 // parse reads what the flags say of the request and its route.

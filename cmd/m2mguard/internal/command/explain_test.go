@@ -26,12 +26,9 @@ func put(t *testing.T, text string) string {
 	return name
 }
 
-func TestExplain(t *testing.T) {
-	iss, stranger := issuertest.New(t), issuertest.New(t)
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
+// keysOf is an issuer's key set.
+func keysOf(t *testing.T, iss *issuertest.Issuer) string {
+	t.Helper()
 	resp, err := iss.Client().Get(iss.JWKSURL())
 	if err != nil {
 		t.Fatal(err)
@@ -41,6 +38,16 @@ func TestExplain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return string(set)
+}
+
+func TestExplain(t *testing.T) {
+	iss, stranger := issuertest.New(t), issuertest.New(t)
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	set := keysOf(t, iss)
 	config := write(t, "issuers: [{url: '%s', audience: [%s]}]\ndpop: {}\n", iss.URL(), issuertest.Audience)
 	two := write(t, "issuers: [{url: '%s', audience: [x]}, {url: '%s', audience: [x]}]\n", iss.URL(), stranger.URL())
 	narrow := write(t, "issuers: [{url: '%s', audience: [%s], keys: {algorithms: [ES256]}}]\n", iss.URL(), issuertest.Audience)
@@ -51,7 +58,7 @@ func TestExplain(t *testing.T) {
 	cert := issuertest.ClientCertificate("reports")
 	mtls := iss.Token(issuertest.Claims{CertificateThumbprint: issuertest.CertificateThumbprint(cert.Leaf)})
 	shown := put(t, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Certificate[0]})))
-	keys := put(t, string(set))
+	keys := put(t, set)
 	later := time.Now().Add(2 * time.Hour).Format(time.RFC3339)
 	for name, test := range map[string]struct {
 		in   string

@@ -61,10 +61,7 @@ func (p *program) explainOnPage(ctx context.Context, f *explainFlags, flags *pfl
 		if faults != nil {
 			return validator.Explanation{}, faults
 		}
-		if file.Revocations != nil {
-			_ = file.WaitForRevocations(ctx) // a step tells of a list that is not there
-		}
-		return v.Explain(ctx, request, options), nil
+		return explained(ctx, file, v, request, options), nil
 	}
 	err = page.Serve(ctx, c, func(address string) {
 		p.err.Printf("open this address in a browser on this machine; Ctrl-C ends it\n")

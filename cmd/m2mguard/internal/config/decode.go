@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/m2mguard/m2mguard/revocation"
 )
 
 // decoder fills Go values in from a YAML tree, and collects every fault.
@@ -20,6 +22,7 @@ type decoder struct {
 	// The fleet is made before anything that uses it; nil where it could not be.
 	fleet      *Fleet
 	fleetNamed bool
+	list       *notes // of a list that a file fills
 }
 
 // fault notes what is wrong with a node. path is where it stands, such as
@@ -86,6 +89,9 @@ func (d *decoder) decodeForm(n *yaml.Node, v reflect.Value, path string, form fo
 	said := reflect.New(form.of).Elem()
 	before := len(d.faults)
 	d.decode(n, said, path)
+	if list, is := said.Addr().Interface().(*revocation.Config); is {
+		list.Observer = d.list.observer()
+	}
 	if len(d.faults) == before {
 		made, err := form.make(said)
 		if err == nil {

@@ -8,11 +8,13 @@ import (
 	"io"
 	"net/http"
 	"reflect"
+	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
 
 	"github.com/m2mguard/m2mguard/introspection"
+	"github.com/m2mguard/m2mguard/observe"
 	"github.com/m2mguard/m2mguard/validator"
 	"github.com/m2mguard/m2mguard/validator/providers"
 )
@@ -28,6 +30,8 @@ type File struct {
 	Fleet   *Fleet   `doc:"What the API's instances share through Redis or Valkey. revocations, introspection.shared, dpop.replays and dpop.nonces use it where they say: fleet."`
 	Client  *Client  `doc:"A client of the API's, as which the command token gets a token."`
 	Serve   *Serve   `doc:"The gate beside a proxy, as the command serve runs it."`
+
+	list notes // of a list that a file fills
 }
 
 // Issuer is validator.Issuer, or a provider's preset and what is to be changed in it.
@@ -88,6 +92,7 @@ func Read(r io.Reader) (*File, error) {
 	}
 	var d decoder
 	f := new(File)
+	d.list = &f.list
 	d.decode(document.Content[0], reflect.ValueOf(f).Elem(), "")
 	if err := reader.Decode(&second); !errors.Is(err, io.EOF) {
 		d.fault(&second, "", "a second document begins, wanted one")
@@ -115,25 +120,48 @@ func Read(r io.Reader) (*File, error) {
 // firstReading is how long the list of revocations may take to be read.
 const firstReading = 10 * time.Second
 
-// WaitForRevocations waits until the list is filled for the first time. The error is
-// the list's own.
+// WaitForRevocations waits until the list was read for the first time, whatever happens
+// to tokens until then, but no longer than until its file is known to be at fault. The
+// error says in one line why it was not read, or is the list's own.
 func (f *File) WaitForRevocations(ctx context.Context) error {
-	if f.FollowsFleet() {
-		return f.Revocations.Ready() // nobody fills it
-	}
 	bound, cancel := context.WithTimeout(ctx, firstReading)
 	defer cancel()
 	for {
 		changed := f.Revocations.Changed()
-		err := f.Revocations.Ready()
-		if err == nil {
-			return nil
+		switch {
+		case f.Revocations.Stats().Loaded:
+			return f.Revocations.Ready()
+		case f.FollowsFleet():
+			return errors.New("the list of revocations was not read: Redis is not asked")
 		}
 		select {
 		case <-changed:
+		case <-f.list.any():
+			return f.unread()
 		case <-bound.Done():
-			return err
+			return f.unread()
 		}
+	}
+}
+
+// unread says why the list was not read, as far as that is known.
+func (f *File) unread() error {
+	faults := f.list.all()
+	if f.Fleet != nil {
+		faults = append(faults, f.Fleet.Told()...)
+	}
+	if faults == nil {
+		faults = []string{"nothing came in time"}
+	}
+	return fmt.Errorf("the list of revocations was not read: %s", strings.Join(faults, "; "))
+}
+
+// Observe has o be told what is told of the list, and of what the fleet shares, also
+// what was told already.
+func (f *File) Observe(o observe.Observer) {
+	f.list.pass(o)
+	if f.Fleet != nil {
+		f.Fleet.notes.pass(o)
 	}
 }
 

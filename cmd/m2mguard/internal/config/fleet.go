@@ -1,23 +1,19 @@
 package config
 
 import (
-	"context"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/url"
 	"reflect"
-	"slices"
 	"strings"
-	"sync"
 
 	"go.yaml.in/yaml/v3"
 
 	"github.com/m2mguard/m2mguard/dpop"
 	"github.com/m2mguard/m2mguard/fleet"
 	"github.com/m2mguard/m2mguard/introspection"
-	"github.com/m2mguard/m2mguard/observe"
 	"github.com/m2mguard/m2mguard/revocation"
 )
 
@@ -30,8 +26,7 @@ type Fleet struct {
 	// list stands where the file says "revocations: fleet" until File.Follow.
 	list *revocation.List
 
-	mu   sync.Mutex
-	told []string
+	notes notes
 }
 
 // fleetSection is what the file says of it.
@@ -131,7 +126,7 @@ func fleetOf(s fleetSection) (*Fleet, error) {
 	if faults != nil {
 		return nil, errors.Join(faults...)
 	}
-	f.Config.Observer = observe.Observer{Event: f.note}
+	f.Config.Observer = f.notes.observer()
 	if f.Fleet, err = fleet.New(f.Config); err != nil {
 		for _, err := range flatten(err) {
 			fault("%s", strings.TrimPrefix(err.Error(), "fleet: "))
@@ -145,26 +140,8 @@ func fleetOf(s fleetSection) (*Fleet, error) {
 	return f, nil
 }
 
-// mostTold bounds what is remembered of what a fleet tells.
-const mostTold = 20
-
-func (f *Fleet) note(_ context.Context, e *observe.Event) {
-	if e.Err == nil {
-		return
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if text := e.Err.Error(); len(f.told) < mostTold && !slices.Contains(f.told, text) {
-		f.told = append(f.told, text)
-	}
-}
-
 // Told is what failed until now, each fault once.
-func (f *Fleet) Told() []string {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return slices.Clone(f.told)
-}
+func (f *Fleet) Told() []string { return f.notes.all() }
 
 func (f *Fleet) close() {
 	f.Fleet.Close()
@@ -197,7 +174,8 @@ func otherwise(string) (introspection.Shared, error) {
 	return nil, errors.New("is another word, wanted fleet")
 }
 
-// FollowsFleet reports whether the file says "revocations: fleet".
+// FollowsFleet reports whether the file says "revocations: fleet", and Follow was not
+// called yet.
 func (f *File) FollowsFleet() bool {
 	return f.Fleet != nil && f.Revocations != nil && f.Revocations == f.Fleet.list
 }

@@ -81,9 +81,15 @@ func (b *Builder) Build(f *config.File) (*Set, error) {
 	f.Observer = observe.Join(validator.LogEvents(b.Log), b.Observer)
 	if !b.Offline {
 		f.Follow()
+		f.Observe(f.Observer)
+	}
+	unwatch := func() {}
+	if f.Revocations != nil {
+		unwatch = f.Observer.Offer(f.Revocations)
 	}
 	v, err := validator.New(f.Config)
 	if err != nil {
+		unwatch()
 		return nil, errors.Join(append(faults, err)...)
 	}
 	c.Validator = v
@@ -93,9 +99,10 @@ func (b *Builder) Build(f *config.File) (*Set, error) {
 	}
 	if faults != nil {
 		v.Close()
+		unwatch()
 		return nil, errors.Join(faults...)
 	}
-	return &Set{Gateway: g, Validator: v, Close: func() { v.Close(); f.Close() }}, nil
+	return &Set{Gateway: g, Validator: v, Close: func() { v.Close(); unwatch(); f.Close() }}, nil
 }
 
 // flat lists what was joined.

@@ -19,6 +19,8 @@ import (
 
 	"github.com/m2mguard/m2mguard/cmd/m2mguard/internal/config"
 	"github.com/m2mguard/m2mguard/cmd/m2mguard/internal/serve"
+	"github.com/m2mguard/m2mguard/observe"
+	"github.com/m2mguard/m2mguard/revocation"
 	"github.com/m2mguard/m2mguard/testdata"
 	"github.com/m2mguard/m2mguard/validator/issuertest"
 )
@@ -213,6 +215,42 @@ func TestSocket(t *testing.T) {
 	}
 	if err := serve.Run(t.Context(), set, nil, nil, serve.Options{Listen: "unix:" + path, Log: b.Log}); err == nil || !strings.Contains(err.Error(), "already") {
 		t.Errorf("a second one: %v", err)
+	}
+}
+
+// TestFaultyListIsTold: a list of revocations that cannot be read is in the log and the
+// metrics, though the file was opened before there was a log.
+func TestFaultyListIsTold(t *testing.T) {
+	list := filepath.Join(t.TempDir(), "revocations.json")
+	if err := os.WriteFile(list, []byte(`{"m2mguard_revocations":1,"sequence":1,"entrys":[]}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	told, watched, ended := make(chan error, 1), 0, 0
+	log := new(lines)
+	b := &serve.Builder{Log: slog.New(slog.NewJSONHandler(log, nil)), Observer: observe.Observer{
+		Event: func(_ context.Context, e *observe.Event) {
+			if e.Kind == observe.FeedFailed {
+				told <- e.Err
+			}
+		},
+		Watch: func(subject any) func() {
+			if _, is := subject.(*revocation.List); !is {
+				return nil
+			}
+			watched++
+			return func() { ended++ }
+		},
+	}}
+	set, err := build(t, b, "revocations: {file: "+list+"}\n"+file(issuertest.New(t), ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := <-told; !strings.Contains(err.Error(), "entrys") || !strings.Contains(log.String(), `revocation feed failed"`) {
+		t.Errorf("%v; the log: %s", err, log)
+	}
+	set.Close()
+	if watched != 1 || ended != 1 {
+		t.Errorf("the list was watched %d times, which ended %d times", watched, ended)
 	}
 }
 
