@@ -23,6 +23,7 @@ type decoder struct {
 	fleet      *Fleet
 	fleetNamed bool
 	list       *notes // of a list that a file fills
+	dangers    []Danger
 }
 
 // fault notes what is wrong with a node. path is where it stands, such as
@@ -89,6 +90,7 @@ func (d *decoder) decodeForm(n *yaml.Node, v reflect.Value, path string, form fo
 	said := reflect.New(form.of).Elem()
 	before := len(d.faults)
 	d.decode(n, said, path)
+	d.dangers = append(d.dangers, dangers(said, path)...)
 	if list, is := said.Addr().Interface().(*revocation.Config); is {
 		list.Observer = d.list.observer()
 	}

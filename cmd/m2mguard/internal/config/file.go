@@ -31,7 +31,8 @@ type File struct {
 	Client  *Client  `doc:"A client of the API's, as which the command token gets a token."`
 	Serve   *Serve   `doc:"The gate beside a proxy, as the command serve runs it."`
 
-	list notes // of a list that a file fills
+	list notes    // of a list that a file fills
+	made []Danger // in values that were made of what the file says
 }
 
 // Issuer is validator.Issuer, or a provider's preset and what is to be changed in it.
@@ -97,6 +98,7 @@ func Read(r io.Reader) (*File, error) {
 	if err := reader.Decode(&second); !errors.Is(err, io.EOF) {
 		d.fault(&second, "", "a second document begins, wanted one")
 	}
+	f.made = d.dangers
 	d.inOrder()
 	for _, iss := range f.Issuers {
 		if iss.FAPI2 {

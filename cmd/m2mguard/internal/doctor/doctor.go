@@ -8,13 +8,11 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
-	"reflect"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/m2mguard/m2mguard/cmd/m2mguard/internal/config"
-	"github.com/m2mguard/m2mguard/validator"
 )
 
 // Verdict is what is thought of one thing.
@@ -103,10 +101,8 @@ func (e *examination) note(v Verdict, about, what, found, do string) {
 func (e *examination) configuration() {
 	const about = "configuration"
 	e.note(Good, about, "file", fmt.Sprintf("can be used, issuers: %d", len(e.file.Config.Issuers)), "")
-	for _, iss := range e.file.Config.Issuers {
-		for _, name := range dangers(iss) {
-			e.note(Doubtful, about, "opt-out", fmt.Sprintf("issuer %s has %s", iss.URL, name), "read what is lost in the field's comment (go doc validator.Issuer), and leave it out if you can")
-		}
+	for _, d := range e.file.Dangers() {
+		e.note(Doubtful, about, "opt-out", fmt.Sprintf("%s is set (%s)", d.Path, d.Field), fmt.Sprintf("read what is lost in the field's comment (go doc %s), and leave it out if you can", d.Field))
 	}
 	api := e.file.API
 	if e.file.DPoP != nil && len(api.PublicURL) == 0 {
@@ -117,17 +113,6 @@ func (e *examination) configuration() {
 	} else {
 		e.note(Good, about, "proxy headers", "none is believed about clients' certificates (api.clientCertificate)", "")
 	}
-}
-
-// dangers lists the opt-outs that are set.
-func dangers(iss validator.Issuer) (names []string) {
-	v := reflect.ValueOf(iss)
-	for i := range v.NumField() {
-		if field := v.Type().Field(i); strings.HasPrefix(field.Name, "Dangerously") && v.Field(i).Bool() {
-			names = append(names, field.Name)
-		}
-	}
-	return names
 }
 
 // revocations waits for the list to be filled for the first time.

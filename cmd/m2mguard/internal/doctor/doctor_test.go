@@ -112,6 +112,11 @@ func TestIssuer(t *testing.T) {
 			iss.SetFault(issuertest.Introspection, issuertest.Respond(200, http.Header{"Content-Type": {"application/json"}}, `{"active":true,"aud":"`+issuertest.Audience+`","iss":"`+iss.URL()+`","exp":9999999999,"client_id":"x","sub":"x"}`))
 		}, func(iss *issuertest.Issuer) validator.Issuer { return asked(iss, issuertest.ClientSecret) }, nil, doctor.Bad, "introspection", "calls a made-up text an active token", "must not be asked"},
 		"an opt-out": {nil, func(iss *issuertest.Issuer) validator.Issuer { i := at(iss); i.DangerouslyAllowHTTP = true; return i }, nil, doctor.Doubtful, "opt-out", "DangerouslyAllowHTTP", "leave it out"},
+		"an opt-out of its keys": {nil, func(iss *issuertest.Issuer) validator.Issuer {
+			i := at(iss)
+			i.Keys = &jwks.Config{DangerouslyAllowHTTP: true}
+			return i
+		}, nil, doctor.Doubtful, "opt-out", "issuers[0].keys.dangerouslyAllowHTTP is set", "go doc jwks.Config.DangerouslyAllowHTTP"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			iss := issuertest.New(t)
