@@ -152,15 +152,17 @@ func (p *program) named() string {
 	return defaultFile
 }
 
-// read reads the file. Each fault is told with the file's name.
-func (p *program) read() (*config.File, error) {
+// read reads the file, but for the secrets of sections that the command has nothing to do
+// with: who looks at a token needs no secret of a client's. Each fault is told with the
+// file's name.
+func (p *program) read(leave ...string) (*config.File, error) {
 	name := p.named()
 	r, err := os.Open(name)
 	if err != nil {
 		return nil, failure{exitWrong, err}
 	}
 	defer r.Close()
-	f, err := config.Read(r)
+	f, err := config.Read(r, leave...)
 	if err != nil {
 		var told []error
 		for line := range strings.Lines(err.Error()) {

@@ -30,7 +30,7 @@ In Redis it tries each command on keys of its own, which go after 10 s.`,
   m2mguard doctor --json | jq '.[] | select(.verdict != "good")'`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			f, err := p.read()
+			f, err := p.read("client", "serve")
 			if err != nil {
 				return err
 			}

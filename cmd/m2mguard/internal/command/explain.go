@@ -81,7 +81,7 @@ decided; 2 the command line or the file is wrong.`,
 }
 
 func (p *program) explainToken(ctx context.Context, f *explainFlags, args []string) error {
-	file, err := p.read()
+	file, err := p.read(f.leave()...)
 	if err != nil {
 		return err
 	}
@@ -123,6 +123,18 @@ func (p *program) explainToken(ctx context.Context, f *explainFlags, args []stri
 		return failure{exitBad, nil}
 	}
 	return nil
+}
+
+// leave are the sections of the file whose secrets are not needed.
+func (f *explainFlags) leave() []string {
+	all := []string{"api", "client", "serve"}
+	if f.offline {
+		all = append(all, "issuers") // for introspection alone
+	}
+	if f.offline && f.proof == "" && !f.web {
+		all = append(all, "fleet") // its secrets open the nonces of proofs, too
+	}
+	return all
 }
 
 // explained is the library's explanation, once the list of revocations was read. Where

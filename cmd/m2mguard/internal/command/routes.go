@@ -83,7 +83,7 @@ func (p *program) listed(from string) ([]routes.Route, error) {
 
 // ofFile are the routes of the file's gateway.
 func (p *program) ofFile() ([]routes.Route, error) {
-	f, err := p.read()
+	f, err := p.read("api", "client", "dpop", "fleet", "issuers", "revocations", "serve")
 	if err != nil {
 		return nil, err
 	}

@@ -43,7 +43,7 @@ SIGHUP reads the file again; one with a fault changes nothing. SIGTERM drains.`,
   m2mguard serve --check                   read the file, say what is wrong, and end`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			f, err := p.read()
+			f, err := p.read("api", "client")
 			if err != nil {
 				return err
 			}
@@ -102,7 +102,7 @@ func options(s *config.Serve) serve.Options {
 
 // again reads the file as it is now.
 func (p *program) again(b *serve.Builder, before *config.Serve) (*serve.Set, error) {
-	f, err := p.read()
+	f, err := p.read("api", "client")
 	if err != nil {
 		return nil, err
 	}

@@ -127,7 +127,7 @@ func (p *program) confirmed(issuer string) error {
 
 // shared reads a file that has a fleet.
 func (p *program) shared() (*config.File, error) {
-	file, err := p.read()
+	file, err := p.read("api", "client", "dpop", "issuers", "revocations", "serve")
 	if err != nil {
 		return nil, err
 	}

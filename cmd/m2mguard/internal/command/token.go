@@ -158,7 +158,7 @@ func (p *program) request(flags *pflag.FlagSet, f *tokenFlags) (token.Request, e
 	var allowHTTP bool
 	var faults []error
 	if _, err := os.Stat(p.named()); err == nil || f.auth.ClientID == "" || p.file != "" {
-		file, err := p.read()
+		file, err := p.read("api", "dpop", "fleet", "issuers", "revocations", "serve")
 		if err != nil {
 			return token.Request{}, err
 		}

@@ -35,7 +35,7 @@ func (p *program) explainOnPage(ctx context.Context, f *explainFlags, flags *pfl
 	if stray != nil {
 		return failure{exitWrong, errors.Join(stray...)}
 	}
-	file, err := p.read()
+	file, err := p.read(f.leave()...)
 	if err != nil {
 		return err
 	}

@@ -23,6 +23,8 @@ type Auth struct {
 	KeyID     string `doc:"The kid of that key, if the server goes by it."`
 	Algorithm string `doc:"What it signs with, such as RS256 or ES256."`
 	Token     Secret `doc:"The token of one's own, for bearer."`
+
+	unread bool
 }
 
 // Methods lists the values of Auth.Method.
@@ -47,6 +49,9 @@ func (a Auth) ClientAuth() (introspection.ClientAuth, error) {
 		s, err := secret()
 		return introspection.ClientSecretPost(a.ClientID, s), err
 	case "private_key_jwt":
+		if a.unread {
+			return unreadAuth, nil
+		}
 		signer, err := a.signer()
 		return introspection.PrivateKeyJWT(a.ClientID, signer), err
 	case "tls_client_auth":
@@ -57,6 +62,9 @@ func (a Auth) ClientAuth() (introspection.ClientAuth, error) {
 	}
 	return nil, fmt.Errorf("has another method than %s", strings.Join(Methods, ", "))
 }
+
+// unreadAuth stands for how to authenticate where that cannot be, or is not to be, read.
+var unreadAuth = introspection.ClientSecretBasic("unread", introspection.Secret("unread"))
 
 func (a Auth) signer() (introspection.AssertionSigner, error) {
 	key, err := privateKey(a.KeyFile)

@@ -19,6 +19,10 @@ import (
 // decoder fills Go values in from a YAML tree, and collects every fault.
 type decoder struct {
 	faults []error
+	// broken is how many faults left nothing behind that what they are part of could be
+	// made with.
+	broken int
+	leave  []string // sections whose secrets are not read
 	// The fleet is made before anything that uses it; nil where it could not be.
 	fleet      *Fleet
 	fleetNamed bool
@@ -34,6 +38,7 @@ func (d *decoder) fault(n *yaml.Node, path, format string, args ...any) {
 		text = path + " " + text
 	}
 	d.faults = append(d.faults, located{n.Line, text})
+	d.broken++
 }
 
 // located is a fault with the line that it is in.
@@ -88,13 +93,13 @@ func (d *decoder) decode(n *yaml.Node, v reflect.Value, path string) {
 // the value of it.
 func (d *decoder) decodeForm(n *yaml.Node, v reflect.Value, path string, form form) {
 	said := reflect.New(form.of).Elem()
-	before := len(d.faults)
+	before := d.broken
 	d.decode(n, said, path)
 	d.dangers = append(d.dangers, dangers(said, path)...)
 	if list, is := said.Addr().Interface().(*revocation.Config); is {
 		list.Observer = d.list.observer()
 	}
-	if len(d.faults) == before {
+	if d.broken == before {
 		made, err := form.make(said)
 		if err == nil {
 			v.Set(made)
@@ -105,7 +110,8 @@ func (d *decoder) decodeForm(n *yaml.Node, v reflect.Value, path string, form fo
 		}
 	}
 	if form.standIn.IsValid() {
-		v.Set(form.standIn) // so that New does not report as missing what is wrong
+		v.Set(form.standIn) // so that nobody reports as missing what is wrong
+		d.broken = before   // and what it is part of can still be judged
 	}
 }
 
@@ -159,6 +165,15 @@ func (d *decoder) decodeStruct(n *yaml.Node, v reflect.Value, path string) {
 		}
 		d.decode(value, field, join(path, key.Value))
 	})
+	if s, secret := v.Addr().Interface().(unreadable); secret && d.leaves(path) {
+		s.leave()
+	}
+}
+
+// leaves reports whether what is secret at this path is not read.
+func (d *decoder) leaves(path string) bool {
+	end := strings.IndexAny(path+".", ".[")
+	return slices.Contains(d.leave, path[:end])
 }
 
 // prepare reads what other keys of a mapping go by, wherever in it that is named: the

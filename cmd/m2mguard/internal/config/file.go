@@ -75,7 +75,11 @@ const maxFile = 1 << 20
 
 // Read reads a file from r. The error joins every fault, each with its line, also
 // those that validator.New finds in what could be read. Whoever gets a File closes it.
-func Read(r io.Reader) (*File, error) {
+//
+// leave names sections, by their keys, whose secrets, keys and certificates are not read
+// from where they are, because nothing is to be done with them: "client", or "issuers".
+// Others, which are good for nothing, stand in their place.
+func Read(r io.Reader, leave ...string) (*File, error) {
 	text, err := io.ReadAll(io.LimitReader(r, maxFile+1))
 	switch {
 	case err != nil:
@@ -91,7 +95,7 @@ func Read(r io.Reader) (*File, error) {
 	case err != nil:
 		return nil, fmt.Errorf("is no YAML: %w", err)
 	}
-	var d decoder
+	d := decoder{leave: leave}
 	f := new(File)
 	d.list = &f.list
 	d.decode(document.Content[0], reflect.ValueOf(f).Elem(), "")

@@ -45,6 +45,8 @@ type Key struct {
 	Env      string `doc:"Name of the environment variable that holds it."`
 	File     string `doc:"Path of the file that holds it."`
 	Encoding string `doc:"What the API makes its bytes of: text, which is taken as it is, but for one line break at its end; raw, with nothing left off, for files alone; hex or base64. Default text."`
+
+	unread bool
 }
 
 // Encodings lists the values of Key.Encoding.
@@ -52,6 +54,9 @@ var Encodings = []string{"text", "raw", "hex", "base64"}
 
 // read returns the bytes. No error holds any of them.
 func (k Key) read() ([]byte, error) {
+	if k.unread {
+		return []byte(madeUp()), nil
+	}
 	if k.Encoding == "raw" {
 		if k.Env != "" || k.File == "" {
 			return nil, errors.New("has the encoding raw, which is for file")
@@ -83,48 +88,50 @@ func (k Key) read() ([]byte, error) {
 	return made, nil
 }
 
-// fleetOf makes the fleet. It tells all that is wrong at once.
+// fleetOf makes the fleet. It tells all that is wrong at once: what cannot be read is
+// made up meanwhile.
 func fleetOf(s fleetSection) (*Fleet, error) {
 	var faults []error
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
 	f := &Fleet{Config: s.Config}
+	f.Config.URL = s.URL
 	address, err := url.Parse(s.URL)
 	switch {
 	case err != nil:
 		fault("url cannot be read, wanted redis://, rediss:// or unix://, and host:port")
+		f.Config.URL = nowhere
 	case address.User != nil:
 		fault("url holds a user or a password, wanted them as user: NAME and password: {env: NAME} or {file: PATH}")
-	case s.URL != "":
-		if s.Password != (Secret{}) {
-			password, err := s.Password.Read()
-			if err != nil {
-				fault("password %v", err)
-			}
-			address.User = url.UserPassword(s.User, password)
-		} else if s.User != "" {
-			fault("user has no password, wanted password: {env: NAME} or {file: PATH}")
+		f.Config.URL = nowhere
+	case s.URL == "":
+	case s.Password != (Secret{}):
+		password, err := s.Password.Read()
+		if err != nil {
+			fault("password %v", err)
 		}
+		address.User = url.UserPassword(s.User, password)
 		f.Config.URL = address.String()
+	case s.User != "":
+		fault("user has no password, wanted password: {env: NAME} or {file: PATH}")
 	}
 	var secrets [][]byte
 	for n, k := range s.Secrets {
 		secret, err := k.read()
 		if err != nil {
 			fault("secrets[%d] %v", n, err)
+			secret = []byte(madeUp())
 		}
 		secrets = append(secrets, secret)
 	}
 	if len(s.Secrets) == 0 {
 		fault("secrets is missing, wanted those of the API, such as [{file: PATH}]")
+		secrets = [][]byte{[]byte(madeUp())}
 	}
 	f.Config.Secrets = func() [][]byte { return secrets }
 	if s.TLS != (TLS{}) {
 		if f.Config.TLS, err = s.TLS.config(); err != nil {
 			fault("tls.%v", err)
 		}
-	}
-	if faults != nil {
-		return nil, errors.Join(faults...)
 	}
 	f.Config.Observer = f.notes.observer()
 	if f.Fleet, err = fleet.New(f.Config); err != nil {
@@ -134,11 +141,20 @@ func fleetOf(s fleetSection) (*Fleet, error) {
 		return nil, errors.Join(faults...)
 	}
 	if f.list, err = revocation.New(s.Revocations); err != nil {
+		fault("%v", err)
+	}
+	if faults != nil {
 		f.Fleet.Close()
-		return nil, err
+		if f.list != nil {
+			f.list.Close()
+		}
+		return nil, errors.Join(faults...)
 	}
 	return f, nil
 }
+
+// nowhere stands for an address that cannot be read.
+const nowhere = "rediss://unread.invalid"
 
 // Told is what failed until now, each fault once.
 func (f *Fleet) Told() []string { return f.notes.all() }

@@ -2,6 +2,7 @@ package config
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -45,9 +46,9 @@ func init() {
 			"subjectIsClient": validator.SubjectIsClient,
 		}),
 		reflect.TypeFor[netip.Prefix]():             formOf(prefix),
-		reflect.TypeFor[Secret]():                   secretForm(),
+		reflect.TypeFor[Secret]():                   secretForm().or(Secret{Env: "unread", unread: true}),
 		reflect.TypeFor[introspection.SecretFunc](): formOf(Secret.secretFunc),
-		reflect.TypeFor[introspection.ClientAuth](): formOf(Auth.ClientAuth).or(introspection.ClientSecretBasic("unread", introspection.Secret("unread"))),
+		reflect.TypeFor[introspection.ClientAuth](): formOf(Auth.ClientAuth).or(unreadAuth),
 		reflect.TypeFor[*http.Client]():             formOf(TLS.Client).or(http.DefaultClient),
 		reflect.TypeFor[dpop.Replays]():             formOf(memory),
 		reflect.TypeFor[dpop.Nonces]():              formOf(sealed),
@@ -93,7 +94,23 @@ func words[T any](by map[string]T) form {
 type Secret struct {
 	Env  string `doc:"Name of the environment variable that holds it."`
 	File string `doc:"Path of the file that holds it. One line break at its end is no part of it. It is read anew at each use, so that it may rotate."`
+
+	unread bool // Read returns another one
 }
+
+// unreadable is what says where a secret is. Once left, it is not looked for there.
+type unreadable interface{ leave() }
+
+var _, _, _, _ unreadable = (*written)(nil), (*Key)(nil), (*Auth)(nil), (*TLS)(nil)
+
+func (w *written) leave() { w.unread = true }
+func (k *Key) leave()     { k.unread = true }
+func (a *Auth) leave()    { a.unread = true }
+func (t *TLS) leave()     { t.unread = true }
+
+// madeUp stands for a secret that is not read. Each is another one, and as long as any
+// has to be.
+func madeUp() string { return rand.Text() + rand.Text() }
 
 // written is Secret as the file says it. It is another type, so that it has no form.
 type written Secret
@@ -125,6 +142,8 @@ func (s Secret) Read() (string, error) {
 	switch {
 	case (s.Env == "") == (s.File == ""):
 		return "", errors.New("wants one of env and file: secrets come from the environment or a file")
+	case s.unread:
+		return madeUp(), nil
 	case s.Env != "":
 		var set bool
 		if text, set = os.LookupEnv(s.Env); !set {
@@ -174,6 +193,8 @@ type TLS struct {
 	CAFile          string `doc:"Path of the authorities' certificates in PEM that the server's must come from. Default: the system's."`
 	CertificateFile string `doc:"Path of the client's certificate in PEM, with those between it and the root, for servers that ask for one (RFC 8705)."`
 	KeyFile         string `doc:"Path of its private key in PEM."`
+
+	unread bool
 }
 
 // maxPEM bounds a file of certificates, in bytes.
@@ -189,6 +210,9 @@ func (t TLS) Client() (*http.Client, error) {
 
 func (t TLS) config() (*tls.Config, error) {
 	cfg := &tls.Config{MinVersion: tls.VersionTLS12}
+	if t.unread {
+		return cfg, nil
+	}
 	var faults []error
 	if t.CAFile != "" {
 		text, err := readFile(t.CAFile, maxPEM)
