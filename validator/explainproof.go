@@ -95,7 +95,7 @@ func (w *walk) asked(ctx context.Context, i *issuer, t *jwt, payload []byte, inT
 		result, err = v.ask(ctx, i, w.r.Token, noID, w.quiet())
 		return err
 	})
-	inTheWay = cmp.Or(inTheWay, unless(active, notAsked))
+	inTheWay = cmp.Or(inTheWay, unless(active, notVouched))
 	w.read = w.only("answer", CheckJSON, inTheWay, func() (err error) {
 		var read claims
 		if read, err = i.readAnswer(result); err == nil {
@@ -128,16 +128,19 @@ func (w *walk) request(ctx context.Context, p *proof, inTheWay string) {
 	}
 	fresh, asks := d.MaxAge != nil, false
 	if v.revoked != nil {
-		w.only("revocation", CheckRevoked, cmp.Or(inTheWay, unless(w.proven, "a list says nothing of what is not proven")), func() (err error) {
+		w.do("revocation", CheckRevoked, cmp.Or(inTheWay, unless(w.proven, "a list says nothing of what is not proven")), func() (found string, err error) {
+			if !v.revoked.Stats().Loaded {
+				found = "no list was read yet: nothing is held against anybody"
+			}
 			if fresh && w.signed { // the list alone: it spares a question
 				verdict := v.revoked.Peek(p.marks, revocation.StaleGoOn)
 				if verdict.Outcome() == revocation.Revoked {
-					return revokedBy(verdict)
+					return "", revokedBy(verdict)
 				}
-				return nil
+				return found, nil
 			}
 			asks, err = w.judgeRevocation(p)
-			return err
+			return found, err
 		})
 	}
 	switch {
@@ -197,7 +200,7 @@ func (w *walk) confirmation(ctx context.Context, p *proof, inTheWay string) {
 		return p.issuer.checkAnswer(&again, w.now, v.skew)
 	})
 	if v.revoked != nil && w.demand.MaxAge != nil && w.signed {
-		w.only("revocation list", CheckUnavailable, cmp.Or(inTheWay, unless(!w.failed, notAsked)), func() error {
+		w.only("revocation list", CheckUnavailable, cmp.Or(inTheWay, unless(!w.failed, notVouched)), func() error {
 			_, err := w.judgeRevocation(p)
 			return err
 		})

@@ -71,7 +71,7 @@ const (
 	noHeader       = "the header is refused"
 	noClaims       = "the claims cannot be read"
 	noKnown        = "no issuer here is known for it"
-	notAsked       = "it is for the issuer to say, and it was not asked"
+	notVouched     = "the issuer was asked, and does not vouch for it"
 	withoutNet     = "ExplainOptions.Network is not set, so that nobody is asked"
 	unprovenHidden = "what is not proven is shown to nobody"
 	shownNobody    = "what is wrong already is shown to nobody"
