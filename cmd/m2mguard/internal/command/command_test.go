@@ -145,6 +145,16 @@ func TestToken(t *testing.T) {
 	if r := run(t, right, "token", "-c", write(t, file, iss.URL(), api, "WRONG")); r.code != 1 || !strings.Contains(r.err, "invalid_client") {
 		t.Errorf("%+v", r)
 	}
+	// Where nobody can be called, no token is fetched.
+	before := iss.Requests(issuertest.TokenEndpoint)
+	for _, args := range [][]string{{"--call", "orders"}, {"--call", "http://api.example.com/orders"}, {"--call", "ftp://127.0.0.1"}, {"--call", api + "/orders", "-X", "G T"}} {
+		if r := run(t, right, append([]string{"token", "-c", good}, args...)...); r.code != 2 || !strings.Contains(r.err, "--call: ") {
+			t.Errorf("%q: %+v", args, r)
+		}
+	}
+	if n := iss.Requests(issuertest.TokenEndpoint) - before; n != 0 {
+		t.Errorf("%d tokens were fetched", n)
+	}
 	// What one issuer may do by http is nothing that another one may.
 	loose := write(t, "issuers: [{url: 'http://id.example.com', dangerouslyAllowHTTP: true, audience: [x]}]\nclient: {auth: {clientID: x, secret: {env: RIGHT}}}")
 	for _, flag := range []string{"--issuer", "--token-url"} {

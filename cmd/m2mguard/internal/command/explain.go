@@ -93,6 +93,9 @@ func (p *program) explainToken(ctx context.Context, f *explainFlags, args []stri
 	if err == nil {
 		request.Token, err = p.given(args)
 	}
+	if err == nil && request.Token == "" {
+		err = errors.New("the token is empty: did what was to write it fail?")
+	}
 	if err != nil {
 		return failure{exitWrong, err}
 	}
@@ -137,10 +140,10 @@ func (f *explainFlags) leave() []string {
 	return all
 }
 
-// explained is the library's explanation, once the list of revocations was read. Where
-// that cannot be, a token is not called good because nothing is known of it, as it is
-// by AskIssuerAtStart and DangerouslyServeAtStart: the API, which has read the list, may
-// refuse it.
+// explained is the library's explanation, once the list of revocations was read, with
+// the program's own names for what it was told by flags. Where the list could not be read,
+// no token is called good because nothing is known of it, as it is by AskIssuerAtStart
+// and DangerouslyServeAtStart: the API, which has read the list, may refuse it.
 func explained(ctx context.Context, file *config.File, v *validator.Validator, r *validator.Request, o validator.ExplainOptions) validator.Explanation {
 	var unread error
 	if file.Revocations != nil {
@@ -152,12 +155,11 @@ func explained(ctx context.Context, file *config.File, v *validator.Validator, r
 		cancel()
 	}
 	e := v.Explain(ctx, r, o)
-	if unread == nil || file.Revocations.Stats().Loaded {
-		return e
-	}
+	known := unread == nil || file.Revocations.Stats().Loaded
 	for i := range e.Steps {
 		s := &e.Steps[i]
-		if !slices.Contains([]string{"revocation", "revocation list"}, s.Name) || s.NotReached != "" || s.Err != nil && s.Check == validator.CheckRevoked {
+		s.NotReached = strings.ReplaceAll(s.NotReached, "ExplainOptions.Network is not set", "--offline is set")
+		if known || !slices.Contains([]string{"revocation", "revocation list"}, s.Name) || s.NotReached != "" || s.Err != nil && s.Check == validator.CheckRevoked {
 			continue
 		}
 		s.NotReached, s.Err, s.Check, s.Found, s.Wanted, s.Fix = unread.Error(), nil, validator.CheckRevoked, "", "", ""
@@ -302,11 +304,14 @@ var outcomes = map[string]term.Colour{"passed": term.Green, "failed": term.Red, 
 
 // steps writes an explanation for people.
 func (p *program) steps(e validator.Explanation) {
-	verdict, colour := "refused, or not decided", term.Red
+	verdict, _, _ := strings.Cut(e.String(), "\n")
+	colour := term.Red
 	if e.Accepted {
-		verdict, colour = "accepted", term.Green
+		colour = term.Green
+	} else if _, failed := e.Failed(); !failed {
+		colour = term.Yellow
 	}
-	p.out.Printf("%s", p.out.Paint(colour, verdict))
+	p.out.Printf("%s", p.out.Paint(colour, term.Clean(verdict)))
 	if e.Issuer != "" {
 		p.out.Printf(", by issuer %s", term.Clean(e.Issuer))
 	}

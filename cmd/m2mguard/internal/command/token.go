@@ -209,10 +209,16 @@ func (p *program) request(flags *pflag.FlagSet, f *tokenFlags) (token.Request, e
 	if client.Issuer == "" && client.TokenEndpoint == "" {
 		faults = append(faults, errors.New("nobody to ask: wanted client.issuer or client.tokenEndpoint in the file, --issuer or --token-url"))
 	}
-	return token.Request{
+	r := token.Request{
 		Issuer: client.Issuer, Endpoint: client.TokenEndpoint, Auth: client.Auth, Scope: client.Scope, Audience: client.Audience,
 		Resource: client.Resource, DPoP: client.DPoP, MTLS: certified(client.HTTPClient), HTTPClient: client.HTTPClient, AllowHTTP: allowHTTP,
-	}, errors.Join(faults...)
+	}
+	if f.call != "" {
+		if err := r.CanCall(f.method, f.call); err != nil {
+			faults = append(faults, fmt.Errorf("--call: %w", err))
+		}
+	}
+	return r, errors.Join(faults...)
 }
 
 // certified reports whether a client shows a certificate.

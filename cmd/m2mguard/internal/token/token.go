@@ -226,6 +226,17 @@ func (t *Token) Call(ctx context.Context, method, address string) (*http.Respons
 	}, target, t.text)
 }
 
+// CanCall says why Call would send nothing to an address, or by a method.
+func (r *Request) CanCall(method, address string) error {
+	if _, err := checked(address, r.AllowHTTP); err != nil {
+		return fmt.Errorf("the API's address %w", err)
+	}
+	if _, err := http.NewRequest(method, "/", nil); err != nil {
+		return fmt.Errorf("no request can be made by the method %.20q", method)
+	}
+	return nil
+}
+
 // follow is client without redirects: credentials go where they were sent.
 func follow(client *http.Client) *http.Client {
 	var c http.Client
