@@ -68,6 +68,7 @@ func expect(t *testing.T, lines []doctor.Line, verdict doctor.Verdict, what, fou
 }
 
 func TestIssuer(t *testing.T) {
+	slashed := func(iss *issuertest.Issuer) validator.Issuer { i := at(iss); i.URL += "/"; return i }
 	skipped := func(iss *issuertest.Issuer) {
 		iss.SetJWKS([]byte(`{"keys":[{"kid":"good","kty":"EC","crv":"P-256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"},
 			{"kid":"short","kty":"RSA","n":"AQAB","e":"AQAB","alg":"RS256"},{"kid":"coder","kty":"EC","use":"enc","crv":"P-256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"},
@@ -99,8 +100,14 @@ func TestIssuer(t *testing.T) {
 			i.Keys = &jwks.Config{Set: []byte(`{"keys":[{"kid":"mine","kty":"EC","crv":"P-256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"}]}`)}
 			return i
 		}, nil, doctor.Good, "key", `kid "mine"`, ""},
-		"away":              {func(iss *issuertest.Issuer) { iss.SetFault(issuertest.JWKS, issuertest.ServerError()) }, at, nil, doctor.Bad, "key set", "status 500", "open the address"},
-		"another's issuer":  {nil, func(iss *issuertest.Issuer) validator.Issuer { i := at(iss); i.URL += "/"; return i }, nil, doctor.Bad, "key set", "issuer", "url must be the issuer's own spelling"},
+		"away":               {func(iss *issuertest.Issuer) { iss.SetFault(issuertest.JWKS, issuertest.ServerError()) }, at, nil, doctor.Bad, "key set", "status 500", "open the address"},
+		"another's issuer":   {nil, slashed, nil, doctor.Bad, "key set", "issuer", "set url to \"http://127.0.0.1:"},
+		"another's document": {nil, slashed, nil, doctor.Bad, "discovery", "/.well-known/openid-configuration names issuer \"http://127.0.0.1:", "set url to \"http://127.0.0.1:"},
+		"another's keys": {nil, func(iss *issuertest.Issuer) validator.Issuer {
+			i := at(iss)
+			i.Keys = &jwks.Config{Issuer: iss.URL() + "/"}
+			return i
+		}, nil, doctor.Bad, "discovery", "names issuer", "set keys.issuer to \"http://127.0.0.1:"},
 		"same clock":        {nil, at, nil, doctor.Good, "clock", "the issuer's is the same by its Date, 30s at most", ""},
 		"clock ahead":       {nil, at, ahead(20 * time.Second), doctor.Doubtful, "clock", "ahead of ours", "NTP"},
 		"clock far ahead":   {nil, at, ahead(5 * time.Minute), doctor.Bad, "clock", "ahead of ours", "NTP"},
@@ -125,6 +132,9 @@ func TestIssuer(t *testing.T) {
 			}
 			lines := doctor.Examine(t.Context(), named(test.issuer(iss)), doctor.Options{Now: test.now})
 			expect(t, lines, test.verdict, test.what, test.found, test.do)
+			if l := line(lines, "discovery", "answers after"); l != nil && test.what == "discovery" && test.verdict == doctor.Bad {
+				t.Errorf("%+v, of a document that names another issuer", l)
+			}
 		})
 	}
 }

@@ -20,10 +20,20 @@ const mostKeys = 50
 
 // keys tells how the key set was found and every key of it, with why one is skipped.
 func (e *examination) keys(iss validator.Issuer, r *recorder, ready error) {
+	field, wanted := "url", iss.URL
+	if iss.Keys.Issuer != "" {
+		field, wanted = "keys.issuer", iss.Keys.Issuer
+	}
 	var set []byte
+	spell := "" // what to do about documents of an issuer that is called otherwise
 	for _, x := range r.all() {
-		if x.status == http.StatusOK && isDocument(x.url) && isMetadata(x.body) {
-			e.note(Good, iss.URL, "discovery", fmt.Sprintf("%s answers after %d ms", x.url, x.took.Milliseconds()), "")
+		if named := issuerOf(x.body); x.status == http.StatusOK && isDocument(x.url) && named != "" {
+			if named == wanted {
+				e.note(Good, iss.URL, "discovery", fmt.Sprintf("%s answers after %d ms", x.url, x.took.Milliseconds()), "")
+			} else if ready != nil { // else another document is the issuer's
+				spell = fmt.Sprintf("set %s to %.300q, byte for byte, if that is whose tokens you take; else the address leads elsewhere", field, named)
+				e.note(Bad, iss.URL, "discovery", fmt.Sprintf("%s names issuer %.300q, wanted %.300q", x.url, named, wanted), spell)
+			}
 		}
 		if x.status == http.StatusOK && x.body != nil && isKeySet(x.body.Bytes()) {
 			set = x.body.Bytes()
@@ -32,6 +42,8 @@ func (e *examination) keys(iss validator.Issuer, r *recorder, ready error) {
 	switch {
 	case ready == nil:
 		e.note(Good, iss.URL, "key set", "can be used", "")
+	case spell != "":
+		e.note(Bad, iss.URL, "key set", ready.Error(), spell)
 	case set != nil:
 		e.note(Bad, iss.URL, "key set", ready.Error(), "have the issuer publish a key for one of the issuer's algorithms, or list in algorithms what it signs with")
 	default:
@@ -46,11 +58,15 @@ func (e *examination) keys(iss validator.Issuer, r *recorder, ready error) {
 	e.each(iss, set)
 }
 
-func isMetadata(body *bytes.Buffer) bool {
+// issuerOf is the issuer that a document names; empty for what is no metadata.
+func issuerOf(body *bytes.Buffer) string {
 	var document struct {
 		Issuer string `json:"issuer"`
 	}
-	return body != nil && json.Unmarshal(body.Bytes(), &document) == nil && document.Issuer != ""
+	if body == nil || json.Unmarshal(body.Bytes(), &document) != nil {
+		return ""
+	}
+	return document.Issuer
 }
 
 // keySet is a set as it came, key by key.
