@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -167,8 +168,8 @@ func exists(file string) bool {
 	return err == nil
 }
 
-// copyModule copies what belongs to the module that the mutants are of, and to those
-// nested in its adapters.
+// copyModule copies what belongs to the module that the mutants are of, and to the nested
+// ones that mutants are of, too.
 func copyModule(root, tree string) error {
 	return filepath.WalkDir(root, func(path string, entry os.DirEntry, err error) error {
 		if err != nil {
@@ -197,8 +198,15 @@ func copyModule(root, tree string) error {
 }
 
 // isOther reports whether a folder is version control, packages of another
-// language, or a module of its own that is no adapter.
+// language, or a module of its own that is no adapter, and not the program or what it
+// is made of.
 func isOther(relative, path string) bool {
 	name := filepath.Base(path)
-	return name == ".git" || name == "node_modules" || exists(filepath.Join(path, "go.mod")) && filepath.Dir(relative) != "adapters"
+	if name == ".git" || name == "node_modules" {
+		return true
+	}
+	return exists(filepath.Join(path, "go.mod")) && filepath.Dir(relative) != "adapters" && !slices.Contains(programModules, filepath.ToSlash(relative))
 }
+
+// programModules are the program and the modules that it is made of.
+var programModules = []string{"cmd/m2mguard", "fleet", "telemetry"}
