@@ -234,7 +234,8 @@ func (d *feed) tidy(do Do, ring *keyring, records []standingRecord) error {
 		r := &records[n]
 		expired := r.record.Expires != 0 && int64(r.record.Expires)+graceSeconds < now
 		lifted := !r.record.Lift && r.record.Sequence <= lifts[r.record.Key]
-		covered := !r.record.Lift && r.record.Sequence < last[r.record.Key].Sequence
+		by := last[r.record.Key]
+		covered := !r.record.Lift && r.record.Sequence < by.Sequence && r.record.Cutoff <= by.Cutoff
 		needless := !r.foreign() && (expired || lifted || covered)
 		switch again := anew[sumOf(&r.record)]; {
 		case needless, r.secret != 0 && again:

@@ -219,17 +219,23 @@ func TestNeedlessRecords(t *testing.T) {
 	p.revoke(a, revocation.IssuedBefore(revocation.Client(partyIssuer, "old"), old))
 	p.revoke(a, revocation.Block(revocation.Client(partyIssuer, "both")))
 	p.revoke(a, revocation.IssuedBefore(revocation.Client(partyIssuer, "both"), now)) // which a lift between the two would not lift
+	lent := revocation.Client(partyIssuer, "lent") // a block that ends is covered by no cut-off below it, though that stays
+	p.revoke(a, revocation.Block(lent).DangerouslyExpire(now.Add(24*time.Hour)))
+	p.revoke(a, revocation.IssuedBefore(lent, now.Add(-48*time.Hour)))
+	until := revocation.Client(partyIssuer, "until") // as one is that has an end, too, below a later one
+	p.revoke(a, revocation.IssuedBefore(until, now).DangerouslyExpire(now.Add(24*time.Hour)))
+	p.revoke(a, revocation.IssuedBefore(until, now.Add(time.Second)))
 	b := p.join(nil)
 	p.until("loaded", func() bool { return filled(b) })
 	b.Tidy(200 * time.Millisecond)
-	p.until("tidied", func() bool { keys, _ := p.server.HKeys(a.feed.setKey()); return len(keys) == 4 })
+	p.until("tidied", func() bool { keys, _ := p.server.HKeys(a.feed.setKey()); return len(keys) == 7 })
 	changes := p.server.HGet(a.feed.metaKey(), "changes")
 	time.Sleep(time.Second)
-	if keys, _ := p.server.HKeys(a.feed.setKey()); len(keys) != 4 || p.server.HGet(a.feed.metaKey(), "changes") != changes {
-		t.Errorf("%d records stand in Redis, wanted 4, and there were %s and then %s changes", len(keys), changes, p.server.HGet(a.feed.metaKey(), "changes"))
+	if keys, _ := p.server.HKeys(a.feed.setKey()); len(keys) != 7 || p.server.HGet(a.feed.metaKey(), "changes") != changes {
+		t.Errorf("%d records stand in Redis, wanted 7, and there were %s and then %s changes", len(keys), changes, p.server.HGet(a.feed.metaKey(), "changes"))
 	}
 	c := p.join(nil) // which knows of no lifetime
-	p.until("a new one refuses", func() bool { return denies(c, "batch") && denies(c, "both") })
+	p.until("a new one refuses", func() bool { return denies(c, "batch") && denies(c, "both") && denies(c, "lent") })
 	var m revocation.Marks
 	c.list.Mark(&m, &revocation.Token{Issuer: partyIssuer, Client: "old", Subject: "x", ID: "1", IssuedAt: old})
 	if got := c.list.Check(&m, 0).Outcome(); got != revocation.Revoked {
