@@ -155,6 +155,25 @@ func (d *feed) acksFrom() string {
 	return d.ackAt
 }
 
+// dropLongAcks takes our own log of acknowledgements away where what was too long may
+// stand there: it is read from its beginning, and each session would end by it. An
+// acknowledgement that goes with it is one that a writer goes without.
+func (d *feed) dropLongAcks(do Do) error {
+	d.mu.Lock()
+	long := d.tooLong
+	d.mu.Unlock()
+	if !long {
+		return nil
+	}
+	if _, err := d.plain(do, "DEL", d.ackKey(d.me)); err != nil {
+		return err
+	}
+	d.mu.Lock()
+	d.tooLong = false
+	d.mu.Unlock()
+	return nil
+}
+
 // takeAcks notes who has what we wrote. What was read before changes nothing.
 func (d *feed) takeAcks(entries []entry) {
 	if len(entries) == 0 {

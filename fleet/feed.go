@@ -79,6 +79,7 @@ type feed struct {
 	again                 []uint64 // of these, what must be placed again
 	told                  map[string]time.Time
 	fault                 error // why the log could not be followed, last
+	tooLong               bool  // it was what is too long, in the log or in that of acknowledgements
 	closing               bool  // nothing is told any more
 }
 
@@ -170,6 +171,7 @@ func (d *feed) run() {
 			d.mu.Lock()
 			d.fault = err
 			if errors.Is(err, errLong) {
+				d.tooLong = true
 				d.want("the log has what is too long to be read") // which begins behind that
 			}
 			d.mu.Unlock()
@@ -206,6 +208,9 @@ func (d *feed) follow(do Do) error {
 		d.fruitless = min(d.fruitless, fruitlessLooks) // what is after an outage is read soon
 	}
 	d.mu.Unlock()
+	if err := d.dropLongAcks(do); err != nil {
+		return err
+	}
 	for d.ctx.Err() == nil {
 		if periodic, due := d.due(); due {
 			if err := d.reconcile(do, periodic); err != nil {

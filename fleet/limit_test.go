@@ -94,3 +94,24 @@ func TestLongLog(t *testing.T) {
 	p.until("current again", func() bool { return current(a) })
 	p.revoke(a, revocation.Block(revocation.Client(partyIssuer, "batch")))
 }
+
+// TestLongAcknowledgements: what somebody has put among an instance's acknowledgements, too
+// long to be read, ends one session and not each.
+func TestLongAcknowledgements(t *testing.T) {
+	p := newParty(t)
+	p.before = func(f *Fleet) { f.own.most = 1 << 20 }
+	a, b := p.join(nil), p.join(nil)
+	p.until("loaded", func() bool { return filled(a) && filled(b) })
+	key := a.feed.ackKey(a.feed.me)
+	for range 20 {
+		if _, err := p.server.XAdd(key, "*", []string{"ack", strings.Repeat("x", 100_000)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.until("taken away", func() bool { return !p.server.Exists(key) })
+	p.until("current again", func() bool { return current(a) })
+	receipt, err := a.Revoke(t.Context(), revocation.Block(revocation.Client(partyIssuer, "batch")))
+	if err != nil || len(receipt.Acknowledged) != 2 {
+		t.Errorf("%v, %v", receipt, err)
+	}
+}

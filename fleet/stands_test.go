@@ -219,7 +219,7 @@ func TestNeedlessRecords(t *testing.T) {
 	p.revoke(a, revocation.IssuedBefore(revocation.Client(partyIssuer, "old"), old))
 	p.revoke(a, revocation.Block(revocation.Client(partyIssuer, "both")))
 	p.revoke(a, revocation.IssuedBefore(revocation.Client(partyIssuer, "both"), now)) // which a lift between the two would not lift
-	lent := revocation.Client(partyIssuer, "lent") // a block that ends is covered by no cut-off below it, though that stays
+	lent := revocation.Client(partyIssuer, "lent")                                    // a block that ends is covered by no cut-off below it, though that stays
 	p.revoke(a, revocation.Block(lent).DangerouslyExpire(now.Add(24*time.Hour)))
 	p.revoke(a, revocation.IssuedBefore(lent, now.Add(-48*time.Hour)))
 	until := revocation.Client(partyIssuer, "until") // as one is that has an end, too, below a later one
