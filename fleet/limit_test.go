@@ -3,6 +3,7 @@ package fleet
 import (
 	"bufio"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"strings"
@@ -52,16 +53,11 @@ func TestLongAnswer(t *testing.T) {
 		t.Fatal(err)
 	}
 	limited := &limited{Conn: conn, most: mostRead}
-	for range 2 { // what is sent begins anew
-		if _, err := io.WriteString(limited, "PING\r\n"); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := io.CopyN(io.Discard, limited, mostRead-1<<10); err != nil {
-			t.Fatalf("before the bound: %v", err)
-		}
+	if _, err := io.WriteString(limited, "PING\r\n"); err != nil {
+		t.Fatal(err)
 	}
-	if n, err := io.CopyN(io.Discard, limited, 1<<20); !errors.Is(err, errLong) {
-		t.Errorf("after %d bytes more the error is %v, wanted errLong", n, err)
+	if n, err := io.Copy(io.Discard, limited); !errors.Is(err, errLong) || n > mostRead {
+		t.Errorf("after %d bytes the error is %v, wanted errLong", n, err)
 	}
 	server := miniredis.RunT(t)
 	if err := server.Set("key", strings.Repeat("x", 4<<20)); err != nil {
@@ -76,6 +72,51 @@ func TestLongAnswer(t *testing.T) {
 	r.most = 1 << 20
 	if _, err := r.Do(t.Context(), "key", "GET", "key"); !errors.Is(err, errLong) {
 		t.Errorf("a command ends with %v, wanted errLong", err)
+	}
+}
+
+// TestAnswersAreCounted: each answer is bounded where it stands, whatever else comes over
+// the connection, in whatever pieces.
+func TestAnswersAreCounted(t *testing.T) {
+	const most = 100
+	text := func(n int) string { return fmt.Sprintf("$%d\r\n%s\r\n", n, strings.Repeat("x", n)) }
+	for name, tc := range map[string]struct {
+		answers string
+		longer  bool
+	}{
+		"many short ones":               {strings.Repeat("+OK\r\n:1\r\n$-1\r\n*-1\r\n_\r\n-ERR no\r\n*0\r\n$0\r\n\r\n#t\r\n%0\r\n", 50), false},
+		"texts, each within the bound":  {strings.Repeat(text(80), 50), false},
+		"lists, each within the bound":  {strings.Repeat("*2\r\n"+text(30)+"*1\r\n"+text(20), 50), false},
+		"maps and what is pushed":       {strings.Repeat(">1\r\n+x\r\n|1\r\n+a\r\n+b\r\n%1\r\n+k\r\n~1\r\n"+text(40), 50), false},
+		"line ends in texts":            {strings.Repeat("$9\r\n*9\r\n$99\r\n\r\n", 50), false},
+		"a text over the bound":         {"+OK\r\n" + text(101), true},
+		"one that only says so":         {"+OK\r\n$101\r\n", true},
+		"a list that only says so":      {"*1000\r\n", true},
+		"a length without end":          {"*9223372036854775807\r\n", true},
+		"a line over the bound":         {"-" + strings.Repeat("x", 101), true},
+		"a list of texts within it":     {"*3\r\n" + text(40) + text(40) + text(40), true},
+		"a list within a list":          {"*2\r\n*2\r\n" + text(40) + text(40) + text(40), true},
+		"a map":                         {"%1\r\n" + text(60) + text(60), true},
+		"what is said beside an answer": {"|1\r\n+a\r\n" + text(60) + text(60), true},
+		"a long one after short ones":   {strings.Repeat(text(80), 50) + "*2\r\n" + text(60) + text(60), true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, piece := range []int{1, 7, 64, 1 << 20} {
+				var a answerSize
+				fits := true
+				for rest := []byte(tc.answers); len(rest) > 0 && fits; {
+					n := min(piece, len(rest))
+					fits = a.add(rest[:n], most)
+					rest = rest[n:]
+				}
+				if fits == tc.longer {
+					t.Errorf("in pieces of %d it fits: %v, wanted %v", piece, fits, !tc.longer)
+				}
+				if fits && (a.read != 0 || a.values != 0 || a.text != 0 || len(a.line) != 0) {
+					t.Errorf("in pieces of %d it ends within an answer: %+v", piece, a)
+				}
+			}
+		})
 	}
 }
 
