@@ -8,11 +8,9 @@ var errGone = errors.New("fleet: tokens of an issuer live for longer than was kn
 // back: an entry that was dropped because all that it matched had expired. All that stands
 // is then not all that was revoked, should tokens come to live for longer. What was taken
 // out by an instance (tidy) is not lost.
-func (d *feed) lost(ring *keyring, records []standingRecord, before *earlier) bool {
+func (d *feed) lost(records []standingRecord, before *earlier) bool {
 	d.mu.Lock()
-	for _, sealed := range before.drops {
-		d.dropAll(ring, sealed)
-	}
+	d.dropAll(before.drops)
 	if len(d.known) == 0 && len(d.gone) == 0 {
 		d.mu.Unlock()
 		return false // as at the first look

@@ -23,7 +23,7 @@ func TestLost(t *testing.T) {
 		return []standingRecord{{name: name, message: m}}
 	}
 	drop := func(sequence uint64) *earlier {
-		return &earlier{drops: []string{string(h.ring().seal(forFeed, placeDrop, encodeDrop([]dropped{{name, sequence}})))}}
+		return &earlier{drops: map[field]uint64{at: sequence}}
 	}
 	for _, c := range []struct {
 		name    string
@@ -40,7 +40,7 @@ func TestLost(t *testing.T) {
 		{name: "an instance took it out", before: drop(5)},
 		{name: "an instance took an older form out", before: drop(4), lost: true, later: true},
 		{name: "it comes by the log", before: &earlier{}, lost: true, after: func() { h.hold(at, &r) }},
-		{name: "that it was taken out does", before: &earlier{}, lost: true, after: func() { h.dropAll(h.ring(), drop(5).drops[0]) }},
+		{name: "that it was taken out does", before: &earlier{}, lost: true, after: func() { h.dropAll(drop(5).drops) }},
 		{name: "it is held here", before: &earlier{}, held: true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -50,7 +50,7 @@ func TestLost(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if got := h.lost(h.ring(), c.records, c.before); got != c.lost {
+			if got := h.lost(c.records, c.before); got != c.lost {
 				t.Errorf("it is lost: %v, wanted %v", got, c.lost)
 			}
 			h.known = map[field]held{} // as settle leaves it
@@ -58,10 +58,10 @@ func TestLost(t *testing.T) {
 				c.after()
 				h.known = map[field]held{}
 			}
-			if got := h.lost(h.ring(), nil, &earlier{}); !c.lost && got || c.lost && got != c.later {
+			if got := h.lost(nil, &earlier{}); !c.lost && got || c.lost && got != c.later {
 				t.Errorf("it is lost at the next look: %v, wanted %v", got, c.later)
 			}
-			if h.lost(h.ring(), stands(5), &earlier{}) {
+			if h.lost(stands(5), &earlier{}) {
 				t.Error("it is lost though it stands there again")
 			}
 		})

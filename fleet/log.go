@@ -171,7 +171,11 @@ func (d *feed) take(entries []entry) error {
 			d.want("a record of the log cannot be opened")
 		}
 		if sealed, ok := e.texts["drop"]; ok {
-			d.dropAll(ring, sealed)
+			drops, err := openDrop(ring, sealed)
+			if err != nil {
+				d.want("an entry of the log cannot be opened")
+			}
+			d.dropAll(drops)
 		}
 		d.note(e.at)
 		if sealed, ok := e.texts["beat"]; ok {
@@ -221,23 +225,36 @@ func (d *feed) hold(at field, r *revocation.Record) {
 	d.highest = max(d.highest, r.Sequence)
 }
 
-// dropAll notes what stands there no more. The caller holds mu.
-func (d *feed) dropAll(ring *keyring, sealed string) {
+// openDrop opens what says that records stand there no more, by their fields with their
+// sequences. One is no longer than tidy writes them.
+func openDrop(ring *keyring, sealed string) (map[field]uint64, error) {
+	if len(sealed) > 1+perWrite*dropSize+sealExtra {
+		return nil, errNotSealed
+	}
 	text, _, err := ring.open(forFeed, placeDrop, []byte(sealed))
-	var drops []dropped
-	if err == nil {
-		drops, err = decodeDrop(text)
-	}
 	if err != nil {
-		d.want("an entry of the log cannot be opened")
-		return
+		return nil, err
 	}
+	drops, err := decodeDrop(text)
+	if err != nil {
+		return nil, err
+	}
+	by := make(map[field]uint64, len(drops))
 	for _, of := range drops {
-		at, err := parseField(of.field)
-		if d.gone[at] <= of.sequence {
+		if at, err := parseField(of.field); err == nil {
+			by[at] = max(by[at], of.sequence)
+		}
+	}
+	return by, nil
+}
+
+// dropAll notes what stands there no more. The caller holds mu.
+func (d *feed) dropAll(drops map[field]uint64) {
+	for at, sequence := range drops {
+		if d.gone[at] <= sequence {
 			delete(d.gone, at)
 		}
-		if before, known := d.known[at]; err == nil && known && before.sequence <= of.sequence {
+		if before, known := d.known[at]; known && before.sequence <= sequence {
 			delete(d.known, at)
 			d.digest -= before.sum
 		}

@@ -45,8 +45,8 @@ func (d *feed) reconcile(do Do, periodic bool) error {
 	d.mu.Lock()
 	from := d.at
 	d.mu.Unlock()
-	if from.after(at) {
-		from = position{} // it is another log
+	if from.after(at) || d.unreadable.after(at) {
+		from, d.unreadable = position{}, position{} // it is another log
 	}
 	before, err := d.readBack(do, ring, at, from)
 	if err != nil {
@@ -61,7 +61,7 @@ func (d *feed) reconcile(do Do, periodic bool) error {
 		}
 	}
 	fill := d.f.list.Fill
-	if d.lost(ring, records, &before) {
+	if d.lost(records, &before) {
 		fill = d.f.list.Merge // which leaves open what the list lacks
 	}
 	fault := fill(merged...)

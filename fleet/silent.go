@@ -94,8 +94,8 @@ const backAtOnce = 2048
 
 // earlier is what the log said that is not read, since all that stands was read instead.
 type earlier struct {
-	beats map[id]beat // the latest of each
-	drops []string
+	beats map[id]beat      // the latest of each
+	drops map[field]uint64 // what was taken out, by the highest sequence
 }
 
 // readBack reads the log from one place back to another, as far as it says who may be
@@ -103,7 +103,7 @@ type earlier struct {
 // entries at once, and in the end no further back than what somebody has put there: who
 // can do that could take the heartbeats below it away as well.
 func (d *feed) readBack(do Do, ring *keyring, from, to position) (e earlier, err error) {
-	e.beats = make(map[id]beat)
+	e.beats, e.drops = make(map[id]beat), make(map[field]uint64)
 	if d.unreadable.after(to) {
 		to = d.unreadable
 	}
@@ -130,8 +130,11 @@ func (d *feed) readBack(do Do, ring *keyring, from, to position) (e earlier, err
 			if from = read.at.before(); !read.at.after(to) {
 				return e, nil
 			}
-			if drop, is := read.texts["drop"]; is {
-				e.drops = append(e.drops, drop)
+			if sealed, is := read.texts["drop"]; is {
+				drops, _ := openDrop(ring, sealed) // what does not open is told when it is new
+				for at, sequence := range drops {
+					e.drops[at] = max(e.drops[at], sequence)
+				}
 			}
 			b, err := openBeat(ring, read.texts["beat"])
 			if err != nil {
