@@ -108,16 +108,16 @@ func (d *feed) crowded() {
 // second.
 const fruitlessLooks = 8
 
-// found is what a look found: the digest and number of records, what cannot be opened,
-// and the epoch.
-func (d *feed) found() [4]any {
+// found is what a look found that an instance has sealed: the digest and number of
+// records. What cannot be opened, and the epoch, are for anybody to change.
+func (d *feed) found() [2]uint64 {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return [4]any{d.digest, len(d.known), d.junk, d.epoch}
+	return [2]uint64{d.digest, uint64(len(d.known))}
 }
 
 // weigh notes whether a look found anything new, or something to be written back.
-func (d *feed) weigh(before [4]any, whole bool) {
+func (d *feed) weigh(before [2]uint64, whole bool) {
 	now := d.found()
 	d.mu.Lock()
 	defer d.mu.Unlock()

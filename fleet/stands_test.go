@@ -181,27 +181,64 @@ func TestBrokenIsWrittenOver(t *testing.T) {
 	})
 }
 
-// TestFruitlessLooks: whoever has all be read again for nothing has that ever more seldom.
+// TestFruitlessLooks: whoever has all be read again for nothing has that ever more seldom,
+// also where each look finds something else that nobody of us has written.
 func TestFruitlessLooks(t *testing.T) {
-	p := newParty(t)
-	a := p.join(nil)
-	p.until("loaded", func() bool { return filled(a) })
-	looks := 0
-	for end, last := time.Now().Add(3*time.Second), (time.Time{}); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
-		if _, err := p.server.XAdd(a.feed.logKey(), "*", []string{"field", "x", "sequence", "1", "record", "junk"}); err != nil {
-			t.Fatal(err)
-		}
-		a.feed.mu.Lock()
-		if a.feed.looked != last {
-			last = a.feed.looked
-			looks++
-		}
-		a.feed.mu.Unlock()
+	for name, put := range map[string]func(s *miniredis.Miniredis, a *Fleet, n int){
+		"junk in the log": func(s *miniredis.Miniredis, a *Fleet, _ int) {
+			_, _ = s.XAdd(a.feed.logKey(), "*", []string{"field", "x", "sequence", "1", "record", "junk"})
+		},
+		"another epoch each time": func(s *miniredis.Miniredis, a *Fleet, n int) { s.HSet(a.feed.metaKey(), "epoch", fmt.Sprint(n)) },
+		"more junk in the set":    func(s *miniredis.Miniredis, a *Fleet, n int) { s.HSet(a.feed.setKey(), fmt.Sprint("j", n), "x") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newParty(t)
+			a := p.join(nil)
+			p.until("loaded", func() bool { return filled(a) })
+			looks, n := 0, 0
+			for end, last := time.Now().Add(3*time.Second), (time.Time{}); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+				n++
+				put(p.server, a, n)
+				a.feed.mu.Lock()
+				if a.feed.looked != last {
+					last = a.feed.looked
+					looks++
+				}
+				a.feed.mu.Unlock()
+			}
+			if looks == 0 || looks > 15 {
+				t.Errorf("all was read %d times in what is half a minute, wanted about 12", looks)
+			}
+			p.until("current again", func() bool { return current(a) })
+		})
 	}
-	if looks == 0 || looks > 15 {
-		t.Errorf("all was read %d times in what is half a minute, wanted about 12", looks)
+}
+
+// TestFruitfulLook: what a look finds that an instance has sealed, or must write back, is
+// news.
+func TestFruitfulLook(t *testing.T) {
+	for name, tc := range map[string]struct {
+		change func(d *feed)
+		whole  bool
+		wanted int
+	}{
+		"nothing":              {func(*feed) {}, true, 8},
+		"another epoch":        {func(d *feed) { d.epoch = "x" }, true, 8},
+		"what does not open":   {func(d *feed) { d.junk = 7 }, true, 8},
+		"another record":       {func(d *feed) { d.hold(field{1}, &revocation.Record{Sequence: 5}) }, true, 0},
+		"what is written back": {func(*feed) {}, false, 0},
+		"another digest":       {func(d *feed) { d.digest = 7 }, true, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHeard(t, position{10, 0}, position{10, 0})
+			h.fruitless = 7
+			before := h.found()
+			tc.change(h.feed)
+			if h.weigh(before, tc.whole); h.fruitless != tc.wanted {
+				t.Errorf("%d looks in a row found nothing, wanted %d", h.fruitless, tc.wanted)
+			}
+		})
 	}
-	p.until("current again", func() bool { return current(a) })
 }
 
 // TestNeedlessRecords: of several entries about the same target, one stands in Redis
