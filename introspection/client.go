@@ -147,6 +147,9 @@ func (c *Client) remembered(key cacheKey) *entry {
 func (c *Client) Close() {
 	c.firstSights.room.Close()
 	c.renewals.room.Close()
+	if c.shared != nil {
+		c.shared.places.Close()
+	}
 	c.calls.close()
 	c.results.drop()
 	c.http.Close()

@@ -120,3 +120,76 @@ func TestSharedLeaseOutlastsTurn(t *testing.T) {
 		})
 	}
 }
+
+// slowShelf is one whose calls take a while.
+func slowShelf(takes time.Duration) watchedShelf {
+	return watchedShelf{shelf: newShelf(), load: func(context.Context) error { elapse(takes); return nil }, lease: func(time.Duration) { elapse(takes) }}
+}
+
+// TestSharedTurnsAreFair: a crowd of tokens that another instance asks about, so that they
+// are looked for again and again, holds up nobody else's first look, of its own source
+// neither.
+func TestSharedTurnsAreFair(t *testing.T) {
+	for _, source := range []string{"client", "2001:db8:1:1::1"} {
+		t.Run(source, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				const tokens, takes = 1000, 20 * time.Millisecond
+				u := newUpstream(func(token string) answer {
+					if token == "good" {
+						return answer{body: activeBody, after: 20 * time.Millisecond}
+					}
+					return answer{body: `{"active":false}`, after: 500 * time.Millisecond}
+				})
+				s := slowShelf(takes)
+				c, other := instance(t, u, s, nil), instance(t, u, s, nil)
+				var asking sync.WaitGroup
+				for _, at := range []*introspection.Client{other, c} {
+					for n := range tokens {
+						asking.Go(func() {
+							_, _ = at.Ask(t.Context(), introspection.Question{Token: tokenNumber(n), Source: "2001:db8:1:2::1"})
+						})
+					}
+					elapse(time.Second)
+				}
+				began := time.Now()
+				r, err := c.Ask(t.Context(), introspection.Question{Token: "good", Source: source})
+				if took := time.Since(began); err != nil || !r.Active() || took > 300*time.Millisecond {
+					t.Errorf("answered after %v: %v", took, err)
+				}
+				asking.Wait()
+				elapse(20 * time.Second) // theirs end
+			})
+		})
+	}
+}
+
+// TestSharedLookersOfASource: those of one source leave room for others to look, and have
+// turns at the endpoint at once.
+func TestSharedLookersOfASource(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		u := newUpstream(func(string) answer { return answer{body: activeBody, after: time.Millisecond} })
+		var looks atomic.Int64
+		s := watchedShelf{shelf: newShelf(), load: func(context.Context) error { looks.Add(1); elapse(40 * time.Millisecond); return nil }}
+		c := instance(t, u, s, func(cfg *introspection.Config) { cfg.MaxWaiting = 16 })
+		ask := func(n int, source string) {
+			if _, err := c.Ask(t.Context(), introspection.Question{Token: tokenNumber(n), Source: source}); err != nil {
+				t.Errorf("token %d: %v", n, err)
+			}
+		}
+		var asking sync.WaitGroup
+		for n := range 16 {
+			asking.Go(func() { ask(n, "2001:db8:1:2::1") })
+		}
+		elapse(30 * time.Millisecond)
+		if asked, n := u.calls(), looks.Load(); asked != 8 || n != 8 {
+			t.Errorf("before the store had answered the endpoint was asked about %d, and %d looked, wanted 8 of both", asked, n)
+		}
+		asking.Go(func() { ask(100, "client") })
+		synctest.Wait()
+		if looks.Load() != 9 {
+			t.Error("nobody else may look")
+		}
+		asking.Wait()
+		elapse(time.Second)
+	})
+}

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/m2mguard/m2mguard/internal/turns"
 	"github.com/m2mguard/m2mguard/observe"
 )
 
@@ -43,23 +45,49 @@ type tier struct {
 	within  time.Duration
 	most    int64 // who may look at the same time
 	looking atomic.Int64
-	hanging atomic.Int64  // calls that were left behind
-	places  chan struct{} // of those who look
-	well    atomic.Int64  // when the last call was begun that went well, in nanoseconds since begun
-	odd     atomic.Int64  // calls that failed beside others that went well
+	hanging atomic.Int64 // calls that were left behind
+	places  *turns.Room  // of those who look
+	well    atomic.Int64 // when the last call was begun that went well, in nanoseconds since begun
+	odd     atomic.Int64 // calls that failed beside others that went well
 	failing atomic.Bool
 	again   atomic.Int64 // when there may be a call again, in nanoseconds since begun
 	told    atomic.Int64 // until when no rejected entry is reported
 	begun   time.Time
+
+	mu       sync.Mutex
+	bySource map[string]int64 // of those who look
 }
 
 func newTier(cfg *Config) *tier {
-	return &tier{store: cfg.Shared, by: cfg.sharedBy(), within: cfg.SharedTimeout, most: int64(cfg.MaxWaiting), places: make(chan struct{}, mostLooking), begun: time.Now()}
+	return &tier{store: cfg.Shared, by: cfg.sharedBy(), within: cfg.SharedTimeout, most: int64(cfg.MaxWaiting), begun: time.Now(), bySource: make(map[string]int64),
+		places: turns.New(turns.Config{AtOnce: mostLooking, MaxWaiting: cfg.MaxWaiting, MaxWait: cfg.MaxWait})}
 }
 
 // mayLook reports whether a new call is worth a look.
 func (t *tier) mayLook() bool {
 	return t != nil && t.looking.Load() < t.most && (!t.failing.Load() || int64(time.Since(t.begun)) >= t.again.Load())
+}
+
+// come reports whether one more of a source may look: half of all may be of one at most,
+// and the rest has a turn at the endpoint instead. Who may must leave.
+func (t *tier) come(source string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.bySource[source] >= max(t.most/2, 1) {
+		return false
+	}
+	t.bySource[source]++
+	t.looking.Add(1)
+	return true
+}
+
+func (t *tier) leave(source string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.looking.Add(-1)
+	if t.bySource[source]--; t.bySource[source] == 0 {
+		delete(t.bySource, source)
+	}
 }
 
 // enter reports whether there may be a call now. After trouble it is one, until that
@@ -75,16 +103,16 @@ func (t *tier) enter() bool {
 	return now >= again && t.again.CompareAndSwap(again, now+int64(sharedPause))
 }
 
-// lookShared is callShared for who looks for an answer: when there is a place, which is
-// so at once where the store is in trouble, or until waiting ends.
-func lookShared[T any](ctx, waiting context.Context, c *Client, k *call, do func(context.Context) (T, error)) (answer T, ok bool) {
-	select {
-	case c.shared.places <- struct{}{}:
-		defer func() { <-c.shared.places }()
-		return callShared(ctx, c, k, do)
-	case <-waiting.Done():
+// lookShared is callShared for who looks for an answer: when its turn comes, which is so
+// soon where the store is in trouble, or until waiting ends. Turns are fair by the name of
+// a source.
+func lookShared[T any](ctx, waiting context.Context, c *Client, k *call, name string, do func(context.Context) (T, error)) (answer T, ok bool) {
+	var place turns.Ticket
+	if c.shared.places.Enter(waiting, name, &place) != nil {
 		return answer, false
 	}
+	defer c.shared.places.Leave(&place)
+	return callShared(ctx, c, k, do)
 }
 
 // callShared makes one call of the store, and reports whether it went well. It waits no
@@ -174,12 +202,13 @@ func (c *Client) look(k *call) {
 		return
 	}
 	defer end()
-	c.shared.looking.Add(1)
-	r := c.fromShared(ctx, k)
-	c.shared.looking.Add(-1)
-	if r != nil {
-		c.land(k, r, nil)
-		return
+	if source := turns.Group(k.source); c.shared.come(source) {
+		r := c.fromShared(ctx, k, source)
+		c.shared.leave(source)
+		if r != nil {
+			c.land(k, r, nil)
+			return
+		}
 	}
 	c.flights.mu.Lock()
 	k.looking = false
@@ -188,22 +217,24 @@ func (c *Client) look(k *call) {
 }
 
 // fromShared returns another instance's answer. Without one, this instance is to ask:
-// it has the lease, nobody can have one, or who has it takes long.
-func (c *Client) fromShared(ctx context.Context, k *call) *Result {
+// it has the lease, nobody can have one, or who has it takes long. Who looks again takes
+// turns of its own, so that a source's first looks wait behind no crowd of those.
+func (c *Client) fromShared(ctx context.Context, k *call, source string) *Result {
 	t, key := c.shared, c.shared.key(k.flight.endpoint, k.flight.token)
 	until := time.Now().Add(c.cfg.MaxWait)
 	waiting, stop := context.WithDeadline(ctx, until)
 	defer stop()
-	load := func() (*Result, bool) {
-		data, ok := lookShared(ctx, waiting, c, k, func(ctx context.Context) ([]byte, error) { return t.store.Load(ctx, key) })
+	load := func(name string) (*Result, bool) {
+		data, ok := lookShared(ctx, waiting, c, k, name, func(ctx context.Context) ([]byte, error) { return t.store.Load(ctx, key) })
 		if !ok || data == nil {
 			return nil, ok
 		}
 		return c.fit(ctx, k, data), true
 	}
 	var leaseAt time.Time
-	for wait := firstLook; ; wait = min(2*wait, lastLook) {
-		if r, ok := load(); r != nil || !ok {
+	name := source
+	for wait := firstLook; ; wait, name = min(2*wait, lastLook), "again "+source {
+		if r, ok := load(name); r != nil || !ok {
 			return r
 		}
 		now := time.Now()
@@ -212,13 +243,13 @@ func (c *Client) fromShared(ctx context.Context, k *call) *Result {
 		}
 		if !now.Before(leaseAt) {
 			keep := max(leaseTime, c.cfg.MaxWait+leaseRest)
-			mine, ok := lookShared(ctx, waiting, c, k, func(ctx context.Context) (bool, error) { return t.store.Lease(ctx, key, keep) })
+			mine, ok := lookShared(ctx, waiting, c, k, name, func(ctx context.Context) (bool, error) { return t.store.Lease(ctx, key, keep) })
 			if !ok {
 				return nil
 			}
 			if mine { // who had it may have saved the answer since we looked
 				k.leased = true
-				r, _ := load()
+				r, _ := load(source)
 				return r
 			}
 			leaseAt = now.Add(leaseAgain)

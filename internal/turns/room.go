@@ -246,6 +246,9 @@ func (n *notices) send() {
 	}
 }
 
+// Group is the name under which a source is counted, for whoever counts beside a room.
+func Group(name string) string { return group(name) }
+
 // group is the name under which sources are counted: the first 56 bits of an IPv6
 // address, which one customer of a network has, and a bounded piece of any name.
 func group(name string) string {
