@@ -30,11 +30,21 @@ func (d *feed) noteAgain(own uint64) {
 	d.again = append(d.again, own)
 }
 
-// void reports whether a record counts for nothing here, because a lift that is held has
-// a higher number. That is no lift that came later, but one that Redis had lost when the
-// record was placed. It is to be asked before the record is taken in.
-func (d *feed) void(r *revocation.Record) bool {
-	return !r.Lift && d.f.list.Lifted(*r) >= r.Sequence
+// void reports whether a record counts for nothing here, because a lift that is held, or
+// comes with it, has a higher number. That is no lift that came later, but one that Redis
+// had lost when the record was placed. It is to be asked before the record is taken in.
+func (d *feed) void(r *revocation.Record, with restored) bool {
+	return !r.Lift && max(d.f.list.Lifted(*r), with[r.Key]) >= r.Sequence
+}
+
+// restored are lifts among records that are taken in together, by their numbers: those that
+// were written back, and not those that somebody has just revoked by.
+type restored map[revocation.Key]uint64
+
+func (l restored) add(m *message) {
+	if m.record.Lift && m.writer == (id{}) && !m.foreign() {
+		l[m.record.Key] = max(l[m.record.Key], m.record.Sequence)
+	}
 }
 
 // outnumbered has entries of ours be placed again whose target a lift is for that stood

@@ -119,6 +119,7 @@ func (d *feed) take(entries []entry) error {
 	ring := d.ring()
 	news := make(map[int]opened)
 	var records []revocation.Record
+	lifts := make(restored)
 	for n := range entries {
 		e := &entries[n]
 		sealed, is := e.texts["record"]
@@ -137,9 +138,15 @@ func (d *feed) take(entries []entry) error {
 			continue
 		}
 		d.outnumbered(&m)
-		news[n] = opened{m, at, e.at, d.void(&m.record)}
+		lifts.add(&m)
+		news[n] = opened{m, at, e.at, false}
 		records = append(records, m.record)
 	}
+	for n, of := range news {
+		of.void = of.void || d.void(&of.record, lifts)
+		news[n] = of
+	}
+	since := d.waitedSince()
 	fault := d.f.list.Merge(records...)
 	if fault != nil {
 		d.tell("list", fmt.Errorf("fleet: what was revoked could not be taken in: %w", fault))
@@ -163,8 +170,9 @@ func (d *feed) take(entries []entry) error {
 			d.changes = number
 		}
 		if record, ok := news[n]; ok {
-			d.hold(record.field, &record.record)
-			if record.writer != (id{}) && record.writer != d.me && !record.void {
+			isNew := d.hold(record.field, &record.record)
+			// What was written long ago, and is known, somebody has written once more.
+			if record.writer != (id{}) && record.writer != d.me && !record.void && (isNew || record.record.Sequence >= since) {
 				acks[record.writer] = append(acks[record.writer], record.own)
 			}
 		} else if _, broken := e.texts["record"]; broken {
@@ -210,11 +218,11 @@ func (d *feed) take(entries []entry) error {
 
 var errApart = errors.New("fleet: another instance holds something else, though all was read again: somebody keeps an entry from one of them; until that ends, the list is not current")
 
-// hold notes what stands in Redis. The caller holds mu.
-func (d *feed) hold(at field, r *revocation.Record) {
+// hold notes what stands in Redis, and reports whether that is new. The caller holds mu.
+func (d *feed) hold(at field, r *revocation.Record) (isNew bool) {
 	before := d.known[at]
 	if before.sequence >= r.Sequence {
-		return
+		return false
 	}
 	if d.gone[at] <= r.Sequence {
 		delete(d.gone, at)
@@ -223,6 +231,7 @@ func (d *feed) hold(at field, r *revocation.Record) {
 	d.known[at] = now
 	d.digest += now.sum - before.sum
 	d.highest = max(d.highest, r.Sequence)
+	return true
 }
 
 // openDrop opens what says that records stand there no more, by their fields with their

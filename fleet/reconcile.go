@@ -101,11 +101,15 @@ const waitedFor = time.Minute
 // reads it in the set does not meet it in the log. Numbers follow the clock, in
 // microseconds.
 func (d *feed) recent(records []standingRecord) map[id][]uint64 {
-	since := d.f.config.Now().Add(-waitedFor).UnixMicro()
+	since := d.waitedSince()
 	acks := make(map[id][]uint64)
+	lifts := make(restored)
+	for n := range records {
+		lifts.add(&records[n].message)
+	}
 	for n := range records {
 		m := &records[n].message
-		if !m.foreign() && m.writer != (id{}) && m.writer != d.me && int64(m.record.Sequence) >= since && !d.void(&m.record) {
+		if !m.foreign() && m.writer != (id{}) && m.writer != d.me && m.record.Sequence >= since && !d.void(&m.record, lifts) {
 			acks[m.writer] = append(acks[m.writer], m.own)
 		}
 	}
@@ -114,6 +118,11 @@ func (d *feed) recent(records []standingRecord) map[id][]uint64 {
 		acks[to] = own[max(0, len(own)-mostPending):]
 	}
 	return acks
+}
+
+// waitedSince is the number of the first record whose writer may still wait.
+func (d *feed) waitedSince() uint64 {
+	return uint64(max(0, d.f.config.Now().Add(-waitedFor).UnixMicro()))
 }
 
 // plain sends a command that is no script.

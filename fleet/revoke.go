@@ -215,7 +215,7 @@ func (d *feed) placeOver(ctx context.Context, do Do, record revocation.Record, o
 			return record, err
 		}
 		d.await(name, record.Sequence, where)
-		if d.void(&record) {
+		if d.void(&record, nil) {
 			d.noteAgain(own) // by a lift that came after its number was chosen
 		}
 		return record, nil
