@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"time"
 )
 
 // Heard is who was heard in the deployment's log, beside this instance.
@@ -27,27 +28,27 @@ const logPage = 2000
 // Listen says which other instances are up. By one that takes part (Revocations, Revoke)
 // it is read at once from the log, where its own heartbeats show what is recent; others
 // listen for 4 s. It writes nothing. Who can write to Redis can have one that has gone
-// seem to be up for a minute and Config.MaxClockSpread, by copies of its heartbeats.
+// seem to be up for a minute and Config.MaxClockSpread, by copies of its heartbeats or by a
+// place in the log far ahead, since places are not sealed, and one that is up seem silent.
 func (f *Fleet) Listen(ctx context.Context) (Heard, error) {
 	d := f.feed
 	began, err := d.lately(ctx)
 	if err != nil {
 		return Heard{}, err
 	}
-	heard := &hearing{began: began, me: d.me, by: map[id]*lastBeat{}, late: func(b *beat) bool { return d.off(b) > mostOff+f.config.MaxClockSpread }}
-	from, oldest := "+", began.ms-min(began.ms, uint64(d.staleAfter.Milliseconds()))
-	for {
+	heard := &hearing{began: began, me: d.me, by: map[id]*lastBeat{}, off: d.off, late: mostOff + f.config.MaxClockSpread,
+		since: began.ms - min(began.ms, uint64(d.staleAfter.Milliseconds())), oldest: d.staleAfter + f.config.MaxClockSpread}
+	for from := "+"; ; {
 		page, err := d.back(ctx, from, logPage)
 		if err != nil {
 			return Heard{}, err
 		}
+		beats, recent := false, false
 		for n := range page {
-			if page[n].at.ms < oldest {
-				return heard.sum(), nil
-			}
-			heard.take(d.ring(), &page[n])
+			is, within := heard.take(d.ring(), &page[n])
+			beats, recent = beats || is, recent || within
 		}
-		if len(page) < logPage {
+		if len(page) < logPage || beats && !recent {
 			return heard.sum(), nil
 		}
 		from = "(" + page[len(page)-1].id
@@ -116,13 +117,17 @@ func (d *feed) back(ctx context.Context, from string, most int) ([]entry, error)
 	return entries, nil
 }
 
-// hearing is what is known of instances, by the log from a while before it began.
+// hearing is what is known of instances, by the log from a while before it began. A
+// heartbeat is too old to count where both its place and itself say so: places are not
+// sealed, and one far ahead would hide all that is behind it; and a clock may be wrong.
 type hearing struct {
-	began  position
-	me     id
-	by     map[id]*lastBeat
-	unread int
-	late   func(*beat) bool
+	began        position
+	me           id
+	by           map[id]*lastBeat
+	unread       int
+	off          func(*beat) time.Duration // a heartbeat's time from our clock
+	late, oldest time.Duration             // how far off one says nothing about now, and is too old
+	since        uint64                    // by its place, in milliseconds
 }
 
 // lastBeat is of one instance.
@@ -131,29 +136,38 @@ type lastBeat struct {
 	fresh, leaving bool // fresh: it came since
 }
 
-func (h *hearing) take(ring *keyring, e *entry) {
+// take reports whether an entry is a heartbeat that opens, and one that is recent enough to
+// count.
+func (h *hearing) take(ring *keyring, e *entry) (is, within bool) {
 	sealed, is := e.texts["beat"]
 	if !is {
-		return
+		return false, false
 	}
 	fresh := e.at.after(h.began)
 	b, err := openBeat(ring, sealed)
-	switch {
-	case err != nil && fresh:
-		h.unread++
-		return
-	case err != nil || b.from == h.me:
-		return
+	if err != nil {
+		if fresh {
+			h.unread++
+		}
+		return false, false
+	}
+	off := h.off(&b)
+	if off > h.oldest && e.at.ms < h.since {
+		return true, false
+	}
+	if b.from == h.me {
+		return true, true
 	}
 	last := h.by[b.from]
 	if last == nil {
 		last = new(lastBeat)
 		h.by[b.from] = last
 	}
-	last.fresh = last.fresh || fresh && !h.late(&b)
+	last.fresh = last.fresh || fresh && off <= h.late
 	if b.count > last.count {
 		last.count, last.leaving = b.count, b.leaving
 	}
+	return true, true
 }
 
 func (h *hearing) sum() Heard {

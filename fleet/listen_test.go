@@ -108,3 +108,24 @@ func TestListenReadsOn(t *testing.T) {
 		return err == nil && slices.Equal(h.Silent, []string{killed.Instance()})
 	})
 }
+
+// TestListenPastAPlaceAhead: a message far ahead in the log, behind which all others come,
+// hides nobody who fell silent before it.
+func TestListenPastAPlaceAhead(t *testing.T) {
+	server := miniredis.RunT(t)
+	conn, done := fleet.Dial(t, server.Addr())
+	t.Cleanup(done)
+	link := &severed{Conn: conn}
+	killed := start(t, server.Addr(), func(c *fleet.Config) { c.URL, c.Conn = "", link })
+	up := start(t, server.Addr(), nil)
+	eventually(t, "loaded", func() bool { return loaded(killed)() && loaded(up)() })
+	eventually(t, "heard", func() bool { h, err := up.Listen(t.Context()); return err == nil && len(h.Live) == 1 })
+	link.cut.Store(true)
+	eventually(t, "it fell silent", func() bool { h, err := up.Listen(t.Context()); return err == nil && len(h.Silent) == 1 })
+	if _, err := server.XAdd(logKey, "99999999999999-0", []string{"x", "y"}); err != nil {
+		t.Fatal(err)
+	}
+	if h, err := up.Listen(t.Context()); err != nil || !slices.Equal(h.Silent, []string{killed.Instance()}) {
+		t.Errorf("%+v, %v: wanted the one that fell silent", h, err)
+	}
+}
