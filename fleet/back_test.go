@@ -56,7 +56,10 @@ func TestReadBack(t *testing.T) {
 func TestUnreadableOfAnotherLog(t *testing.T) {
 	p := newParty(t)
 	b := p.join(nil)
-	p.until("loaded", func() bool { return filled(b) && current(b) })
+	p.until("a heartbeat is in the log", func() bool {
+		log, err := p.server.Stream(b.feed.logKey())
+		return err == nil && len(log) > 0 && log[0].Values[0] == "beat"
+	})
 	b.feed.end() // without a goodbye
 	p.before = func(f *Fleet) { f.feed.unreadable = position{99999999999999, 0} }
 	a := p.join(nil)
