@@ -2,12 +2,10 @@ package introspection
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"maps"
 	"net/http"
-	"net/textproto"
 	"net/url"
 	"slices"
 	"strconv"
@@ -126,21 +124,7 @@ func (c *Client) send(ctx context.Context, req *Request) (fetch.Response, error)
 	}
 	maps.Copy(out.Header, req.Header)
 	out.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	res, err := c.http.Do(ctx, out)
-	if err != nil && quotesPeer(err) {
-		err = fmt.Errorf("POST %s: no HTTP answer could be read", fetch.WithoutQuery(req.Endpoint))
-	}
-	return res, err
-}
-
-// quotesPeer reports whether net/http put what the other side sent into err: it
-// may be an echo of our request. A bad certificate came before the request.
-func quotesPeer(err error) bool {
-	if _, certificate := errors.AsType[*tls.CertificateVerificationError](err); certificate {
-		return false
-	}
-	_, protocol := errors.AsType[textproto.ProtocolError](err)
-	return protocol || strings.Contains(err.Error(), `"`)
+	return c.http.Do(ctx, out)
 }
 
 // pause reads a Retry-After (RFC 9110 §10.2.3): seconds or a date.

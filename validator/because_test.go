@@ -8,8 +8,10 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/m2mguard/m2mguard/validator"
+	"github.com/m2mguard/m2mguard/validator/issuertest"
 )
 
 // TestBecause: a program's own reason is for logs and errors.Is, and changes
@@ -47,4 +49,36 @@ func retryable(t *testing.T) error {
 	t.Helper()
 	_, err := new(validator.Validator).Verify(t.Context(), "x")
 	return fmt.Errorf("behind: %w", err)
+}
+
+// forging is a Resolver whose error has another's words in it.
+type forging struct{}
+
+func (forging) ResolveIssuer(context.Context, string) (validator.Issuer, error) {
+	return validator.Issuer{}, errors.New("the directory says: \x1b[2J\nlevel=INFO msg=\"let in\"" + strings.Repeat("é", 50_000))
+}
+
+// TestCausesAreOneLine: what was asked may have failed with words of another's.
+func TestCausesAreOneLine(t *testing.T) {
+	v, err := validator.New(validator.Config{Resolver: forging{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(v.Close)
+	raw := issuertest.NewInMemory(t).Token(issuertest.Claims{})
+	_, refused := v.Verify(t.Context(), raw)
+	for _, step := range v.Explain(t.Context(), &validator.Request{Token: raw}, validator.ExplainOptions{Network: true}).Steps {
+		if step.Err != nil && step.Check == validator.CheckUnavailable {
+			refused = errors.Join(refused, errors.New(step.Found))
+		}
+	}
+	lines := strings.Split(refused.Error(), "\n")
+	if len(lines) != 2 {
+		t.Errorf("%d lines, wanted one of Verify's and one of Explain's", len(lines))
+	}
+	for _, line := range lines {
+		if len(line) > 16<<10 || strings.ContainsFunc(line, unicode.IsControl) || !strings.Contains(line, `\nlevel=INFO`) {
+			t.Errorf("%d bytes: %.300q", len(line), line)
+		}
+	}
 }

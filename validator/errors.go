@@ -218,7 +218,7 @@ func (e *Error) Error() string {
 		b.WriteString(", wanted " + quote.List(e.want, e.got))
 	}
 	if e.cause != nil {
-		fmt.Fprintf(&b, ": %v", withoutPreamble(e.cause))
+		b.WriteString(": " + quote.Line(withoutPreamble(e.cause).Error()))
 	}
 	if fix := e.fix(); fix != "" {
 		b.WriteString(" (" + fix + ")")
@@ -236,7 +236,7 @@ func (e *Error) foundAndWanted() (found, wanted string) {
 		parts = append(parts, quote.List(e.got, e.want))
 	}
 	if e.cause != nil {
-		parts = append(parts, withoutPreamble(e.cause).Error())
+		parts = append(parts, quote.Line(withoutPreamble(e.cause).Error()))
 	}
 	if e.want != nil {
 		wanted = quote.List(e.want, e.got)

@@ -105,6 +105,7 @@ func New(base *http.Client, timeout time.Duration, maxBytes int64) *Client {
 			MaxIdleConnsPerHost:    16,
 			IdleConnTimeout:        90 * time.Second,
 			MaxResponseHeaderBytes: 64 << 10,
+			OnProxyConnectResponse: connected,
 		}
 	}
 	c.http.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
@@ -122,7 +123,7 @@ func (c *Client) Close() {
 // Do sends req and reads the whole answer. Any status is an answer; an error
 // means that there was none: no connection, a time-out, a body over the limit.
 // The error, a *Failure, names the URL without its query and holds nothing of the
-// request's headers or body.
+// request's headers or body, also where the other side sends them back. It is one line.
 func (c *Client) Do(ctx context.Context, req *http.Request) (Response, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
@@ -134,15 +135,16 @@ func (c *Client) Do(ctx context.Context, req *http.Request) (Response, error) {
 		if inner, ok := errors.AsType[*url.Error](err); ok {
 			err = inner.Err
 		}
+		told := tellable(err)
 		if seen.unsent(ctx, err) {
-			err = notSent{err}
+			told = notSent{told}
 		}
-		return Response{}, &Failure{where, err}
+		return Response{}, &Failure{where, told}
 	}
 	defer res.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(res.Body, c.maxBytes+1))
 	if err != nil {
-		return Response{}, &Failure{where, fmt.Errorf("status %d, but the body broke off: %w", res.StatusCode, err)}
+		return Response{}, &Failure{where, fmt.Errorf("status %d, but the body broke off: %w", res.StatusCode, tellable(err))}
 	}
 	if int64(len(body)) > c.maxBytes {
 		return Response{}, &Failure{where, fmt.Errorf("status %d, but %w of %d bytes", res.StatusCode, ErrTooLarge, c.maxBytes)}

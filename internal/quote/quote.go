@@ -44,6 +44,33 @@ func Plains(values []string) []string {
 	return plain
 }
 
+// Line is a text that others had a part in, as one line of printable ASCII: what else is
+// in it is escaped as Value escapes it. A long one keeps both ends.
+func Line(text string) string {
+	const most = 2 << 10 // bytes of text: an error of ours that names some values takes less
+	if len(text) > most {
+		text = strings.ToValidUTF8(text[:most/2], "") + "…" + strings.ToValidUTF8(text[len(text)-most/2:], "")
+	}
+	if strings.IndexFunc(text, strange) < 0 {
+		return text
+	}
+	var b strings.Builder
+	for i, r := range text {
+		if strange(r) {
+			_, size := utf8.DecodeRuneInString(text[i:])
+			escaped := strconv.QuoteToASCII(text[i : i+size])
+			b.WriteString(escaped[1 : len(escaped)-1])
+			continue
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}
+
+// strange reports whether r is for no line of ours: of what is not ASCII, we write the
+// signs for a section and for what was left out.
+func strange(r rune) bool { return (r < ' ' || r > '~') && r != '§' && r != '…' }
+
 // Beside quotes v for a reader who holds it against others. A long one keeps
 // both ends and the place where it ceases to be like the one that it resembles
 // most.

@@ -57,6 +57,22 @@ func wellFormed(t *testing.T, text string, most int) {
 	}
 }
 
+func TestLine(t *testing.T) {
+	for text, want := range map[string]string{
+		`got "a", wanted "b" (RFC 7519 §4.1) …`: `got "a", wanted "b" (RFC 7519 §4.1) …`,
+		"a\nINFO b\x1b[2J\u202e\xff":            `a\nINFO b\x1b[2J\u202e\xff`,
+		"":                                      "",
+	} {
+		if diff := cmp.Diff(want, quote.Line(text)); diff != "" {
+			t.Error(diff)
+		}
+	}
+	long := quote.Line("begin " + strings.Repeat("é\x1b", 100_000) + " end")
+	if len(long) > 16<<10 || !strings.HasPrefix(long, "begin") || !strings.HasSuffix(long, "end") {
+		t.Errorf("%d bytes: %.100s", len(long), long)
+	}
+}
+
 func TestBesideKeepsTheDifference(t *testing.T) {
 	for name, pair := range pairs() {
 		t.Run(name, func(t *testing.T) {

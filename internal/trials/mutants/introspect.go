@@ -81,5 +81,8 @@ var introspectionMutants = []mutant{
 	{"turns", "the wait is bounded", []edit{{"internal/turns/queue.go", "now.Sub(t.since) >= r.cfg.MaxWait;", "false;"}}, []suite{{"internal/turns", "TestMaxWait"}}},
 	{"upstream", "a connection that died in silence is given up", []edit{{"internal/fetch/fetch.go", "			HTTP2:                  &http.HTTP2Config{SendPingTimeout: health, PingTimeout: health},\n", ""}, {"internal/fetch/fetch.go", "		health := max(timeout, time.Second)\n", ""}}, []suite{{"internal/fetch", "TestConnectionThatDiedInSilence"}}},
 	{"upstream", "a bounded number of refusals is remembered", []edit{never("introspection/doubt.go", "len(d.now) < mostDoubts"), {"introspection/doubt.go", "		d.now[key] = doubt{now.Add(doubtFor), err}\n	}\n", "	}\n	d.now[key] = doubt{now.Add(doubtFor), err}\n"}}, []suite{{"introspection", "TestDoubtsAreBounded"}}},
-	{"upstream", "errors quote nothing that the peer sent", []edit{{"introspection/exchange.go", "err != nil && quotesPeer(err)", "false"}}, ofIntrospection},
+	{"upstream", "errors quote nothing that the peer sent", []edit{never("internal/fetch/tell.go", "quotesPeer(err)")}, []suite{{"internal/fetch", "TestEcho"}}},
+	{"upstream", "a proxy's own words are in no error", []edit{{"internal/fetch/fetch.go", "			OnProxyConnectResponse: connected,\n", ""}}, []suite{{"internal/fetch", "TestProxyThatEchoes"}}},
+	{"upstream", "what others say is one line in Verify's errors", []edit{{"validator/errors.go", "b.WriteString(\": \" + quote.Line(withoutPreamble(e.cause).Error()))", "b.WriteString(\": \" + withoutPreamble(e.cause).Error())"}}, []suite{{"validator", "TestCausesAreOneLine"}}},
+	{"upstream", "a certificate writes no lines and no escapes into errors", []edit{{"internal/fetch/tell.go", "quote.Line(o.err.Error())", "quote.Line(\"\") + o.err.Error()"}}, []suite{{"internal/fetch", "TestCertificateThatWrites"}}},
 }
