@@ -197,7 +197,19 @@ func (w *walk) confirmation(ctx context.Context, p *proof, inTheWay string) {
 			return err
 		}
 		again.hear(w.claims.own)
-		return p.issuer.checkAnswer(&again, w.now, v.skew)
+		if err := p.issuer.checkAnswer(&again, w.now, v.skew); err != nil {
+			return err
+		}
+		if err := again.checkSecrecy(w.r.Token); err != nil {
+			return err
+		}
+		w.claims = again // what follows goes by the newest answer, as VerifyRequest does
+		*p = proof{issuer: p.issuer}
+		v.complete(p, &w.claims, w.r.Token)
+		if v.revoked != nil {
+			_, err = w.judgeRevocation(p)
+		}
+		return err
 	})
 	if v.revoked != nil && w.demand.MaxAge != nil && w.signed {
 		w.only("revocation list", CheckUnavailable, cmp.Or(inTheWay, unless(!w.failed, notVouched)), func() error {

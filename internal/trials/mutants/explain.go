@@ -7,6 +7,7 @@ var explanations = []suite{{"validator", "TestExplain"}}
 var explainMutants = []mutant{
 	{"explanation", "nothing is accepted that was not looked at", []edit{{"validator/explainhide.go", "			e.Accepted = false\n", ""}}, explanations},
 	{"explanation", "what is not proven is told as that", []edit{{"validator/explainhide.go", "s.Unproven = n >= w.told && ", "s.Unproven = false && "}}, explanations},
+	{"explanation", "it goes by the newest answer", []edit{{"validator/explainproof.go", "		v.complete(p, &w.claims, w.r.Token)\n		if v.revoked", "		v.complete(p, c, w.r.Token)\n		if v.revoked"}, {"validator/explainproof.go", "		w.claims = again // what follows goes by the newest answer, as VerifyRequest does\n", "		c := &w.claims\n"}}, []suite{{"validator", "TestExplainAsksAgain"}}},
 	{"explanation", "no piece of the token is in it", []edit{{"validator/explainhide.go", "if n < minHidden {", "if true {"}}, explanations},
 	{"explanation", "another scheme's credentials are not looked at", []edit{{"validator/explainwalk.go", `|| raw != "" && w.r.isDPoP()`, `|| raw != ""`}}, explanations},
 	{"explanation", "the configuration's own check sees proven tokens alone", []edit{{"validator/explainwalk.go", "cmp.Or(inTheWay, unless(w.proven && !w.failed, provenAlone)), func() error { return i.accept(c) })", "inTheWay, func() error { return i.accept(c) })"}}, explanations},
