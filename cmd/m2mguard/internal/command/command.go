@@ -74,11 +74,27 @@ func Run(ctx context.Context, args []string, s Surroundings) int {
 		return exitWrong
 	}
 	if f.err != nil {
-		for line := range strings.Lines(f.Error()) {
-			p.err.Printf("m2mguard: %s\n", term.Clean(strings.TrimSpace(line)))
+		for _, err := range joined(f.err) {
+			p.err.Printf("m2mguard: %s\n", term.Clean(strings.TrimSpace(err.Error())))
 		}
 	}
 	return f.code
+}
+
+// joined are the errors that were joined in err, each to be told in a line: one that has
+// lines of its own may have them of somebody else.
+func joined(err error) (all []error) {
+	several, ok := err.(interface{ Unwrap() []error })
+	if _, said := err.(failure); said {
+		return joined(errors.Unwrap(err))
+	}
+	if _, worded := err.(fmt.Formatter); !ok || worded {
+		return []error{err}
+	}
+	for _, one := range several.Unwrap() {
+		all = append(all, joined(one)...)
+	}
+	return all
 }
 
 // longest is how long an argument may be that a usage error shows: a word that was

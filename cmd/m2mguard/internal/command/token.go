@@ -107,7 +107,7 @@ func (p *program) describe(t *token.Token, wanted bool) {
 		lifetime = "for " + t.ExpiresIn.String()
 	}
 	if t.Scope != "" {
-		scope = fmt.Sprintf("scope %.300q", t.Scope)
+		scope = fmt.Sprintf("scope %.300q", t.Hide(t.Scope))
 	}
 	bound := ""
 	switch {
@@ -116,11 +116,15 @@ func (p *program) describe(t *token.Token, wanted bool) {
 	case wanted:
 		bound = ", not bound: the issuer took no notice of the proof"
 	}
-	p.err.Printf("token %s\n", term.Clean(t.Hide(fmt.Sprintf("of type %.40q, good %s, %s%s", t.Type, lifetime, scope, bound))))
+	p.err.Printf("token %s\n", term.Clean(fmt.Sprintf("of type %.40q, good %s, %s%s", t.Hide(t.Type), lifetime, scope, bound)))
 }
 
-// maxShown bounds what is shown of an API's answer, in bytes.
-const maxShown = 64 << 10
+// maxShown bounds what is shown of an API's answer, in bytes, and beyond what is read to
+// see whether a piece of the token begins before that and goes on.
+const (
+	maxShown = 64 << 10
+	beyond   = 1 << 10
+)
 
 // call calls the API, and writes its answer without the token, if it is in there.
 func (p *program) call(ctx context.Context, t *token.Token, f *tokenFlags) error {
@@ -129,9 +133,9 @@ func (p *program) call(ctx context.Context, t *token.Token, f *tokenFlags) error
 		return failure{exitBad, err}
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxShown))
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxShown+beyond))
 	if err != nil {
-		return failure{exitBad, err}
+		return failure{exitBad, token.Told(resp.Request, err)}
 	}
 	p.err.Printf("%s\n", term.Clean(t.Hide(resp.Status)))
 	for _, name := range []string{"WWW-Authenticate", "Retry-After", "Location"} {
@@ -143,7 +147,8 @@ func (p *program) call(ctx context.Context, t *token.Token, f *tokenFlags) error
 	if f.print {
 		out = p.err // the token is alone on standard output
 	}
-	for line := range strings.Lines(t.Hide(string(body))) {
+	shown := t.Hide(string(body))
+	for line := range strings.Lines(shown[:min(len(shown), maxShown)]) {
 		out.Printf("%s\n", term.Clean(strings.TrimRight(line, "\r\n")))
 	}
 	if resp.StatusCode >= http.StatusBadRequest {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 )
 
@@ -35,11 +36,24 @@ func (t *Token) discover(ctx context.Context) (string, error) {
 	} {
 		found, err := t.ask(ctx, place)
 		if err == nil {
-			return found, nil
+			return found, t.discovered(u, found)
 		}
 		faults = append(faults, err)
 	}
 	return "", errors.Join(faults...)
+}
+
+// discovered refuses an endpoint that an https issuer would have us go to by http, on
+// loopback too: whoever can write metadata would have the credentials.
+func (t *Token) discovered(issuer *url.URL, found string) error {
+	u, err := checked(found, t.request.AllowHTTP)
+	switch {
+	case err != nil:
+		return fmt.Errorf("the issuer's token endpoint %w", err)
+	case issuer.Scheme == "https" && u.Scheme != "https" && !t.request.AllowHTTP:
+		return fmt.Errorf("the issuer's token endpoint is %s://%s, wanted https, as the issuer is", u.Scheme, u.Host)
+	}
+	return nil
 }
 
 func (t *Token) ask(ctx context.Context, place string) (string, error) {
@@ -47,14 +61,15 @@ func (t *Token) ask(ctx context.Context, place string) (string, error) {
 	if err != nil {
 		return "", errors.New("issuer is no URL")
 	}
+	place = bare(req.URL)
 	resp, err := t.client.Do(req)
 	if err != nil {
-		return "", err
+		return "", Told(req, err)
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err != nil {
-		return "", err
+		return "", Told(req, err)
 	}
 	var doc metadata
 	switch {

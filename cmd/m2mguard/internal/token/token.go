@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -32,7 +33,7 @@ type Request struct {
 	MTLS bool
 
 	HTTPClient *http.Client // nil: http.DefaultClient
-	// AllowHTTP allows http to hosts other than loopback.
+	// AllowHTTP allows http to an issuer, and its token endpoint, on hosts other than loopback.
 	AllowHTTP bool
 	Now       func() time.Time // nil: time.Now
 }
@@ -44,6 +45,8 @@ type Token struct {
 	ExpiresIn time.Duration // 0: it does not say
 
 	text    string
+	hidden  secrets // the token's text, and proofs
+	sent    secrets // what authenticates the client
 	prover  *prover // nil: it is not bound to a key
 	client  *http.Client
 	request Request
@@ -61,10 +64,13 @@ func (t *Token) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, t
 // Bound says whether the token is bound to the key of this program's proofs.
 func (t *Token) Bound() bool { return t.prover != nil }
 
-// Hide returns text without the token's.
-func (t *Token) Hide(text string) string { return strings.ReplaceAll(text, t.text, "[the token]") }
+// Hide returns text without pieces of the token, of proofs and of the client's
+// credentials, however they are escaped. What is to be cut is cut afterwards: a piece of
+// less than 16 characters is no piece.
+func (t *Token) Hide(text string) string { return t.sent.hide(t.hidden.hide(text)) }
 
-// RefusedError is an issuer's answer that is no token (RFC 6749 §5.2).
+// RefusedError is an issuer's answer that is no token (RFC 6749 §5.2), without what
+// authenticates the client, if it is sent back.
 type RefusedError struct {
 	Endpoint    string
 	Status      int
@@ -92,7 +98,7 @@ func Get(ctx context.Context, r Request) (*Token, error) {
 	if r.Now == nil {
 		r.Now = time.Now
 	}
-	t := &Token{request: r, client: follow(r.HTTPClient)}
+	t := &Token{request: r, client: follow(r.HTTPClient), hidden: secrets{word: "[the token]"}, sent: secrets{word: "[a credential]"}}
 	if r.Endpoint == "" {
 		var err error
 		if r.Endpoint, err = t.discover(ctx); err != nil {
@@ -108,7 +114,7 @@ func Get(ctx context.Context, r Request) (*Token, error) {
 			return nil, err
 		}
 	}
-	resp, err := t.prove(ctx, func(ctx context.Context) (*http.Request, error) { return r.post(ctx) }, endpoint, "")
+	resp, err := t.prove(ctx, func(ctx context.Context) (*http.Request, error) { return r.post(ctx, &t.sent) }, endpoint, "")
 	if err != nil {
 		return nil, err
 	}
@@ -116,8 +122,8 @@ func Get(ctx context.Context, r Request) (*Token, error) {
 }
 
 // post makes the request. Each one has an authentication of its own, because an
-// assertion is good once.
-func (r *Request) post(ctx context.Context) (*http.Request, error) {
+// assertion is good once, and adds it to sent.
+func (r *Request) post(ctx context.Context, sent *secrets) (*http.Request, error) {
 	form := url.Values{"grant_type": {"client_credentials"}}
 	for name, value := range map[string]string{"scope": r.Scope, "audience": r.Audience} {
 		if value != "" {
@@ -127,10 +133,12 @@ func (r *Request) post(ctx context.Context) (*http.Request, error) {
 	if len(r.Resource) > 0 {
 		form["resource"] = r.Resource
 	}
+	public := maps.Clone(form)
 	shown := &introspection.Request{Issuer: r.Issuer, Endpoint: r.Endpoint, Form: form, Header: http.Header{"Accept": {"application/json"}}}
 	if err := r.Auth.Authenticate(ctx, shown); err != nil {
 		return nil, err
 	}
+	sent.addSent(shown.Form, public, shown.Header)
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, r.Endpoint, strings.NewReader(shown.Form.Encode()))
 	if err != nil {
 		return nil, errors.New("token endpoint is no URL")
@@ -154,11 +162,12 @@ func (t *Token) prove(ctx context.Context, build func(context.Context) (*http.Re
 			if err != nil {
 				return nil, err
 			}
+			t.hidden.add(proof)
 			req.Header.Set("DPoP", proof)
 		}
 		resp, err := t.client.Do(req)
 		if err != nil {
-			return nil, err
+			return nil, Told(req, err)
 		}
 		next := resp.Header.Get("DPoP-Nonce")
 		if t.prover == nil || nonce != "" || next == "" || resp.StatusCode != http.StatusBadRequest && resp.StatusCode != http.StatusUnauthorized {
@@ -174,7 +183,7 @@ func (t *Token) read(resp *http.Response) error {
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err != nil {
-		return err
+		return Told(resp.Request, err)
 	}
 	var answer struct {
 		AccessToken string      `json:"access_token"`
@@ -191,24 +200,39 @@ func (t *Token) read(resp *http.Response) error {
 		if answer.AccessToken != "" { // of a server that says both yes and no
 			answer.Error, answer.Description = "", "the answer holds an access_token all the same"
 		}
-		return &RefusedError{at, resp.StatusCode, answer.Error, answer.Description}
+		return &RefusedError{at, resp.StatusCode, t.Hide(answer.Error), t.Hide(answer.Description)}
 	case broken:
 		return fmt.Errorf("%s answers what is no JSON", at)
-	case answer.AccessToken == "" || strings.ContainsAny(answer.AccessToken, " \t\r\n"):
+	case answer.AccessToken == "":
 		return fmt.Errorf("%s answers without an access_token", at)
+	case !isB64Token(answer.AccessToken):
+		return fmt.Errorf("%s answers with an access_token of characters that no token has (RFC 6750 §2.1)", at)
 	case strings.EqualFold(answer.TokenType, "DPoP") && t.prover == nil:
 		return fmt.Errorf("%s answers with a token that is bound to a key, though none was shown", at)
 	case !strings.EqualFold(answer.TokenType, "DPoP"):
 		t.prover = nil // the issuer took no notice of the proof
 	}
 	seconds, _ := answer.ExpiresIn.Int64() // optional (RFC 6749 §5.1)
-	t.text, t.Type, t.Scope, t.ExpiresIn = answer.AccessToken, answer.TokenType, answer.Scope, time.Duration(seconds)*time.Second
+	t.text, t.Type, t.Scope, t.ExpiresIn = answer.AccessToken, answer.TokenType, answer.Scope, time.Duration(min(max(seconds, 0), longestLife))*time.Second
+	t.hidden.add(t.text)
 	return nil
 }
 
-// Call calls an API with the token. The answer's body is the caller's to close.
+// longestLife bounds what is told of a token's life, in seconds: a hundred years.
+const longestLife = 100 * 365 * 24 * 60 * 60
+
+// isB64Token reports whether text is what a token is made of (RFC 6750 §2.1).
+func isB64Token(text string) bool {
+	text = strings.TrimRight(text, "=")
+	return text != "" && !strings.ContainsFunc(text, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("-._~+/", r)
+	})
+}
+
+// Call calls an API with the token, by https or on loopback, whatever Request.AllowHTTP
+// says of the issuer. The answer's body is the caller's to close.
 func (t *Token) Call(ctx context.Context, method, address string) (*http.Response, error) {
-	target, err := checked(address, t.request.AllowHTTP)
+	target, err := checked(address, false)
 	if err != nil {
 		return nil, fmt.Errorf("the API's address %w", err)
 	}
