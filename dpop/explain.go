@@ -87,8 +87,12 @@ func (v *Verifier) Explain(ctx context.Context, r *Request, o ExplainOptions) []
 	e.do("jkt", CheckThumbprint, headless, func() (string, *Error) { return "", checkThumbprint(&h, r) })
 	e.do("htu", CheckURL, stop, func() (string, *Error) { return quote.Value(withoutQuery(r.URL)), checkURL(&c, r) })
 	if v.nonces != nil {
-		if stop == "" && v.outside && !o.Network {
-			stop = "it is for the store of nonces to say, and ExplainOptions.Network is not set"
+		switch {
+		case stop != "" || !v.outside:
+		case !o.Network:
+			stop = "it is for the store of nonces to say, and nobody is asked"
+		case e.failed:
+			stop = "it is for the store of nonces to say, which is not asked about a proof that is wrong already"
 		}
 		e.do("nonce", CheckNonce, stop, func() (string, *Error) {
 			_, failed := v.checkNonce(ctx, &c, new(counters))
@@ -114,7 +118,10 @@ func (v *Verifier) Explain(ctx context.Context, r *Request, o ExplainOptions) []
 	return e.steps
 }
 
-type explanation struct{ steps []Step }
+type explanation struct {
+	steps  []Step
+	failed bool // some step did
+}
 
 // do makes a check, unless something is in its way, and reports whether it passed.
 func (e *explanation) do(name string, usual Check, inTheWay string, check func() (found string, failed *Error)) bool {
@@ -123,6 +130,7 @@ func (e *explanation) do(name string, usual Check, inTheWay string, check func()
 	if inTheWay == "" {
 		found, failed = check()
 	}
+	e.failed = e.failed || failed != nil
 	e.steps = append(e.steps, stepOf(name, usual, inTheWay, found, failed))
 	return inTheWay == "" && failed == nil
 }

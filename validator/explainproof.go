@@ -65,7 +65,7 @@ func (w *walk) opaque(ctx context.Context, what kind) {
 	v, raw := w.v, w.r.Token
 	var unasked string
 	if v.opaqueIssuer != nil {
-		unasked = w.unasked(true, v.opaqueIssuer(ctx, raw))
+		unasked = w.unasked(true, true, v.opaqueIssuer(ctx, raw))
 	}
 	w.do("issuer", CheckShape, unasked, func() (_ string, err error) {
 		if w.issuer, err = v.opaqueIssuerOf(ctx, raw, w.r.Source, what); err != nil {
@@ -239,7 +239,7 @@ func (w *walk) sender(ctx context.Context, p *proof, inTheWay string) {
 		w.only("proof", CheckProof, "the token is not shown by the DPoP scheme", nil)
 		return
 	}
-	for _, s := range w.v.proofs.Explain(ctx, p.shownBy(w.r), dpop.ExplainOptions{Network: w.o.Network, At: w.o.At}) {
+	for _, s := range w.v.proofs.Explain(ctx, p.shownBy(w.r), dpop.ExplainOptions{Network: w.o.Network && w.proven && !w.failed, At: w.o.At}) {
 		if s.Err == nil {
 			w.do("proof: "+s.Name, CheckProof, s.NotReached, func() (string, error) { return s.Found, nil })
 			continue

@@ -155,7 +155,7 @@ func (w *walk) jwt(ctx context.Context, t *jwt, failed error, stop string) {
 	}
 	w.read = w.only("forms", CheckJSON, unread, func() error { return c.parse(payload, v.limits) })
 	unread = cmp.Or(stop, unless(w.read, noClaims))
-	w.do("iss", CheckIssuer, cmp.Or(unread, w.unasked(c.hasIssuer, c.token.issuer)), func() (_ string, err error) {
+	w.do("iss", CheckIssuer, cmp.Or(unread, w.unasked(headed && listed, c.hasIssuer, c.token.issuer)), func() (_ string, err error) {
 		if w.issuer, err = v.whose(ctx, c, w.r.Source); err != nil {
 			return "", err
 		}
@@ -282,14 +282,14 @@ func (w *walk) rest(i *issuer, inTheWay, secret string) {
 }
 
 // unasked is why the issuer of this name is not looked up, if it would have to be asked
-// for.
-func (w *walk) unasked(named bool, url string) string {
+// for: nobody is asked about what is refused by its header.
+func (w *walk) unasked(good, named bool, url string) string {
 	v := w.v
-	if w.o.Network || !named || v.resolved == nil || v.issuers[url] != nil || url == "" || len(url) > maxIssuerURL {
+	if w.o.Network && good || !named || v.resolved == nil || v.issuers[url] != nil || url == "" || len(url) > maxIssuerURL {
 		return ""
 	}
 	_, held := v.resolved.Held(strings.Clone(url))
-	return unless(held, "Config.Resolver would have to be asked, and "+withoutNet)
+	return unless(held, "Config.Resolver would have to be asked, and "+cmp.Or(unless(good, noHeader), withoutNet))
 }
 
 // quiet is what is asked for an explanation.
