@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -59,13 +60,13 @@ func attributes(op observe.Operation, issuer string) []attribute.KeyValue {
 }
 
 // outcome is the error.type of a call: empty where it went well, and else a status, one
-// of two words, or other.
+// of two words, or other: no more than 26 of them.
 func outcome(err error) string {
 	if err == nil {
 		return ""
 	}
 	if e, ok := errors.AsType[*introspection.UnavailableError](err); ok && e.Status != 0 && e.Status != 200 {
-		return strconv.Itoa(e.Status)
+		return status(e.Status)
 	}
 	var slow interface{ Timeout() bool }
 	switch {
@@ -73,6 +74,24 @@ func outcome(err error) string {
 		return "canceled"
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &slow) && slow.Timeout():
 		return "timeout"
+	}
+	return other
+}
+
+// statuses are those that an authorization server, or what stands before it, answers
+// with; each is an error.type of its own.
+var statuses = []int{301, 302, 303, 307, 308, 400, 401, 403, 404, 405, 406, 408, 410, 413, 415, 429, 500, 501, 502, 503, 504}
+
+// status is the error.type of an answer: the server chooses its status, and could make a
+// time series of each number.
+func status(code int) string {
+	switch {
+	case slices.Contains(statuses, code):
+		return strconv.Itoa(code)
+	case code >= 400 && code < 500:
+		return "4xx"
+	case code >= 500 && code < 600:
+		return "5xx"
 	}
 	return other
 }

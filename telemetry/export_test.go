@@ -1,0 +1,4 @@
+package telemetry
+
+// Status is status.
+var Status = status
