@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"reflect"
+	"regexp"
 	"strings"
 	"time"
 
@@ -93,7 +94,7 @@ func Read(r io.Reader, leave ...string) (*File, error) {
 	case errors.Is(err, io.EOF):
 		return nil, errNoText
 	case err != nil:
-		return nil, fmt.Errorf("is no YAML: %w", err)
+		return nil, noYAML(err)
 	}
 	d := decoder{leave: leave}
 	f := new(File)
@@ -121,6 +122,28 @@ func Read(r io.Reader, leave ...string) (*File, error) {
 		return nil, errors.Join(d.faults...)
 	}
 	return f, nil
+}
+
+// yamlLine is where a fault is, as the YAML library says.
+var yamlLine = regexp.MustCompile(`\bline [0-9]+`)
+
+// noYAML says where a text is no YAML, and of what kind the fault is, without the name of
+// an anchor, a tag or a directive that the YAML library quotes: it may be a misplaced secret.
+func noYAML(err error) error {
+	text := err.Error()
+	kind := "wanted what a YAML reader understands"
+	switch {
+	case strings.Contains(text, "anchor"):
+		kind = "an alias (*) has no anchor (&), or is in it: a value that begins with * wants quotes"
+	case strings.Contains(text, "tag"):
+		kind = "a tag (!) is wrong: a value that begins with ! wants quotes"
+	case !strings.ContainsAny(text, "'\"`"):
+		return fmt.Errorf("is no YAML: %w", err)
+	}
+	if line := yamlLine.FindString(text); line != "" {
+		kind = line + ": " + kind
+	}
+	return errors.New("is no YAML: " + kind)
 }
 
 // firstReading is how long the list of revocations may take to be read.

@@ -53,6 +53,7 @@ var (
 		"x-real-ip": true, "x-real-port": true, "x-client-ip": true, "x-cluster-client-ip": true, "x-proxyuser-ip": true, "x-remote-ip": true,
 		"x-remote-addr": true, "x-scheme": true, "x-nginx-proxy": true, "x-varnish": true, "x-host": true, "x-rewrite-url": true, "x-request-id": true,
 		"x-correlation-id": true, "traceparent": true, "x-cloud-trace-context": true, "client-cert": true, "x-arr-log-id": true, "x-arr-ssl": true,
+		"surrogate-capability": true, "x-request-start": true, "x-replaced-path": true, "tracestate": true,
 	}
 	forwardedBy = []string{
 		"x-forwarded", "x-original-", "x-envoy-", "x-amz", "x-azure-", "x-appengine-", "x-b3-", "x-ssl-", "x-client-cert", "x-goog-",
@@ -64,7 +65,7 @@ var (
 // underscores that some write for hyphens.
 func forwarding(name string) bool {
 	name = strings.ReplaceAll(strings.ToLower(name), "_", "-")
-	if forwarded[name] {
+	if forwarded[name] || strings.Contains(name, "forwarded") || strings.Contains(name, "-via") {
 		return true
 	}
 	for _, beginning := range forwardedBy {

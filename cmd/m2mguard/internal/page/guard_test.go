@@ -157,6 +157,7 @@ func TestNoProxy(t *testing.T) {
 		"X-Appengine-User-Ip", "X-Cloud-Trace-Context", "X-Goog-Iap-Jwt-Assertion", "X-Envoy-External-Address", "X-Envoy-Original-Path", "X-Request-Id", "X-B3-Traceid", "Traceparent",
 		"X-Vercel-Id", "X-Nf-Client-Connection-Ip", "Ngrok-Auth-User-Email", "Tailscale-User-Login", "X-Varnish", "X-Nginx-Proxy", "X-Scheme", "X-Ssl-Client-Cert", "X-Client-Cert",
 		"Client-Cert", "X-Proxyuser-Ip", "Proxy-Connection", "Proxy-Authorization", "X-Arr-Log-Id",
+		"X-Http-Forwarded-For", "X-Httpd-Forwarded", "X_Forwarded_For", "X-Bluecoat-Via", "Surrogate-Capability", "X-Request-Start", "X-Replaced-Path", "Tracestate",
 	} {
 		r := ask("GET", path, "")
 		r.Header.Set(name, "x")
