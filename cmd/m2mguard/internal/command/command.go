@@ -75,7 +75,7 @@ func Run(ctx context.Context, args []string, s Surroundings) int {
 	}
 	if f.err != nil {
 		for _, err := range joined(f.err) {
-			p.err.Printf("m2mguard: %s\n", term.Clean(strings.TrimSpace(err.Error())))
+			p.err.Printf("m2mguard: %s\n", term.Clean(strings.TrimSpace(withoutTokens(err.Error(), args))))
 		}
 	}
 	return f.code
@@ -105,14 +105,45 @@ const longest = 20
 // somebody gave as an argument.
 func withoutArguments(text string, args []string) string {
 	for _, arg := range args {
-		_, value, _ := strings.Cut(arg, "=")
-		for _, part := range []string{arg, value} {
+		for _, part := range tails(arg) {
 			if len(part) > longest {
 				text = strings.ReplaceAll(text, part, "[an argument]")
 			}
 		}
 	}
 	return term.Clean(text)
+}
+
+// tails are an argument and what may be a flag's value in it: -cVALUE, --config=VALUE.
+func tails(arg string) []string {
+	all := []string{arg}
+	if _, value, ok := strings.Cut(arg, "="); ok {
+		all = append(all, value)
+	}
+	if len(arg) > 2 && arg[0] == '-' {
+		all = append(all, arg[1:], arg[2:])
+	}
+	return all
+}
+
+// withoutTokens is an error of ours without arguments that look like a token, which
+// somebody gave for the name of a file: a long word that is no path, and ends as no file.
+func withoutTokens(text string, args []string) string {
+	for _, arg := range args {
+		for _, part := range tails(arg) {
+			if looksLikeToken(part) {
+				text = strings.ReplaceAll(text, part, "[an argument]")
+			}
+		}
+	}
+	return text
+}
+
+func looksLikeToken(part string) bool {
+	const shortest, extension = 30, 5
+	end := part[strings.LastIndexByte(part, '.')+1:]
+	named := len(end) < len(part) && len(end) <= extension || strings.HasPrefix(part, "/") || strings.HasPrefix(part, ".")
+	return len(part) >= shortest && !named && !strings.ContainsAny(part, ": \\")
 }
 
 func (p *program) root() *cobra.Command {

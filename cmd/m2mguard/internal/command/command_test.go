@@ -223,6 +223,8 @@ func TestNoOutputHoldsAToken(t *testing.T) {
 		slices.Concat([]string{"token", "-c", good, "--scope", "nothing"}, call),
 		slices.Concat([]string{"token", "-c", good, "--client-id", "opaque", "--secret-env", "RIGHT"}, call),
 		{"token", "-c", good, "--call", api + "/none"}, {"token", "-c", good, "--call", "http://127.0.0.1:1"}, {"token", "-c", bad}, {"token", "-c", pasted},
+		{"explain", "--keys", stray}, {"explain", "-c", stray}, {"explain", "-c" + stray}, {"explain", "-h" + stray}, {"token", "-c", good, "--ca-file", stray},
+		{"token", "-c", good, "--client-id", "x", "--method", "private_key_jwt", "--key-file", stray}, {"token", "-c", good, "--certificate-file", stray, "--certificate-key-file", stray},
 		{"token", stray}, {"token", "--" + stray}, {"token", "-" + stray}, {"token", "--timeout=" + stray}, {"token", "--timeout", stray}, {stray},
 		{"explain", "-c", good}, {"explain", "-c", good, "--json"}, {"explain", "-c", good, "--offline"}, {"explain", "-c", bad, strayFile}, {"explain", "-c", good, stray},
 		{"explain", "-c", good, "--proof", stray}, {"explain", "-c", good, "--proof", strayFile, "--scheme", "DPoP", "--url", api + "/orders"}, {"explain", "-c", good, "--at", stray},
