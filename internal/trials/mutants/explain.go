@@ -18,7 +18,7 @@ var explainMutants = []mutant{
 	{"explanation", "so does Profile.Grants", []edit{{"validator/explainwalk.go", "			own.Grants = nil\n", ""}}, explanations},
 	{"explanation", "scopes that are not known refuse nobody", []edit{{"validator/explainproof.go", "CheckScope, cmp.Or(inTheWay, w.ungiven)", "CheckScope, inTheWay"}}, explanations},
 	{"explanation", "keys are fetched only where it may ask", []edit{{"validator/explainproof.go", "	if q.network {\n", "	if true {\n"}}, explanations},
-	{"explanation", "so is a Resolver asked", []edit{{"validator/explainwalk.go", "if w.o.Network || !named", "if true || !named"}}, explanations},
+	{"explanation", "so is a Resolver asked", []edit{{"validator/explainwalk.go", "if w.o.Network && good || !named", "if true || !named"}}, explanations},
 	{"explanation", "so is an endpoint", []edit{{"validator/explainproof.go", "unless(!w.failed, shownNobody), unless(w.o.Network, withoutNet))", "unless(!w.failed, shownNobody))"}}, explanations},
 	{"explanation", "and for a confirmation", []edit{{"validator/explainproof.go", ", unless(w.o.Network || p.issuer.introspection == nil, withoutNet))", ")"}}, explanations},
 	{"explanation", "a token with a fault is shown to nobody", []edit{{"validator/explainproof.go", "unless(!w.failed, shownNobody), unless(w.o.Network, withoutNet))", "unless(w.o.Network, withoutNet))"}}, explanations},
@@ -30,7 +30,7 @@ var explainMutants = []mutant{
 	{"explanation", "exp is asked for", []edit{never("validator/explainwalk.go", `check.name == "exp" && ends`)}, explanations},
 	{"explanation", "the key set is kept in use by nobody who peeks", []edit{{"jwks/hint.go", "	set := s.serving.Load()\n	if set == nil {\n		return nil, unavailable(s.config.MinFetchInterval, errNoneHeld)", "	set := s.inUse()\n	if set == nil {\n		return nil, unavailable(s.config.MinFetchInterval, errNoneHeld)"}}, []suite{{"jwks", "TestHeld"}}},
 	{"explanation", "a list tells nobody that it was peeked at", []edit{{"revocation/list.go", "return l.check(m, route, false)", "return l.check(m, route, true)"}}, []suite{{"revocation", "TestPeek"}}},
-	{"explanation", "a store of nonces is asked only where it may be", []edit{{"dpop/explain.go", "v.outside && !o.Network", "false && !o.Network"}}, []suite{{"dpop", "TestExplain"}}},
+	{"explanation", "a store of nonces is asked only where it may be", []edit{{"dpop/explain.go", "		case !o.Network:\n			stop = \"it is for the store", "		case false:\n			stop = \"it is for the store"}}, []suite{{"dpop", "TestExplain"}}},
 	{"explanation", "no nonce is counted", []edit{{"dpop/explain.go", "new(counters)", "&v.counters"}}, []suite{{"dpop", "TestExplain"}}},
 	{"explanation", "a proof's faults are told in their order", []edit{{"dpop/explain.go", `	e.do("htm", CheckMethod, stop, func() (string, *Error) { return quote.Value(r.Method), checkMethod(&c, r) })
 `, ""}}, []suite{{"dpop", "TestExplain"}}},

@@ -252,7 +252,7 @@ func (t *Token) Call(ctx context.Context, method, address string) (*http.Respons
 
 // CanCall says why Call would send nothing to an address, or by a method.
 func (r *Request) CanCall(method, address string) error {
-	if _, err := checked(address, r.AllowHTTP); err != nil {
+	if _, err := checked(address, false); err != nil {
 		return fmt.Errorf("the API's address %w", err)
 	}
 	if _, err := http.NewRequest(method, "/", nil); err != nil {
