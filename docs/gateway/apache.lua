@@ -6,6 +6,7 @@ local ltn12 = require "ltn12"
 
 local gate = "http://127.0.0.1:4180/auth"
 http.TIMEOUT = 1 -- seconds: a worker waits for it
+local secret = "" -- one of serve.secrets, if it has any
 
 -- The fields that tell the API behind who calls: all that m2mguard may write.
 local identity = {
@@ -38,6 +39,9 @@ function check(r)
 		["x-real-ip"] = r.useragent_ip,
 		["host"] = r.hostname,
 	}
+	if secret ~= "" then
+		question["x-auth-secret"] = secret
+	end
 	-- The last one is a certificate's, which Apache sets before this runs, if the gate's
 	-- file has api.clientCertificate.
 	for _, name in ipairs({ "authorization", "dpop", "x-client-cert" }) do

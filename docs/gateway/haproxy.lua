@@ -3,6 +3,7 @@
 
 local gate = "http://127.0.0.1:4180/auth"
 local timeout = 5000 -- milliseconds
+local secret = "" -- one of serve.secrets, if it has any
 
 -- The fields that a request is judged by; the last one is a certificate's, which HAProxy
 -- sets before this runs, if the gate's file has api.clientCertificate.
@@ -60,6 +61,9 @@ core.register_action("m2mguard", { "http-req" }, function(txn)
 		["x-original-uri"] = { txn.f:pathq() },
 		["x-real-ip"] = { txn.f:src() },
 	}
+	if secret ~= "" then
+		question["x-auth-secret"] = { secret }
+	end
 	for _, name in ipairs(shown) do
 		local values = lines(sent[name])
 		if #values > 0 then
@@ -77,6 +81,9 @@ core.register_action("m2mguard", { "http-req" }, function(txn)
 	end
 	local answer = core.httpclient():get({ url = gate, headers = question, timeout = timeout })
 	if not answer or answer.status == 0 then
+		return refuse(txn, 503, { ["retry-after"] = { [0] = "1" } }, "")
+	end
+	if answer.status == 503 and not answer.headers["retry-after"] then -- HAProxy's own: the gate is away
 		return refuse(txn, 503, { ["retry-after"] = { [0] = "1" } }, "")
 	end
 	if answer.status ~= 200 then

@@ -29,7 +29,7 @@ func TestLoad(t *testing.T) {
 	const rounds, length = 5, 3 * time.Second
 	iss := issuertest.New(t)
 	p := &gated{name: "haproxy", pinned: true}
-	gate := p.serve(t, iss, "{jwt: {}}")
+	gate := p.serve(t, p.file(iss, "{jwt: {}}"))
 	token := iss.Token(issuertest.Claims{Scope: "orders:read"})
 	apache := peer(t, iss)
 	subjects := []struct {

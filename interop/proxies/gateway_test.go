@@ -14,7 +14,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"sync"
 	"syscall"
@@ -38,6 +37,7 @@ type gated struct {
 	play func(api, gate string) http.Handler
 
 	pinned bool   // the gate has one processor
+	secret string // what the script shows
 	admin  string // where operators look at the gate, once it was started
 }
 
@@ -93,24 +93,6 @@ Listen LISTEN
 	{name: "envoy", play: envoy},
 }
 
-// page is docs/gateway.md.
-const page = "../../docs/gateway.md"
-
-// block is the first block of a language in the page.
-func block(t *testing.T, language string) string {
-	t.Helper()
-	text, err := os.ReadFile(page)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, after, found := strings.Cut(string(text), "\n```"+language+"\n")
-	code, _, closed := strings.Cut(after, "\n```\n")
-	if !found || !closed {
-		t.Fatalf("%s has no block of %s", page, language)
-	}
-	return code
-}
-
 // reached is what the API behind saw of a request.
 type reached struct {
 	Method, Target string
@@ -153,7 +135,14 @@ var gateProgram = sync.OnceValues(func() (string, error) {
 // erect starts all three. identity is what the gate's file has for it.
 func (p *gated) erect(t *testing.T, identity string) *stand {
 	t.Helper()
-	s := &stand{iss: issuertest.New(t)}
+	iss := issuertest.New(t)
+	return p.raise(t, iss, p.file(iss, identity))
+}
+
+// raise starts all three, the gate with this file.
+func (p *gated) raise(t *testing.T, iss *issuertest.Issuer, file string) *stand {
+	t.Helper()
+	s := &stand{iss: iss}
 	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.mu.Lock()
 		s.last = append(s.last, reached{r.Method, r.RequestURI, r.Header.Clone()})
@@ -164,7 +153,7 @@ func (p *gated) erect(t *testing.T, identity string) *stand {
 		_, _ = io.WriteString(w, "the API")
 	}))
 	t.Cleanup(api.Close)
-	gate := p.serve(t, s.iss, identity)
+	gate := p.serve(t, file)
 	if p.play != nil {
 		proxy := httptest.NewServer(p.play(strings.TrimPrefix(api.URL, "http://"), gate))
 		t.Cleanup(proxy.Close)
@@ -175,27 +164,15 @@ func (p *gated) erect(t *testing.T, identity string) *stand {
 	return s
 }
 
-// serve starts m2mguard serve, and returns where the proxy asks.
-func (p *gated) serve(t *testing.T, iss *issuertest.Issuer, identity string) string {
-	t.Helper()
-	program, err := gateProgram()
-	if err != nil {
-		t.Fatal(err)
-	}
-	listen, admin, prefix := freeAddress(t), freeAddress(t), ""
-	if p.name == "envoy" {
-		prefix = "\n  prefix: /auth"
-	}
-	file := filepath.Join(t.TempDir(), "m2mguard.yaml")
-	text := fmt.Sprintf(`
+// file is the gate's, with rules of each kind.
+func (p *gated) file(iss *issuertest.Issuer, identity string) string {
+	return fmt.Sprintf(`
 issuers: [{url: %q, audience: [%q]}]
 dpop: {}
 api: {publicURL: ["https://api.example.com"]}
 serve:
   proxy: %s
-  listen: %s
-  admin: %s
-  from: [127.0.0.1/32]%s
+  from: [127.0.0.1/32]
   identity: %s
   routes:
     GET /orders/{path...}: {scopes: ["orders:read"]}
@@ -203,7 +180,28 @@ serve:
     GET /admin/{path...}: {scopes: [admin]}
     GET /public/{path...}: {public: true}
     GET /report: {scopes: [admin], dangerouslyReportOnly: true}
-`, iss.URL(), issuertest.Audience, p.name, listen, admin, prefix, identity)
+`, iss.URL(), issuertest.Audience, p.inFile(), identity)
+}
+
+// inFile is the proxy as the gate's file has it.
+func (p *gated) inFile() string {
+	if p.name == "envoy" {
+		return "envoy\n  prefix: /auth"
+	}
+	return p.name
+}
+
+// serve starts m2mguard serve with a file, but for where it listens, and returns where the
+// proxy asks.
+func (p *gated) serve(t *testing.T, text string) string {
+	t.Helper()
+	program, err := gateProgram()
+	if err != nil {
+		t.Fatal(err)
+	}
+	listen, admin := freeAddress(t), freeAddress(t)
+	file := filepath.Join(t.TempDir(), "m2mguard.yaml")
+	text = strings.Replace(text, "\nserve:\n", fmt.Sprintf("\nserve:\n  listen: %s\n  admin: %s\n", listen, admin), 1)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -280,6 +278,7 @@ func (p *gated) start(t *testing.T, s *stand, api, gate string) {
 		"127.0.0.1:8080", api, "127.0.0.1:4180", gate, // as the page has them
 		"listen 80;", "listen "+s.address+";", "http://api.example.com:80", "http://api.example.com:"+port+", http://127.0.0.1:"+port,
 		"bind :80", "bind "+s.address, "*:80", s.address,
+		`local secret = ""`, `local secret = "`+p.secret+`"`,
 		"/etc/haproxy/", folder+"/", "/etc/apache2/", folder+"/",
 	)
 	user := ""
@@ -345,19 +344,4 @@ func (s *stand) ask(t *testing.T, method, target string, header http.Header) *ht
 		t.Fatal(err)
 	}
 	return response
-}
-
-// statusOf is what the first word of a curl line's remark says: 401, 400, or the API's own.
-var remark = regexp.MustCompile(`(?m)^curl .*# (.*)$`)
-
-// TestPageHasThreeLines for each proxy, and the same ones.
-func TestPageHasThreeLines(t *testing.T) {
-	text, err := os.ReadFile(page)
-	if err != nil {
-		t.Fatal(err)
-	}
-	const each, products = 3, 6
-	if n := len(remark.FindAllString(string(text), -1)); n != each*products {
-		t.Errorf("%d lines of curl, wanted %d", n, each*products)
-	}
 }

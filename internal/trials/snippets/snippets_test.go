@@ -45,6 +45,7 @@ var givenHere = map[string]map[string]string{
 	"docs/bound.md":            {"iss": "*issuertest.Issuer", "key": "crypto.Signer"},
 	"docs/fleet.md":            {"key": "[]byte", "issuer": "string", "jti": "string", "exp": "time.Time"},
 	"docs/fleet-answers.md":    {"secrets": "func() [][]byte"},
+	"docs/gateway.md":          {"r": "*http.Request"},
 	"docs/grpc.md":             {"auth": "*grpcauth.Auth", "newAPI": "func(issuer, audience string) grpcguardtest.App", "rules": "grpcauth.Rules"},
 	"docs/mcp.md":              {"getServer": "func(*http.Request) *mcp.Server"},
 	"docs/operate.md":          {"meterProvider": "metric.MeterProvider", "tracerProvider": "trace.TracerProvider"},

@@ -211,11 +211,16 @@ func (p *program) read(leave ...string) (*config.File, error) {
 	defer r.Close()
 	f, err := config.Read(r, leave...)
 	if err != nil {
-		var told []error
-		for line := range strings.Lines(err.Error()) {
-			told = append(told, fmt.Errorf("%s: %s", name, strings.TrimSpace(line)))
-		}
-		return nil, failure{exitWrong, errors.Join(told...)}
+		return nil, p.inFile(err)
 	}
 	return f, nil
+}
+
+// inFile has each fault begin with the file's name.
+func (p *program) inFile(err error) error {
+	var told []error
+	for line := range strings.Lines(err.Error()) {
+		told = append(told, fmt.Errorf("%s: %s", p.named(), strings.TrimSpace(line)))
+	}
+	return failure{exitWrong, errors.Join(told...)}
 }

@@ -91,7 +91,7 @@ func (p *program) ofFile() ([]routes.Route, error) {
 	set, err := builder.Build(f)
 	if err != nil {
 		f.Close()
-		return nil, failure{exitWrong, err}
+		return nil, p.inFile(err)
 	}
 	defer set.Close()
 	text, err := json.Marshal(set.Gateway.Routes())

@@ -7,16 +7,11 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/m2mguard/m2mguard/cmd/m2mguard/internal/config"
 	"github.com/m2mguard/m2mguard/cmd/m2mguard/internal/serve"
 )
-
-// How a gateway ends if its file does not say.
-const defaultDrain = 20 * time.Second
 
 func (p *program) serve() *cobra.Command {
 	var check bool
@@ -56,22 +51,22 @@ SIGHUP reads the file again; one with a fault changes nothing. SIGTERM drains.`,
 			set, err := builder.Build(f)
 			if err != nil {
 				f.Close()
-				return failure{exitWrong, err}
+				return p.inFile(err)
 			}
 			if check {
 				set.Close()
-				p.out.Printf("%s: good, %d routes are guarded\n", p.named(), len(set.Gateway.Routes()))
+				p.out.Printf("%s: good; routes that ask for a token: %d, that are open to everybody: %d\n", p.named(), len(set.Gateway.Routes()), len(set.Gateway.Public()))
 				return nil
 			}
 			reload := make(chan os.Signal, 1)
 			signal.Notify(reload, syscall.SIGHUP)
 			defer signal.Stop(reload)
-			o := options(f.Serve)
+			o := serve.OptionsOf(f.Serve)
 			o.Log, o.Metrics = log, metrics
 			o.Listening = func(proxy, admin net.Addr) {
 				log.Info("the proxy asks at", "address", fmt.Sprint(proxy), "admin", fmt.Sprint(admin))
 			}
-			again := func() (*serve.Set, error) { return p.again(&builder, f.Serve) }
+			again := func() (*serve.Set, error) { return p.again(&builder, o) }
 			if err := serve.Run(cmd.Context(), set, again, reload, o); err != nil {
 				return failure{exitBad, err}
 			}
@@ -82,26 +77,8 @@ SIGHUP reads the file again; one with a fault changes nothing. SIGTERM drains.`,
 	return cmd
 }
 
-// options are what of a file a restart alone changes, with the defaults.
-func options(s *config.Serve) serve.Options {
-	o := serve.Options{Listen: s.Listen, Admin: s.Admin, Drain: s.Drain, Notice: s.Notice}
-	if o.Listen == "" {
-		o.Listen = serve.DefaultListen
-	}
-	switch o.Admin {
-	case "":
-		o.Admin = serve.DefaultAdmin
-	case "off":
-		o.Admin = ""
-	}
-	if o.Drain == 0 {
-		o.Drain = defaultDrain
-	}
-	return o
-}
-
 // again reads the file as it is now.
-func (p *program) again(b *serve.Builder, before *config.Serve) (*serve.Set, error) {
+func (p *program) again(b *serve.Builder, o serve.Options) (*serve.Set, error) {
 	f, err := p.read("api", "client")
 	if err != nil {
 		return nil, err
@@ -109,10 +86,10 @@ func (p *program) again(b *serve.Builder, before *config.Serve) (*serve.Set, err
 	set, err := b.Build(f)
 	if err != nil {
 		f.Close()
-		return nil, err
+		return nil, p.inFile(err)
 	}
-	if f.Serve.Listen != before.Listen || f.Serve.Admin != before.Admin {
-		b.Log.Warn("serve.listen or serve.admin changed, which a restart alone takes into use")
+	for _, key := range o.Differs(f.Serve) {
+		b.Log.Warn("the file says something else than the program goes by until a restart", "key", key)
 	}
 	return set, nil
 }

@@ -22,7 +22,8 @@ type decoder struct {
 	// broken is how many faults left nothing behind that what they are part of could be
 	// made with.
 	broken int
-	leave  []string // sections whose secrets are not read
+	leave  []string       // sections whose secrets are not read
+	lines  map[string]int // of each key, by where it stands
 	// The fleet is made before anything that uses it; nil where it could not be.
 	fleet      *Fleet
 	fleetNamed bool
@@ -56,6 +57,7 @@ func (d *decoder) inOrder() {
 
 // decode fills v in. v keeps what a mapping does not name.
 func (d *decoder) decode(n *yaml.Node, v reflect.Value, path string) {
+	d.lines[path] = n.Line
 	switch {
 	case n.Kind == yaml.AliasNode || n.Anchor != "":
 		d.fault(n, path, "has an anchor or an alias, wanted the value itself, written out")
@@ -225,6 +227,7 @@ func (d *decoder) decodeMap(n *yaml.Node, v reflect.Value, path string) {
 	d.entries(n, path, func(key, value *yaml.Node) {
 		element := reflect.New(v.Type().Elem()).Elem()
 		d.decode(value, element, join(path, shown(key.Value)))
+		d.lines[join(path, strconv.Quote(key.Value))] = key.Line
 		v.SetMapIndex(reflect.ValueOf(key.Value), element)
 	})
 }

@@ -32,8 +32,9 @@ type File struct {
 	Client  *Client  `doc:"A client of the API's, as which the command token gets a token."`
 	Serve   *Serve   `doc:"The gate beside a proxy, as the command serve runs it."`
 
-	list notes    // of a list that a file fills
-	made []Danger // in values that were made of what the file says
+	list  notes          // of a list that a file fills
+	made  []Danger       // in values that were made of what the file says
+	lines map[string]int // of each key, by where it stands
 }
 
 // Issuer is validator.Issuer, or a provider's preset and what is to be changed in it.
@@ -96,7 +97,7 @@ func Read(r io.Reader, leave ...string) (*File, error) {
 	case err != nil:
 		return nil, noYAML(err)
 	}
-	d := decoder{leave: leave}
+	d := decoder{leave: leave, lines: make(map[string]int)}
 	f := new(File)
 	d.list = &f.list
 	d.decode(document.Content[0], reflect.ValueOf(f).Elem(), "")
@@ -105,6 +106,7 @@ func Read(r io.Reader, leave ...string) (*File, error) {
 	}
 	f.made = d.dangers
 	d.inOrder()
+	f.lines = d.lines
 	for _, iss := range f.Issuers {
 		if iss.FAPI2 {
 			iss.Issuer = providers.FAPI2(iss.Issuer)
@@ -144,6 +146,26 @@ func noYAML(err error) error {
 		kind = line + ": " + kind
 	}
 	return errors.New("is no YAML: " + kind)
+}
+
+// Locate adds to each fault that begins with a key the line that the key is in, or the one
+// around it.
+func (f *File) Locate(err error) error {
+	var all []error
+	for _, err := range flatten(err) {
+		text := err.Error()
+		key, line := "", 0
+		for k, l := range f.lines {
+			if rest, found := strings.CutPrefix(text, k); found && len(k) > len(key) && (rest == "" || strings.ContainsRune(" .[:", rune(rest[0]))) {
+				key, line = k, l
+			}
+		}
+		if key != "" {
+			err = located{line, text}
+		}
+		all = append(all, err)
+	}
+	return errors.Join(all...)
 }
 
 // firstReading is how long the list of revocations may take to be read.

@@ -16,9 +16,9 @@ var (
 	errSlash = errors.New("the path is one route's, and without or with a slash at its end another's: give both the same rule")
 )
 
-// identityFields are all that any kind of identity writes, as proxies compare them.
-var identityFields = func() (plain []string) {
-	for _, name := range append(headers{}.fields(), fieldIdentity) {
+// plainFields are the identity fields, as proxies compare them.
+var plainFields = func() (plain []string) {
+	for _, name := range identityFields {
 		plain = append(plain, strings.ToLower(name))
 	}
 	return plain
@@ -38,7 +38,7 @@ func confusing(h http.Header) string {
 			}
 			return '-'
 		}, name)
-		if slices.Contains(overriding, plain) || slices.Contains(identityFields, plain) && strings.ToLower(name) != plain {
+		if slices.Contains(overriding, plain) || slices.Contains(plainFields, plain) && strings.ToLower(name) != plain {
 			return name
 		}
 	}

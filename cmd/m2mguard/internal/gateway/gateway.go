@@ -20,8 +20,9 @@ import (
 // Config is what a Gateway is made of.
 type Config struct {
 	Validator *validator.Validator
-	// HTTP is how requests are read and refused. Its Source, ClientCertificate of the
-	// connection and ErrorHandler are the gateway's own.
+	// HTTP is how requests are read and refused. Its Source and ErrorHandler are the
+	// gateway's own; without its ClientCertificate there is none, whatever certificate the
+	// proxy itself shows.
 	HTTP httpauth.Config
 
 	Proxy  string // one of Proxies
@@ -94,16 +95,18 @@ func New(c Config) (*Gateway, error) {
 	var faults []error
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
 	if g.proxy = proxies[c.Proxy]; g.proxy == nil {
-		fault("proxy is %s, wanted one of %s", Shown(c.Proxy), strings.Join(Proxies(), ", "))
+		fault("serve.proxy is %s, wanted one of %s", Shown(c.Proxy), strings.Join(Proxies(), ", "))
 	} else if c.Prefix != "" && g.proxy.target != "" {
-		fault("prefix is set, which is for envoy alone: %s says the original path in %s", c.Proxy, g.proxy.target)
+		fault("serve.prefix is set, which is for envoy alone: %s says the original path in %s", c.Proxy, g.proxy.target)
+	} else if c.Prefix != "" && !isPrefix(c.Prefix) {
+		fault("serve.prefix is %s, wanted what envoy has as path_prefix: a path that begins with a slash and does not end in one, without escapes, such as /auth", Shown(c.Prefix))
 	}
 	if len(c.From) == 0 && len(c.Secrets) == 0 && !c.Unix {
-		fault("nobody is trusted to ask: set from to the networks of the proxy, secret to what it shows in %s, or listen on a Unix socket", fieldSecret)
+		fault("serve.from is empty, so nobody is trusted to ask: set it to the networks of the proxy, or serve.secrets to what it shows in %s, or serve.listen to a Unix socket", fieldSecret)
 	}
 	for _, s := range c.Secrets {
 		if len(s) < leastSecret {
-			fault("a secret has %d bytes, wanted at least %d", len(s), leastSecret)
+			fault("serve.secrets holds one of %d bytes, wanted at least %d", len(s), leastSecret)
 		}
 		g.secrets = append(g.secrets, sha256.Sum256([]byte(s)))
 	}
@@ -140,10 +143,10 @@ func (g *Gateway) compile(c Config) (faults []error) {
 	}
 	g.nowhere = &route{gate: g.auth.Compile(httpauth.Gate{}), pattern: "no route"}
 	if len(c.Routes) == 0 {
-		faults = append(faults, errors.New("routes is empty: each request would be refused"))
+		faults = append(faults, errors.New("serve.routes is empty: each request would be refused"))
 	}
 	for _, r := range c.Routes {
-		of := "routes: " + Shown(r.Pattern)
+		of := "serve.routes." + Shown(r.Pattern)
 		if err := checkPattern(r.Pattern); err != nil {
 			faults = append(faults, fmt.Errorf("%s %w", of, err))
 			continue
@@ -163,6 +166,12 @@ func (g *Gateway) compile(c Config) (faults []error) {
 	return faults
 }
 
+// isPrefix reports whether every reader takes it for the path that it is.
+func isPrefix(prefix string) bool {
+	path, err := readPath(prefix)
+	return err == nil && path == prefix && !strings.HasSuffix(prefix, "/")
+}
+
 // longestShown is how long a text of the configuration may be that a fault shows, in
 // bytes: names and patterns are shorter, and tokens longer.
 const longestShown = 80
@@ -178,8 +187,14 @@ func Shown(text string) string {
 // longWord is what may be a token that somebody pasted.
 var longWord = regexp.MustCompile(`[^\s"'/]{60,}`)
 
-// shownLess is what a library says of a text of the configuration.
-func shownLess(text string) string { return longWord.ReplaceAllString(text, "[a long text]") }
+// registered is what http.ServeMux says of where in this program it was called.
+var registered = regexp.MustCompile(` \(registered at [^()]*\)`)
+
+// shownLess is what a library says of a text of the configuration, in one line.
+func shownLess(text string) string {
+	text = strings.ReplaceAll(registered.ReplaceAllString(text, ""), "\n", " ")
+	return longWord.ReplaceAllString(text, "[a long text]")
+}
 
 // checkPattern looks at what http.ServeMux would take for something else.
 func checkPattern(pattern string) error {
@@ -248,6 +263,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	original := *r
 	original.Method, original.RequestURI = method, target
 	original.URL = &url.URL{Path: path}
+	original.TLS = nil // the proxy's own certificate is none of its client's
 	original.Body, original.ContentLength, original.TransferEncoding = http.NoBody, 0, nil
 	g.decide(w, &original)
 }
@@ -268,9 +284,14 @@ func (g *Gateway) decide(w http.ResponseWriter, r *http.Request) {
 		}
 		token = validator.FromContext(admitted.Context())
 	}
-	if err := g.identity.write(w.Header(), token); err != nil {
-		g.refuse(w, r, at.pattern, http.StatusForbidden, "access_denied", "The API behind cannot be told who calls.", err)
-		return
+	for _, name := range identityFields {
+		w.Header()[name] = nothing
+	}
+	if token != nil {
+		if err := g.identity.write(w.Header(), token); err != nil {
+			g.refuse(w, r, at.pattern, http.StatusForbidden, "access_denied", "The API behind cannot be told who calls.", err)
+			return
+		}
 	}
 	if g.logAll {
 		g.log.LogAttrs(r.Context(), slog.LevelInfo, "let through", append(g.about(r, at.pattern), slog.Any("token", token))...)
@@ -296,7 +317,7 @@ func (g *Gateway) refuse(w http.ResponseWriter, r *http.Request, pattern string,
 // answers is the status to answer with where wanted is meant. It takes back what a
 // refused request got of an identity.
 func (g *Gateway) answers(w http.ResponseWriter, wanted int) int {
-	for _, name := range g.identity.fields() {
+	for _, name := range identityFields {
 		delete(w.Header(), name)
 	}
 	status := g.proxy.status(wanted)

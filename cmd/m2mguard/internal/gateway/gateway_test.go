@@ -1,9 +1,6 @@
 package gateway_test
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -14,8 +11,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/lestrrat-go/jwx/v2/jwk"
-	"github.com/lestrrat-go/jwx/v2/jwt"
 
 	"github.com/m2mguard/m2mguard/adapters/httpauth"
 	"github.com/m2mguard/m2mguard/cmd/m2mguard/internal/gateway"
@@ -95,8 +90,10 @@ func identities(h http.Header) map[string][]string {
 	return found
 }
 
+// nobody is the answer of either kind where there is nothing to say.
 var nobody = map[string][]string{
-	"X-Auth-Client": {""}, "X-Auth-Subject": {""}, "X-Auth-Issuer": {""}, "X-Auth-Scopes": {""}, "X-Auth-Roles": {""}, "X-Auth-Tenant": {""},
+	"X-Auth-Identity": {""},
+	"X-Auth-Client":   {""}, "X-Auth-Subject": {""}, "X-Auth-Issuer": {""}, "X-Auth-Scopes": {""}, "X-Auth-Roles": {""}, "X-Auth-Tenant": {""},
 }
 
 // TestDecisions: each route by its rule, whatever is no route by none, and each answer
@@ -109,7 +106,7 @@ func TestDecisions(t *testing.T) {
 	}
 	somebody := func(scope string) map[string][]string {
 		return map[string][]string{
-			"X-Auth-Client": {issuertest.ClientID}, "X-Auth-Subject": {issuertest.ClientID}, "X-Auth-Issuer": {iss.URL()},
+			"X-Auth-Identity": {""}, "X-Auth-Client": {issuertest.ClientID}, "X-Auth-Subject": {issuertest.ClientID}, "X-Auth-Issuer": {iss.URL()},
 			"X-Auth-Scopes": {scope}, "X-Auth-Roles": {""}, "X-Auth-Tenant": {""},
 		}
 	}
@@ -165,118 +162,6 @@ func TestDecisions(t *testing.T) {
 	}
 }
 
-// TestWhoAsks: the proxy alone, by its address, a secret, or both, and with one word on
-// the request.
-func TestWhoAsks(t *testing.T) {
-	const one, two = "the first secret that a proxy shows", "and the second one of them"
-	iss := issuertest.New(t)
-	for name, tc := range map[string]struct {
-		from    []netip.Prefix
-		secrets []string
-		unix    bool
-		change  func(*http.Request)
-		status  int
-	}{
-		"from there":                     {from: loopback, status: 200},
-		"from elsewhere":                 {from: loopback, change: func(r *http.Request) { r.RemoteAddr = "198.51.100.7:4711" }, status: 403},
-		"from elsewhere, it says":        {from: loopback, change: func(r *http.Request) { r.RemoteAddr = "198.51.100.7:1"; r.Header.Set("X-Forwarded-For", "192.0.2.1") }, status: 403},
-		"mapped into IPv6":               {from: loopback, change: func(r *http.Request) { r.RemoteAddr = "[::ffff:192.0.2.1]:4711" }, status: 200},
-		"no address":                     {from: loopback, change: func(r *http.Request) { r.RemoteAddr = "@" }, status: 403},
-		"a socket":                       {unix: true, change: func(r *http.Request) { r.RemoteAddr = "@" }, status: 200},
-		"a secret":                       {secrets: []string{one, two}, change: func(r *http.Request) { r.Header.Set("X-Auth-Secret", two) }, status: 200},
-		"no secret":                      {secrets: []string{one, two}, status: 403},
-		"another secret":                 {secrets: []string{one}, change: func(r *http.Request) { r.Header.Set("X-Auth-Secret", two) }, status: 403},
-		"two secrets":                    {secrets: []string{one}, change: func(r *http.Request) { r.Header["X-Auth-Secret"] = []string{one, one} }, status: 403},
-		"a secret, from elsewhere":       {from: loopback, secrets: []string{one}, change: func(r *http.Request) { r.RemoteAddr = "198.51.100.7:1"; r.Header.Set("X-Auth-Secret", one) }, status: 403},
-		"no secret over a socket":        {unix: true, secrets: []string{one}, status: 403},
-		"two targets":                    {from: loopback, change: func(r *http.Request) { r.Header.Add("X-Original-URI", "/health") }, status: 403},
-		"two methods":                    {from: loopback, change: func(r *http.Request) { r.Header.Add("X-Original-Method", "GET") }, status: 403},
-		"no target":                      {from: loopback, change: func(r *http.Request) { r.Header.Del("X-Original-Uri") }, status: 403},
-		"no method":                      {from: loopback, change: func(r *http.Request) { r.Header.Del("X-Original-Method") }, status: 403},
-		"an empty method":                {from: loopback, change: func(r *http.Request) { r.Header.Set("X-Original-Method", "") }, status: 403},
-		"two methods in one":             {from: loopback, change: func(r *http.Request) { r.Header.Set("X-Original-Method", "GET, POST") }, status: 403},
-		"another proxy's fields as well": {from: loopback, change: func(r *http.Request) { r.Header.Set("X-Forwarded-Uri", "/admin") }, status: 200},
-	} {
-		c := config(t, iss)
-		c.From, c.Secrets, c.Unix = tc.from, tc.secrets, tc.unix
-		r := asks("GET", "/health", nil)
-		if tc.change != nil {
-			tc.change(r)
-		}
-		if w := answer(newGateway(t, c), r); w.Code != tc.status {
-			t.Errorf("%s: %d %s, wanted %d", name, w.Code, w.Body, tc.status)
-		}
-	}
-}
-
-// TestProxies: each by the fields that it writes, and none by another's.
-func TestProxies(t *testing.T) {
-	iss := issuertest.New(t)
-	original := http.Header{"X-Original-Method": {"GET"}, "X-Original-Uri": {"/health"}}
-	forwarded := http.Header{"X-Forwarded-Method": {"GET"}, "X-Forwarded-Uri": {"/health"}}
-	for proxy, fields := range map[string]http.Header{"nginx": original, "haproxy": original, "apache": original, "traefik": forwarded, "caddy": forwarded} {
-		c := config(t, iss)
-		c.Proxy = proxy
-		g := newGateway(t, c)
-		for _, header := range []http.Header{original, forwarded} {
-			r := httptest.NewRequest("GET", "/auth", nil)
-			r.Header = header.Clone()
-			want := 403
-			if header["X-Forwarded-Uri"] != nil == (fields["X-Forwarded-Uri"] != nil) {
-				want = 200
-			}
-			if w := answer(g, r); w.Code != want {
-				t.Errorf("%s, %v: %d, wanted %d", proxy, header, w.Code, want)
-			}
-		}
-	}
-	c := config(t, iss)
-	c.Proxy, c.Prefix = "envoy", "/auth"
-	g := newGateway(t, c)
-	for target, want := range map[string]int{"/auth/health": 200, "/health": 403, "/auth/admin": 401, "/auth": 400, "/authhealth": 400, "/auth//health": 400} {
-		if w := answer(g, httptest.NewRequest("GET", target, nil)); w.Code != want {
-			t.Errorf("envoy, %s: %d, wanted %d", target, w.Code, want)
-		}
-	}
-	if w := answer(g, httptest.NewRequest("POST", "/auth/health", nil)); w.Code != 401 {
-		t.Errorf("envoy, POST: %d", w.Code)
-	}
-}
-
-// TestFewStatuses: nginx hands on two, so the others come as 403 and say what they are.
-func TestFewStatuses(t *testing.T) {
-	iss := issuertest.New(t)
-	c := config(t, iss)
-	c.Proxy = "nginx"
-	g := newGateway(t, c)
-	good := "Bearer " + iss.Token(issuertest.Claims{Scope: "orders:read"})
-	for name, tc := range map[string]struct {
-		target        string
-		authorization []string
-		status        int
-		meant         string
-	}{
-		"good":         {"/orders", []string{good}, 200, ""},
-		"no token":     {"/orders", nil, 401, "401"},
-		"no scope":     {"/files/a", []string{good}, 403, "403"},
-		"malformed":    {"/orders", []string{good, good}, 403, "400"},
-		"two readings": {"/orders//a", []string{good}, 403, "400"},
-	} {
-		w := answer(g, asks("GET", tc.target, http.Header{"Authorization": tc.authorization}))
-		if w.Code != tc.status || w.Header().Get("X-Auth-Status") != tc.meant || len(w.Header()["Www-Authenticate"]) > 1 {
-			t.Errorf("%s: %d %v, wanted %d, meaning %q", name, w.Code, w.Header(), tc.status, tc.meant)
-		}
-	}
-	iss.SetFault(issuertest.JWKS, issuertest.Down())
-	iss.SetFault(issuertest.Discovery, issuertest.Down())
-	c = config(t, iss)
-	c.Proxy = "nginx"
-	w := answer(newGateway(t, c), asks("GET", "/orders", http.Header{"Authorization": {good}}))
-	if w.Code != 403 || w.Header().Get("X-Auth-Status") != "503" || w.Header().Get("Retry-After") == "" {
-		t.Errorf("down: %d %v", w.Code, w.Header())
-	}
-}
-
 // TestProofs are for the original's method and public URL, and the nonce comes back.
 func TestProofs(t *testing.T) {
 	iss := issuertest.New(t)
@@ -301,69 +186,6 @@ func TestProofs(t *testing.T) {
 	}
 }
 
-// TestSigned: one JWT that the published key verifies, signed once for a token while it
-// lasts, empty for nobody, and not longer good than the token.
-func TestSigned(t *testing.T) {
-	iss := issuertest.New(t)
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	now := time.Now()
-	c := config(t, iss)
-	c.JWT = &gateway.Signed{Issuer: "gateway", Audience: "orders", Key: key}
-	c.Now = func() time.Time { return now }
-	g := newGateway(t, c)
-	set, err := jwk.Parse(g.KeySet())
-	if err != nil {
-		t.Fatal(err)
-	}
-	raw := iss.Token(issuertest.Claims{Scope: "orders:read", Expiry: now.Add(40 * time.Second), Extra: map[string]any{"roles": []string{"a b"}}})
-	header := http.Header{"Authorization": {"Bearer " + raw}}
-	first := answer(g, asks("GET", "/orders", header)).Header().Get("X-Auth-Identity")
-	token, err := jwt.ParseString(first, jwt.WithKeySet(set), jwt.WithIssuer("gateway"), jwt.WithAudience("orders"), jwt.WithClaimValue("client_id", issuertest.ClientID),
-		jwt.WithClaimValue("scope", "orders:read"), jwt.WithClaimValue("token_issuer", iss.URL()))
-	if err != nil {
-		t.Fatalf("%q: %v", first, err)
-	}
-	if end := token.Expiration(); end.After(now.Add(41*time.Second)) || end.Before(now.Add(38*time.Second)) {
-		t.Errorf("ends %v, the token %v", end, now.Add(40*time.Second))
-	}
-	now = now.Add(15 * time.Second)
-	if again := answer(g, asks("GET", "/orders", header)).Header().Get("X-Auth-Identity"); again != first {
-		t.Error("a token seen before was signed for anew")
-	}
-	now = now.Add(10 * time.Second)
-	if later := answer(g, asks("GET", "/orders", header)).Header().Get("X-Auth-Identity"); later == first || later == "" {
-		t.Error("an identity is handed out in the second half of its life")
-	}
-	if w := answer(g, asks("GET", "/health", http.Header{"X-Auth-Identity": {first}})); w.Code != 200 || w.Header()["X-Auth-Identity"][0] != "" {
-		t.Errorf("public: %d %v", w.Code, w.Header())
-	}
-	if w := answer(g, asks("POST", "/orders", header)); w.Code != 403 || w.Header()["X-Auth-Identity"] != nil {
-		t.Errorf("refused: %d %v", w.Code, w.Header())
-	}
-	late := http.Header{"Authorization": {"Bearer " + iss.Token(issuertest.Claims{Scope: "orders:read", Expiry: time.Now().Add(-2 * time.Second)})}}
-	now = time.Now()
-	last := answer(g, asks("GET", "/orders", late)).Header().Get("X-Auth-Identity")
-	if token, err = jwt.ParseString(last, jwt.WithKeySet(set)); err != nil || !token.Expiration().After(token.IssuedAt()) {
-		t.Errorf("of a token that passes by the clocks' difference: %v, %v", token, err)
-	}
-}
-
-// TestUnwritable: a name that a field cannot hold is not told in another form.
-func TestUnwritable(t *testing.T) {
-	iss := issuertest.New(t)
-	g := newGateway(t, config(t, iss))
-	for client, want := range map[string]int{"plain": 200, "with blanks": 200, "é": 403, "a\nX-Auth-Scopes: admin": 403, " led": 403, "a\x00": 403} {
-		header := http.Header{"Authorization": {"Bearer " + iss.Token(issuertest.Claims{ClientID: client, Scope: "orders:read"})}}
-		w := answer(g, asks("GET", "/orders", header))
-		if w.Code != want || want != 200 && len(identities(w.Header())) > 0 {
-			t.Errorf("%q: %d %v, wanted %d", client, w.Code, w.Header(), want)
-		}
-	}
-}
-
 // TestFaults are told all at once.
 func TestFaults(t *testing.T) {
 	iss := issuertest.New(t)
@@ -377,9 +199,29 @@ func TestFaults(t *testing.T) {
 	if err == nil {
 		t.Fatal("no fault")
 	}
-	for _, want := range []string{`"squid"`, "5 bytes", "issuer or audience", "lifetime", "keyFile", `"GET orders"`, `"GET /a%20b"`, `"GET /a/{name}"`, `"GET /dot./x"`, `"GET /b"`, `"example.com/x"`} {
+	for _, want := range []string{`"squid"`, "5 bytes", "serve.secrets", "jwt.issuer", "jwt.audience", "lifetime", "keyFile", `serve.routes."GET orders"`, `"GET /a%20b"`, `"GET /a/{name}"`, `"GET /dot./x"`, `"GET /b"`, `"example.com/x"`} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("nothing of %s in:\n%v", want, err)
+		}
+	}
+	for line := range strings.Lines(err.Error()) {
+		if !strings.HasPrefix(line, "serve.") || strings.Contains(line, ".go:") {
+			t.Errorf("%q begins with no key, or says where in this program", line)
+		}
+	}
+}
+
+// TestPrefixes: envoy's path_prefix is one that each reader takes for the same.
+func TestPrefixes(t *testing.T) {
+	iss := issuertest.New(t)
+	for prefix, good := range map[string]bool{
+		"": true, "/auth": true, "/a/b": true,
+		"auth": false, "/": false, "/auth/": false, "/au th": false, "/au%20th": false, "/a//b": false, "/a/..": false, "/auth?x": false, "/a;b": false,
+	} {
+		c := config(t, iss)
+		c.Proxy, c.Prefix = "envoy", prefix
+		if _, err := gateway.New(c); good != (err == nil) || !good && !strings.Contains(err.Error(), "serve.prefix") {
+			t.Errorf("%q: %v", prefix, err)
 		}
 	}
 }

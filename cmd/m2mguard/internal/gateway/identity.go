@@ -10,10 +10,7 @@ import (
 
 // identity tells the API behind who calls.
 type identity interface {
-	// fields are the names of all header fields that it ever writes, as net/http has
-	// them.
-	fields() []string
-	// write sets each of them, to nothing for no token. An error refuses the request.
+	// write sets the fields of its kind. An error refuses the request.
 	write(h http.Header, token *validator.Token) error
 }
 
@@ -31,17 +28,12 @@ const (
 	fieldTenant  = "X-Auth-Tenant"
 )
 
-func (headers) fields() []string {
-	return []string{fieldClient, fieldSubject, fieldIssuer, fieldScopes, fieldRoles, fieldTenant}
-}
+// identityFields are those of either kind, as net/http has them. Each answer that lets
+// through holds all of them, empty where there is nothing to say: a proxy overwrites with
+// what it is answered, and Caddy hands on a placeholder's own name where a field is absent.
+var identityFields = [...]string{fieldIdentity, fieldClient, fieldSubject, fieldIssuer, fieldScopes, fieldRoles, fieldTenant}
 
-func (i headers) write(h http.Header, token *validator.Token) error {
-	if token == nil {
-		for _, name := range i.fields() {
-			h[name] = nothing
-		}
-		return nil
-	}
+func (headers) write(h http.Header, token *validator.Token) error {
 	roles := token.Roles()
 	for _, role := range roles {
 		if strings.ContainsRune(role, ' ') {
@@ -60,6 +52,7 @@ func (i headers) write(h http.Header, token *validator.Token) error {
 	return nil
 }
 
+// nothing is the value of a field where there is nothing to say.
 var nothing = []string{""}
 
 // errUnwritable is a token with a name that a header field cannot hold, or that a reader

@@ -2,6 +2,9 @@ package gateway
 
 import (
 	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -57,41 +60,51 @@ type made struct {
 
 func newSigned(s Signed, now func() time.Time) (*signed, error) {
 	var faults []error
-	if s.Issuer == "" || s.Audience == "" {
-		faults = append(faults, errors.New("identity.jwt: issuer or audience is empty, wanted a name of this gateway and one of the API behind"))
+	if s.Issuer == "" {
+		faults = append(faults, errors.New("serve.identity.jwt.issuer is empty, wanted a name of this gateway"))
+	}
+	if s.Audience == "" {
+		faults = append(faults, errors.New("serve.identity.jwt.audience is empty, and so is api.publicURL: one of them names the API behind"))
 	}
 	if s.Lifetime == 0 {
 		s.Lifetime = DefaultIdentityLifetime
 	}
 	if s.Lifetime < time.Second || s.Lifetime > maxIdentityLifetime {
-		faults = append(faults, fmt.Errorf("identity.jwt.lifetime is %v, wanted 1s to %v", s.Lifetime, maxIdentityLifetime))
+		faults = append(faults, fmt.Errorf("serve.identity.jwt.lifetime is %v, wanted 1s to %v", s.Lifetime, maxIdentityLifetime))
 	}
-	i := &signed{Signed: s, now: now}
-	key, err := jwk.FromRaw(s.Key)
-	if err == nil {
-		switch key.KeyType() {
-		case jwa.EC:
-			i.algorithm = jwa.ES256
-		case jwa.OKP:
-			i.algorithm = jwa.EdDSA
-		default:
-			err = errors.New("is of another kind")
-		}
+	i := &signed{Signed: s, now: now, algorithm: algorithmOf(s.Key)}
+	if i.algorithm == "" || i.publish() != nil {
+		return nil, errors.Join(append(faults, errors.New("serve.identity.jwt.keyFile: the key is of another kind, or cannot sign, wanted a private key of P-256 or Ed25519 in PEM"))...)
 	}
-	if err == nil {
-		err = i.publish(key)
-	}
-	if err != nil {
-		return nil, errors.Join(append(faults, errors.New("identity.jwt.keyFile: the key cannot sign, wanted a private key of P-256 or Ed25519 in PEM"))...)
-	}
-	if i.made, err = otter.New(&otter.Options[*validator.Token, *made]{MaximumSize: remembered}); err != nil {
-		faults = append(faults, err)
-	}
-	return i, errors.Join(faults...)
+	var err error
+	i.made, err = otter.New(&otter.Options[*validator.Token, *made]{MaximumSize: remembered})
+	return i, errors.Join(append(faults, err)...)
 }
 
-// publish names the key by its thumbprint (RFC 7638) and writes the key set.
-func (i *signed) publish(key jwk.Key) error {
+// algorithmOf is what a key signs with, or nothing for another kind of key: of elliptic
+// curves, ES256 is of P-256 alone (RFC 7518 §3.4).
+func algorithmOf(key crypto.Signer) jwa.SignatureAlgorithm {
+	if key == nil {
+		return ""
+	}
+	switch public := key.Public().(type) {
+	case *ecdsa.PublicKey:
+		if public.Curve == elliptic.P256() {
+			return jwa.ES256
+		}
+	case ed25519.PublicKey:
+		return jwa.EdDSA
+	}
+	return ""
+}
+
+// publish names the key by its thumbprint (RFC 7638), writes the key set, and tries
+// whether what the key signs verifies.
+func (i *signed) publish() error {
+	key, err := jwk.FromRaw(i.Key)
+	if err != nil {
+		return err
+	}
 	thumbprint, err := key.Thumbprint(crypto.SHA256)
 	if err != nil {
 		return err
@@ -110,17 +123,15 @@ func (i *signed) publish(key jwk.Key) error {
 		return err
 	}
 	i.key = key
-	_, err = jws.Sign([]byte("a trial"), jws.WithKey(i.algorithm, key))
+	trial, err := jws.Sign([]byte("a trial"), jws.WithKey(i.algorithm, key))
+	if err != nil {
+		return err
+	}
+	_, err = jws.Verify(trial, jws.WithKey(i.algorithm, public))
 	return err
 }
 
-func (*signed) fields() []string { return []string{fieldIdentity} }
-
 func (i *signed) write(h http.Header, token *validator.Token) error {
-	if token == nil {
-		h[fieldIdentity] = nothing
-		return nil
-	}
 	now := i.now()
 	if m, known := i.made.GetIfPresent(token); known && now.Before(m.until) {
 		h[fieldIdentity] = m.value

@@ -16,7 +16,7 @@ const fieldSecret = "X-Auth-Secret"
 const leastSecret = 16
 
 // errStranger is a question of somebody else than the proxy.
-var errStranger = errors.New("the question is not the proxy's: it comes from none of the networks of serve.from, or shows no secret of serve.secret")
+var errStranger = errors.New("the question is not the proxy's: it comes from none of the networks of serve.from, or shows no secret of serve.secrets")
 
 // trusts reports whether it is the proxy that asks.
 func (g *Gateway) trusts(r *http.Request) bool {

@@ -37,10 +37,17 @@ func Read(r io.Reader) ([]Route, error) {
 	if err := decoder.Decode(&all); err != nil {
 		return nil, errors.New("is no list of routes, wanted what json.Marshal makes of auth.Routes()")
 	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("goes on behind the list of routes, wanted one list alone")
+	}
+	var bad []string
 	for n, route := range all {
 		if _, path := route.parts(); !strings.HasPrefix(path, "/") {
-			return nil, fmt.Errorf("names %d routes, and the %dth has a pattern without a path, wanted a method and a path, such as GET /orders/{id}", len(all), n+1)
+			bad = append(bad, fmt.Sprint(n+1))
 		}
+	}
+	if bad != nil {
+		return nil, fmt.Errorf("has %d routes, and no path in the pattern of number %s: wanted a method and a path, such as GET /orders/{id}", len(all), strings.Join(bad, ", "))
 	}
 	if len(all) == 0 {
 		return nil, errors.New("holds no route")

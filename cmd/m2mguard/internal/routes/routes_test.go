@@ -117,7 +117,7 @@ func TestOpenAPI(t *testing.T) {
 
 func TestReadRefuses(t *testing.T) {
 	for text, want := range map[string]string{
-		``: "no list", `{}`: "no list", `[]`: "no route", `[{"pattern":"orders"}]`: "without a path", `[{"pattern":"/a","more":1}]`: "no list",
+		``: "no list", `{}`: "no list", `[]`: "no route", `[{"pattern":"orders"},{"pattern":"/a"},{"pattern":"b"}]`: "of number 1, 3:", `[{"pattern":"/a"}] []`: "goes on behind", `[{"pattern":"/a"}]x`: "goes on behind", `[{"pattern":"/a","more":1}]`: "no list",
 	} {
 		if _, err := routes.Read(strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, wanted %s", text, err, want)

@@ -28,12 +28,6 @@ import (
 	"github.com/m2mguard/m2mguard/validator"
 )
 
-// Where a gateway listens if its file does not say.
-const (
-	DefaultListen = "127.0.0.1:4180"
-	DefaultAdmin  = "127.0.0.1:4181"
-)
-
 // Builder makes sets of a file, again and again.
 type Builder struct {
 	Log      *slog.Logger
@@ -43,6 +37,7 @@ type Builder struct {
 	mu      sync.Mutex
 	key     crypto.Signer // of identities, where the file names none
 	replays *dpop.Memory  // of proofs, where instances share none
+	listen  *string       // what the first file says: the listener stays while the program runs
 }
 
 // Build makes a set, or tells all faults that the file as such does not have. The set
@@ -60,8 +55,9 @@ func (b *Builder) Build(f *config.File) (*Set, error) {
 	}
 	c := gateway.Config{
 		HTTP:  httpauth.Config{Realm: s.Realm, PublicURL: f.API.PublicURL},
-		Proxy: s.Proxy, Prefix: s.Prefix, From: s.From, Unix: strings.HasPrefix(s.Listen, "unix:"),
+		Proxy: s.Proxy, Prefix: s.Prefix, From: s.From, Unix: b.onSocket(s.Listen),
 	}
+	fault(checkOptions(s))
 	if s.Secrets != nil {
 		for _, secret := range s.Secrets() {
 			c.Secrets = append(c.Secrets, string(secret))
@@ -74,6 +70,10 @@ func (b *Builder) Build(f *config.File) (*Set, error) {
 	fault(err)
 	c.Routes, err = routes(s)
 	fault(err)
+	fault(unreachable(f, c.Routes))
+	if err != nil && len(c.Routes) == 0 {
+		c.Routes = []gateway.Route{{Pattern: "/", Public: true}} // serves nobody: so that none is not reported as missing
+	}
 	c.JWT, err = b.identity(s.Identity, f.API.PublicURL)
 	fault(err)
 
@@ -95,12 +95,12 @@ func (b *Builder) Build(f *config.File) (*Set, error) {
 	c.Validator = v
 	g, err := gateway.New(c)
 	for _, err := range flat(err) {
-		fault(fmt.Errorf("serve.%w", err))
+		fault(err)
 	}
 	if faults != nil {
 		v.Close()
 		unwatch()
-		return nil, errors.Join(faults...)
+		return nil, f.Locate(errors.Join(faults...))
 	}
 	return &Set{Gateway: g, Validator: v, Close: func() { v.Close(); unwatch(); f.Close() }}, nil
 }
@@ -150,18 +150,49 @@ func (b *Builder) identity(i config.Identity, public []string) (*gateway.Signed,
 	if s.Audience == "" && len(public) > 0 {
 		s.Audience = public[0]
 	}
-	var faults []error
-	if s.Audience == "" {
-		faults = append(faults, errors.New("serve.identity.jwt.audience is empty, and so is api.publicURL: one of them names the API behind"))
-	}
-	var err error
+	var read, err error
 	if i.JWT.KeyFile != "" {
-		s.Key, err = readKey(i.JWT.KeyFile)
-	} else {
+		s.Key, read = readKey(i.JWT.KeyFile)
+	}
+	if s.Key == nil { // also in the place of one that cannot be read, so that that is told once
 		s.Key, err = b.ownKey()
 	}
-	return s, errors.Join(append(faults, err)...)
+	return s, errors.Join(read, err)
 }
+
+// onSocket reports whether the program listens on a socket: by the first file, since a
+// later one moves no listener.
+func (b *Builder) onSocket(listen string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.listen == nil {
+		b.listen = &listen
+	}
+	return strings.HasPrefix(*b.listen, socket)
+}
+
+// unreachable finds routes that take bound tokens alone, where nobody could show that a
+// token is its own.
+func unreachable(f *config.File, all []gateway.Route) error {
+	if f.DPoP != nil || f.API.ClientCertificate != nil {
+		return nil
+	}
+	var faults []error
+	for n, iss := range f.Config.Issuers {
+		if iss.Binding == validator.BindingRequired {
+			faults = append(faults, fmt.Errorf("issuers[%d].binding takes bound tokens alone, %s", n, closed))
+		}
+	}
+	for _, r := range all {
+		if r.Gate.Bound {
+			faults = append(faults, fmt.Errorf("serve.routes.%s takes bound tokens alone, %s", gateway.Shown(r.Pattern), closed))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// closed is what is wrong with that.
+const closed = "and nobody can show one here: wanted dpop, or api.clientCertificate"
 
 // ownKey is a key of this process, the same for each set.
 func (b *Builder) ownKey() (crypto.Signer, error) {
@@ -222,7 +253,7 @@ func readKey(name string) (crypto.Signer, error) {
 // decided before, so that whoever does is believed in this, too.
 func certificate(s *config.Serve, field *config.ProxyField) (func(*http.Request) ([]byte, error), error) {
 	if field == nil {
-		return func(*http.Request) ([]byte, error) { return nil, nil }, nil // never the proxy's own
+		return nil, nil // and none of the connection's, which is the proxy's own
 	}
 	everybody := []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}
 	trust := []forwarded.Trust{forwarded.Peers(everybody...), forwarded.UnixSocket()}
@@ -255,7 +286,7 @@ func routes(s *config.Serve) (all []gateway.Route, err error) {
 	for _, pattern := range slices.Sorted(maps.Keys(s.Routes)) {
 		r, err := route(pattern, s.Routes[pattern])
 		if err != nil {
-			faults = append(faults, fmt.Errorf("serve.routes: %s %w", gateway.Shown(pattern), err))
+			faults = append(faults, fmt.Errorf("serve.routes.%s %w", gateway.Shown(pattern), err))
 			continue
 		}
 		all = append(all, r)

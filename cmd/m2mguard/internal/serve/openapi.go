@@ -37,13 +37,13 @@ func fromOpenAPI(name string) ([]gateway.Route, error) {
 	for _, path := range slices.Sorted(maps.Keys(document.Paths.Map())) {
 		operations := document.Paths.Value(path).Operations()
 		for _, method := range slices.Sorted(maps.Keys(operations)) {
-			pattern := method + " " + base + wildcards(path)
 			r, err := ofOperation(document, operations[method])
-			if err != nil {
+			wild, unread := wildcards(path)
+			if err = errors.Join(err, unread); err != nil {
 				faults = append(faults, fmt.Errorf("serve.openAPI: %q: %s %s: %w", name, method, path, err))
 				continue
 			}
-			r.Pattern = pattern
+			r.Pattern = method + " " + base + wild
 			all = append(all, r)
 		}
 	}
@@ -68,15 +68,22 @@ func basePath(document *openapi3.T) (string, error) {
 }
 
 // wildcards are the parameters of a path as http.ServeMux has them, whose names are
-// identifiers; a path that ends in a slash is that path alone.
-func wildcards(path string) string {
+// identifiers; a path that ends in a slash is that path alone. A segment with a parameter
+// and something else is a fault: ServeMux has whole segments alone, and that would be a
+// rule for more paths than the document's.
+func wildcards(path string) (string, error) {
 	var b strings.Builder
 	number := 0
 	for n, segment := range strings.Split(path, "/") {
 		if n > 0 {
 			b.WriteByte('/')
 		}
-		if strings.HasPrefix(segment, "{") && strings.HasSuffix(segment, "}") {
+		if strings.ContainsAny(segment, "{}") {
+			name, opened := strings.CutPrefix(segment, "{")
+			name, closed := strings.CutSuffix(name, "}")
+			if !opened || !closed || name == "" || strings.ContainsAny(name, "{}") {
+				return "", fmt.Errorf("the segment %s is not one parameter and nothing else, such as {id}: list the route in serve.routes, with a rule that is right for the whole segment", gateway.Shown(segment))
+			}
 			number++
 			segment = fmt.Sprintf("{p%d}", number)
 		}
@@ -85,7 +92,7 @@ func wildcards(path string) string {
 	if strings.HasSuffix(path, "/") {
 		b.WriteString("{$}")
 	}
-	return b.String()
+	return b.String(), nil
 }
 
 // ofOperation is who may use it.

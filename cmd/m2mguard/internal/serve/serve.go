@@ -30,22 +30,8 @@ type Set struct {
 	users atomic.Int64 // requests that it answers, and one while it serves
 }
 
-// Options are what a restart alone changes.
-type Options struct {
-	Listen string // where the proxy asks: host:port, or unix: and a path
-	Admin  string // where operators look: the same; empty for nowhere
-	// Metrics is served at /metrics of Admin; nil for none.
-	Metrics http.Handler
-	// Drain is how long requests may take once the program is told to end, after
-	// Ready has said no for Notice.
-	Drain, Notice time.Duration
-	Log           *slog.Logger
-	// Listening is called once, with the addresses that it listens at; nil for nobody.
-	Listening func(proxy, admin net.Addr)
-}
-
-// Server runs one.
-type Server struct {
+// server runs one.
+type server struct {
 	now      atomic.Pointer[Set]
 	draining atomic.Bool
 	options  Options
@@ -63,7 +49,7 @@ const (
 // ctx ends; then it drains. What cannot be made is told and changes nothing. The error is
 // about listening.
 func Run(ctx context.Context, first *Set, again func() (*Set, error), reload <-chan os.Signal, o Options) error {
-	s := &Server{options: o}
+	s := &server{options: o}
 	first.users.Store(1)
 	s.now.Store(first)
 	defer func() { s.now.Load().leave() }()
@@ -72,7 +58,7 @@ func Run(ctx context.Context, first *Set, again func() (*Set, error), reload <-c
 	if err != nil {
 		return err
 	}
-	servers := []*http.Server{s.server(http.HandlerFunc(s.decide))}
+	servers := []*http.Server{s.over(http.HandlerFunc(s.decide))}
 	listeners := []net.Listener{asked}
 	var admin net.Addr
 	if o.Admin != "" {
@@ -80,7 +66,7 @@ func Run(ctx context.Context, first *Set, again func() (*Set, error), reload <-c
 		if err != nil {
 			return errors.Join(err, asked.Close())
 		}
-		servers, listeners, admin = append(servers, s.server(s.admin())), append(listeners, l), l.Addr()
+		servers, listeners, admin = append(servers, s.over(s.admin())), append(listeners, l), l.Addr()
 	}
 	ended := make(chan error, len(servers))
 	for n, server := range servers {
@@ -101,9 +87,12 @@ func Run(ctx context.Context, first *Set, again func() (*Set, error), reload <-c
 	}
 	s.draining.Store(true) // whoever asks whether it is ready sends nothing more
 	o.Log.LogAttrs(context.WithoutCancel(ctx), slog.LevelInfo, "draining")
-	time.Sleep(o.Notice)
+	sleep(o.Notice)
 	return stop(servers, o.Drain)
 }
+
+// sleep is what tests have end when they have looked.
+var sleep = time.Sleep
 
 // stop ends servers, within a time for requests that are under way.
 func stop(servers []*http.Server, patience time.Duration) error {
@@ -118,7 +107,7 @@ func stop(servers []*http.Server, patience time.Duration) error {
 	return errors.Join(faults...)
 }
 
-func (s *Server) server(h http.Handler) *http.Server {
+func (s *server) over(h http.Handler) *http.Server {
 	return &http.Server{
 		Handler: h, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
 		ErrorLog: slog.NewLogLogger(s.options.Log.Handler(), slog.LevelWarn),
@@ -128,8 +117,8 @@ func (s *Server) server(h http.Handler) *http.Server {
 // listen listens at an address. A socket that a program left behind is removed; one that
 // somebody listens at is a fault.
 func listen(address string) (net.Listener, error) {
-	path, socket := strings.CutPrefix(address, "unix:")
-	if !socket {
+	path, found := strings.CutPrefix(address, socket)
+	if !found {
 		return net.Listen("tcp", address)
 	}
 	if info, err := os.Lstat(path); err == nil && info.Mode()&fs.ModeSocket != 0 {
@@ -144,7 +133,7 @@ func listen(address string) (net.Listener, error) {
 }
 
 // reload takes a new set into use, if there is one.
-func (s *Server) reload(ctx context.Context, again func() (*Set, error)) {
+func (s *server) reload(ctx context.Context, again func() (*Set, error)) {
 	next, err := again()
 	if err != nil {
 		for line := range strings.Lines(err.Error()) {
@@ -164,14 +153,14 @@ func (s *Server) reload(ctx context.Context, again func() (*Set, error)) {
 
 // warm waits until a new set has the keys that it needs: it begins with none, and whoever
 // the old one lets in is not to be refused because an issuer is away.
-func (s *Server) warm(ctx context.Context, next *Set) error {
+func (s *server) warm(ctx context.Context, next *Set) error {
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
 	return next.Validator.Ready(ctx)
 }
 
 // enter is the set that serves now, kept until leave is called.
-func (s *Server) enter() *Set {
+func (s *server) enter() *Set {
 	for {
 		set := s.now.Load()
 		if users := set.users.Load(); users > 0 && set.users.CompareAndSwap(users, users+1) {
@@ -187,14 +176,14 @@ func (set *Set) leave() {
 	}
 }
 
-func (s *Server) decide(w http.ResponseWriter, r *http.Request) {
+func (s *server) decide(w http.ResponseWriter, r *http.Request) {
 	set := s.enter()
 	defer set.leave()
 	set.Gateway.ServeHTTP(w, r)
 }
 
 // admin is what operators and the API behind look at.
-func (s *Server) admin() http.Handler {
+func (s *server) admin() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /live", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	mux.HandleFunc("GET /ready", s.ready)
@@ -223,7 +212,7 @@ func (s *Server) admin() http.Handler {
 
 // ready says whether requests can be answered. The reason is for operators: it names
 // issuers, and nothing that came with a request.
-func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
+func (s *server) ready(w http.ResponseWriter, r *http.Request) {
 	if s.draining.Load() {
 		http.Error(w, "draining", http.StatusServiceUnavailable)
 		return

@@ -55,6 +55,8 @@ func build(t testing.TB, b *serve.Builder, text string) (*serve.Set, error) {
 
 // gate is a gateway that runs.
 type gate struct {
+	set          *serve.Set   // the first one
+	closed       atomic.Int32 // how many were closed
 	asked, admin string
 	client       *http.Client
 	reload       chan os.Signal
@@ -93,11 +95,13 @@ func run(t testing.TB, text, listen string, next func(*serve.Builder) (*serve.Se
 	if err != nil {
 		t.Fatal(err)
 	}
+	g.set = set
+	closing(set, &g.closed)
 	ctx, stop := context.WithCancel(context.Background())
 	listening, ended := make(chan struct{}), make(chan error, 1)
 	go func() {
 		ended <- serve.Run(ctx, set, func() (*serve.Set, error) { return next(b) }, g.reload, serve.Options{
-			Listen: listen, Admin: "127.0.0.1:0", Metrics: metrics, Drain: time.Minute, Log: b.Log,
+			Listen: listen, Admin: "127.0.0.1:0", Metrics: metrics, Drain: time.Minute, Notice: notice, Log: b.Log,
 			Listening: func(asked, admin net.Addr) {
 				g.asked, g.admin = asked.String(), "http://"+admin.String()
 				close(listening)
@@ -128,6 +132,18 @@ func run(t testing.TB, text, listen string, next func(*serve.Builder) (*serve.Se
 	}
 	t.Cleanup(func() { _ = g.stop() })
 	return g
+}
+
+// notice is how long a gateway here says no before it ends.
+const notice = time.Nanosecond
+
+// closing counts sets that are closed.
+func closing(set *serve.Set, closed *atomic.Int32) {
+	inner := set.Close
+	set.Close = func() {
+		inner()
+		closed.Add(1)
+	}
 }
 
 // ask asks about a request as HAProxy does.
@@ -384,85 +400,5 @@ func TestDrains(t *testing.T) {
 	}
 	if err := <-stopped; err != nil {
 		t.Error(err)
-	}
-}
-
-// TestFaultsOfServe are told all at once, by their keys.
-func TestFaultsOfServe(t *testing.T) {
-	iss := issuertest.New(t)
-	_, err := build(t, &serve.Builder{Log: slog.New(slog.DiscardHandler)}, fmt.Sprintf(`
-issuers:
-  - {url: %q, audience: [a]}
-api: {clientCertificate: {peers: [10.0.0.0/8]}}
-serve:
-  proxy: squid
-  accessLog: some
-  identity: {jwt: {keyFile: /nowhere, lifetime: 1h}}
-  routes:
-    GET /a: {}
-    GET /b: {public: true, bound: true}
-    GET /c: {anyToken: true, scopes: [a]}
-    GET /d: {scopes: ["a b"]}
-    GET e: {scopes: [a]}
-`, iss.URL()))
-	if err == nil {
-		t.Fatal("no fault")
-	}
-	for _, want := range []string{
-		"squid", "serve.accessLog", "identity.jwt.audience", "keyFile", "nobody is trusted", `"GET /a" says nothing`, `"GET /b" is public`, `"GET /c" takes any`, `"a b"`, "GET e", "clientCertificate.field",
-	} {
-		if !strings.Contains(err.Error(), want) {
-			t.Errorf("nothing of %s in:\n%v", want, err)
-		}
-	}
-}
-
-// TestOpenAPI: operations by their security, and nothing that nobody would check.
-func TestOpenAPI(t *testing.T) {
-	iss := issuertest.New(t)
-	const head = `{"openapi":"3.0.3","info":{"title":"t","version":"1"},"servers":[{"url":"https://api.example.com/v1"}],
-"components":{"securitySchemes":{"oauth":{"type":"oauth2","flows":{"clientCredentials":{"tokenUrl":"https://id.example.com/token","scopes":{"a":"","b":""}}}},
-"key":{"type":"apiKey","in":"header","name":"X-Key"}}},`
-	operation := func(security string) string {
-		if security != "" {
-			security = `"security":` + security + `,`
-		}
-		return `{` + security + `"responses":{"200":{"description":"ok"}}}`
-	}
-	write := func(text string) string {
-		path := filepath.Join(t.TempDir(), "api.json")
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return path
-	}
-	id := `"parameters":[{"name":"order-id","in":"path","required":true,"schema":{"type":"string"}}],`
-	path := write(head + `"paths":{"/orders":{"get":` + operation(`[{"oauth":["a"]}]`) + `,"post":` + operation(`[{"oauth":["a","b"]},{"oauth":["c"]}]`) + `},
-"/orders/{order-id}":{` + id + `"get":` + operation(`[{"oauth":[]}]`) + `},"/health":{"get":` + operation(`[]`) + `},"/maybe":{"get":` + operation(`[{},{"oauth":["a"]}]`) + `}}}`)
-	g := run(t, file(iss, "  openAPI: "+path+"\n"), "127.0.0.1:0", nil)
-	a, c, none := iss.Token(issuertest.Claims{Scope: "a"}), iss.Token(issuertest.Claims{Scope: "c"}), iss.Token(issuertest.Claims{})
-	for _, tc := range []struct {
-		target, token string
-		want          int
-	}{
-		{"/v1/orders", a, 200}, {"/v1/orders", c, 403}, {"/v1/orders", "", 401}, {"/orders", a, 403},
-		{"/v1/orders/17", none, 200}, {"/v1/orders/17", "", 401}, {"/v1/health", "", 200}, {"/v1/maybe", "", 200}, {"/v1/maybe", c, 403},
-		{"/v1/else", a, 403},
-	} {
-		if got, err := g.ask(tc.target, tc.token); got != tc.want || err != nil {
-			t.Errorf("%s: %d, %v, wanted %d", tc.target, got, err, tc.want)
-		}
-	}
-	for name, tc := range map[string]struct{ text, want string }{
-		"no security":    {head + `"paths":{"/a":{"get":` + operation("") + `}}}`, "nothing says who"},
-		"an unknown one": {head + `"paths":{"/a":{"get":` + operation(`[{"other":[]}]`) + `}}}`, "other"},
-		"an API key":     {head + `"paths":{"/a":{"get":` + operation(`[{"key":[]}]`) + `}}}`, "apiKey"},
-		"both":           {head + `"paths":{"/a":{"get":` + operation(`[{"oauth":["a"],"key":[]}]`) + `}}}`, "apiKey"},
-		"no document":    {`{}`, "openAPI"},
-	} {
-		_, err := build(t, &serve.Builder{Log: slog.New(slog.DiscardHandler)}, file(iss, "  openAPI: "+write(tc.text)+"\n"))
-		if err == nil || !strings.Contains(err.Error(), tc.want) {
-			t.Errorf("%s: %v, wanted %s", name, err, tc.want)
-		}
 	}
 }
