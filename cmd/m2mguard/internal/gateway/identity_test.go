@@ -109,7 +109,7 @@ func TestOtherKeys(t *testing.T) {
 		"P-256": {elliptical(elliptic.P256()), true}, "Ed25519": {edwards, true},
 		"P-384": {elliptical(elliptic.P384()), false}, "P-521": {elliptical(elliptic.P521()), false},
 		"RSA": {testdata.PrivateKey("rsa-2048-a"), false}, "none": {nil, false},
-		"another one's half": {ed25519.PrivateKey(append(append([]byte{}, elliptical(elliptic.P256()).(*ecdsa.PrivateKey).D.FillBytes(make([]byte, 32))...), half...)), false},
+		"another one's half": {ed25519.PrivateKey(append(make([]byte, ed25519.SeedSize), half...)), false},
 	} {
 		c := config(t, iss)
 		c.JWT = &gateway.Signed{Issuer: "gateway", Audience: "orders", Key: tc.key}
