@@ -42,8 +42,10 @@
 // A stream ends with its token: when that expires or is revoked, its key is withdrawn, or
 // the validator is closed ([validator.Validator.Live]). Its client gets the status that the
 // next call with this token would get, its handler a context that is done, and
-// errors from then on; the handler runs in a goroutine of its own for that. A unary call
-// that lasts asks for the same with httpauth.Gate.Live.
+// errors from then on, also in the place of messages that have come already; the handler
+// runs in a goroutine of its own for that. Of handlers that heed none of this and run on
+// there are 256 at most: beyond that, the next client is told when a handler has ended. A
+// unary call that lasts asks for the same with httpauth.Gate.Live.
 //
 // # Proofs of possession
 //

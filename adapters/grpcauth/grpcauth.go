@@ -97,6 +97,7 @@ type Auth struct {
 	source      func(context.Context) string
 	certificate func(*http.Request) ([]byte, error) // nil for the connection's own
 	proofs      bool
+	late        late
 }
 
 // New makes the gate of a server whose tokens v validates. A nil cfg stands for the zero
@@ -114,7 +115,7 @@ func New(v *validator.Validator, rules Rules, cfg *Config) *Auth {
 	if cfg.PublicURL != "" {
 		inner.PublicURL = []string{cfg.PublicURL}
 	}
-	a := &Auth{validator: v, methods: make(map[string]*httpauth.Route), source: cfg.Source, certificate: cfg.ClientCertificate}
+	a := &Auth{validator: v, methods: make(map[string]*httpauth.Route), source: cfg.Source, certificate: cfg.ClientCertificate, late: make(late, mostLate)}
 	if fault := caught(func() { a.inner = httpauth.New(v, inner) }); fault != nil {
 		panic("grpcauth: " + fault.Error())
 	}

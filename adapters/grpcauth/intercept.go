@@ -56,13 +56,14 @@ func (a *Auth) StreamServerInterceptor(srv any, ss grpc.ServerStream, info *grpc
 		_ = ss.SetHeader(metadata.Pairs("dpop-nonce", accepted.Nonce)) // which fails if an interceptor before has sent the header
 	}
 	if accepted.Token == nil {
-		return handler(srv, &stream{ss, admitted})
+		return handler(srv, &stream{ServerStream: ss, ctx: admitted})
 	}
 	live, stop := a.validator.Live(admitted, accepted.Token)
 	defer stop()
 	admitted, cancel := context.WithCancelCause(admitted)
 	defer cancel(nil)
-	running := start(info.FullMethod, func() error { return handler(srv, &stream{ss, admitted}) })
+	handed := &stream{ServerStream: ss, ctx: admitted}
+	running := start(info.FullMethod, func() error { return handler(srv, handed) })
 	select {
 	case <-running.done:
 		return running.result()
@@ -76,17 +77,39 @@ func (a *Auth) StreamServerInterceptor(srv any, ss grpc.ServerStream, info *grpc
 	if failure == nil || !running.leave() {
 		return running.result()
 	}
+	handed.over.Store(over)
 	cancel(over)
+	a.late.leave(running)
 	return answer(ss, failure)
 }
 
-// stream is one with the token in its context.
+// stream is one with the token in its context. Messages that have come, and wait in the
+// transport, are handed to nobody once the token's end is known.
 type stream struct {
 	grpc.ServerStream
-	ctx context.Context
+	ctx  context.Context
+	over atomic.Pointer[validator.Error]
 }
 
 func (s *stream) Context() context.Context { return s.ctx }
+
+func (s *stream) RecvMsg(m any) error {
+	if over := s.over.Load(); over != nil {
+		return over
+	}
+	err := s.ServerStream.RecvMsg(m)
+	if over := s.over.Load(); over != nil { // meanwhile
+		return over
+	}
+	return err
+}
+
+func (s *stream) SendMsg(m any) error {
+	if over := s.over.Load(); over != nil {
+		return over
+	}
+	return s.ServerStream.SendMsg(m)
+}
 
 // run is a handler in a goroutine of its own. Only what returns from an interceptor ends a
 // stream, and a handler may wait in one of the transport's calls, which know nothing of the
@@ -133,3 +156,28 @@ func (r *run) result() error {
 
 // leave has nobody wait for the handler, unless it has ended.
 func (r *run) leave() bool { return r.settled.CompareAndSwap(false, true) }
+
+// mostLate bounds the handlers of an Auth that run on though their stream has ended: no
+// limit of grpc-go's counts them. It is more than a mass revocation needs, because what
+// heeds its context or its stream is gone in a moment and makes room for the next.
+const mostLate = 256
+
+// late are those handlers.
+type late chan struct{}
+
+// leave returns when there is room for one more, or its handler has ended.
+func (l late) leave(r *run) {
+	select {
+	case <-r.done:
+		return
+	default:
+	}
+	select {
+	case <-r.done:
+	case l <- struct{}{}:
+		go func() {
+			<-r.done
+			<-l
+		}()
+	}
+}
