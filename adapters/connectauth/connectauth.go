@@ -56,6 +56,7 @@ type Auth struct {
 	procedures map[string]*procedure
 	unlisted   *procedure // all that no list says anything about
 	errors     *connect.ErrorWriter
+	late       late
 }
 
 // procedure is one of the lists', compiled.
@@ -73,7 +74,7 @@ func New(v *validator.Validator, rules Rules, cfg *Config) *Auth {
 	if cfg == nil {
 		cfg = new(Config)
 	}
-	a := &Auth{validator: v, procedures: make(map[string]*procedure), errors: connect.NewErrorWriter()}
+	a := &Auth{validator: v, procedures: make(map[string]*procedure), errors: connect.NewErrorWriter(), late: make(late, mostLate)}
 	if fault := caught(func() { a.inner = httpauth.New(v, &cfg.HTTP) }); fault != nil {
 		panic("connectauth: " + fault.Error())
 	}
@@ -178,11 +179,14 @@ func (a *Auth) Protect(next http.Handler) http.Handler {
 		admitted = admitted.WithContext(&call{admitted.Context(), admitted, p.name})
 		protocol := protocolOf(r)
 		token := validator.FromContext(admitted.Context())
-		if token == nil || protocol == unaryProtocol || p.unary {
+		switch {
+		case token == nil:
 			next.ServeHTTP(w, admitted)
-			return
+		case protocol == unaryProtocol || p.unary:
+			a.unary(w, admitted, next, p.route, token)
+		default:
+			a.stream(w, admitted, next, p.route, token, protocol)
 		}
-		a.stream(w, admitted, next, p.route, token, protocol)
 	})
 }
 

@@ -49,9 +49,16 @@
 // A stream ends with its token: when that expires or is revoked, its key is withdrawn, or
 // the validator is closed ([validator.Validator.Live]). Its client gets the error that the
 // next call with this token would get; its handler, which runs in a goroutine of its own
-// for that, a context that is done, and errors from then on. A call of gRPC's or gRPC-Web's whose procedure no
-// linked descriptor calls unary (protoregistry.GlobalFiles) is taken for a stream. A unary
-// call that lasts asks for the same with httpauth.Gate.Live.
+// for that, a context that is done, and errors from then on, also in the place of messages
+// that have come already. Of handlers that heed none of this and run on there are 256 at
+// most: beyond that, a stream keeps its place on the connection until a handler has ended,
+// and over gRPC the client is told no sooner. A call of gRPC's or gRPC-Web's whose
+// procedure no linked descriptor calls unary (protoregistry.GlobalFiles) is taken for a
+// stream.
+//
+// A unary call whose message comes slowly gets that error, too, if the token has ended
+// before the message has; from handlers of connect-go 2, the code is unknown. A call that
+// lasts asks for a context that ends so with httpauth.Gate.Live.
 //
 // # Proofs of possession
 //

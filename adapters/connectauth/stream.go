@@ -21,7 +21,9 @@ func (a *Auth) stream(w http.ResponseWriter, r *http.Request, next http.Handler,
 	ctx, cancel := context.WithCancelCause(r.Context())
 	defer cancel(nil)
 	out := newWriter(w)
-	running := start(func() { next.ServeHTTP(out, r.WithContext(ctx)) })
+	handed, body := r.WithContext(ctx), &streamBody{ReadCloser: r.Body}
+	handed.Body = body
+	running := start(func() { next.ServeHTTP(out, handed) })
 	select {
 	case <-running.done:
 		running.result(out)
@@ -39,6 +41,8 @@ func (a *Auth) stream(w http.ResponseWriter, r *http.Request, next http.Handler,
 		running.result(out)
 		return
 	}
+	defer a.late.leave(running) // once the client has its answer
+	body.over.Store(true)
 	whole := out.close() // from here on, nothing of the handler's comes through
 	cancel(over)
 	if !whole {
