@@ -2,6 +2,7 @@ package mcpauth
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -183,6 +184,13 @@ func (m *Middleware) Protect(next http.Handler) http.Handler {
 			return
 		}
 		asked, refused := m.judge(w, admitted)
+		if over, ok := errors.AsType[*validator.Error](context.Cause(admitted.Context())); ok { // while its body came
+			if _, failure = op.route.Admit(w.Header(), admitted, op.name); failure == nil {
+				failure = op.route.Answer(&validator.Request{Scheme: "Bearer"}, over)
+			}
+			m.http.Fail(w, r, failure)
+			return
+		}
 		if refused != nil {
 			m.refuse(w, admitted, refused)
 			return
