@@ -58,6 +58,7 @@ type Middleware struct {
 	base      *operation
 	known     map[key]*operation
 	templates []template
+	exact     map[string][]scopes.Rule
 }
 
 // New makes the middleware for v. Like httpauth.New it panics if it is called wrongly,
@@ -77,6 +78,7 @@ func New(v *validator.Validator, rules Rules, cfg *Config) *Middleware {
 		maxBody:   cmp.Or(cfg.MaxBody, DefaultMaxBody),
 		rules:     rules.clone(),
 		templates: templates,
+		exact:     rules.exact(),
 	}
 	m.compile()
 	return m

@@ -1,11 +1,9 @@
 package mcpauth
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"net/http"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -33,8 +31,10 @@ type Rules struct {
 	// unsubscribe, subscriptions/listen for what it names, and completion/complete. A URI
 	// counts as it is written, letter by letter. With {name} in it, it is of all URIs that
 	// have something there, without '/', '?' and '#'; with {+name}, also with these. In
-	// both a '\', a segment of dots, or one of these in escapes lets nobody in. A URI
-	// without a rule of its own needs those of all templates that it matches.
+	// both a '\', a segment of dots, an empty one, and escapes of these or of letters,
+	// digits and "-._~" let nobody in. A URI without a rule of its own needs those of all
+	// templates that it matches, and of what it is, templates and whole URIs, without
+	// query, fragment and escapes.
 	Resources map[string]scopes.Rule
 
 	// Methods are rules by method: of those that the server adds itself
@@ -104,13 +104,6 @@ func (r *Rules) clone() Rules {
 	return c
 }
 
-// template is a rule of Resources for more than one URI.
-type template struct {
-	uri  string // as configured
-	of   *regexp.Regexp
-	rule scopes.Rule
-}
-
 // check returns the templates, and what is wrong with r.
 func (r *Rules) check() (templates []template, errs []error) {
 	for _, field := range []struct {
@@ -125,63 +118,15 @@ func (r *Rules) check() (templates []template, errs []error) {
 		if !strings.ContainsAny(uri, "{}") {
 			continue
 		}
-		of, err := compileTemplate(uri)
+		t, err := compileTemplate(uri)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("Rules.Resources: %q %w", uri, err))
 			continue
 		}
-		templates = append(templates, template{uri, of, r.Resources[uri]})
+		t.rule = r.Resources[uri]
+		templates = append(templates, t)
 	}
 	return templates, errs
-}
-
-// placeholder is {name} or {+name} of RFC 6570.
-var placeholder = regexp.MustCompile(`\{\+?[A-Za-z0-9_.]+\}`)
-
-func compileTemplate(uri string) (*regexp.Regexp, error) {
-	var b strings.Builder
-	b.WriteString(`^`)
-	at := 0
-	for _, found := range placeholder.FindAllStringIndex(uri, -1) {
-		b.WriteString(regexp.QuoteMeta(uri[at:found[0]]))
-		if uri[found[0]+1] == '+' {
-			b.WriteString(`([^\\{}\s]+)`)
-		} else {
-			b.WriteString(`([^/?#\\{}\s]+)`)
-		}
-		at = found[1]
-	}
-	if strings.ContainsAny(placeholder.ReplaceAllString(uri, ""), "{}") {
-		return nil, errors.New("is a template that is not understood, wanted {name} or {+name} in it")
-	}
-	b.WriteString(regexp.QuoteMeta(uri[at:]) + `$`)
-	return regexp.Compile(b.String())
-}
-
-// longestURI is how long the URI of a resource may be to match a template, in bytes.
-const longestURI = 8 << 10
-
-// matches reports whether uri is one of t's, in the one way that each reader takes it.
-func (t *template) matches(uri string) bool {
-	if len(uri) > longestURI {
-		return false
-	}
-	found := t.of.FindStringSubmatch(uri)
-	if found == nil {
-		return false
-	}
-	for _, value := range found[1:] {
-		plain := strings.ToLower(value)
-		if strings.Contains(plain, "%2f") || strings.Contains(plain, "%5c") {
-			return false
-		}
-		for segment := range strings.FieldsFuncSeq(strings.ReplaceAll(plain, "%2e", "."), func(r rune) bool { return r == '/' || r == '?' || r == '#' }) {
-			if segment == "." || segment == ".." {
-				return false
-			}
-		}
-	}
-	return true
 }
 
 // compile compiles an operation for each rule, and for each method that needs none.
@@ -284,19 +229,11 @@ func (m *Middleware) rulesOf(msg *message) (rules []scopes.Rule, _ *refusal) {
 		rules = append(rules, own)
 	}
 	for _, t := range msg.targets {
-		found := len(rules)
-		if rule, has := m.rules.of(t.kind)[t.name]; has {
-			rules = append(rules, rule)
-		} else if t.kind == resource {
-			for n := range m.templates {
-				if m.templates[n].matches(t.name) {
-					rules = append(rules, m.templates[n].rule)
-				}
-			}
-		}
-		if len(rules) == found {
+		found := m.rulesFor(t)
+		if found == nil {
 			return nil, msg.noRule(t)
 		}
+		rules = append(rules, found...)
 	}
 	return rules, nil
 }
