@@ -18,6 +18,8 @@
 //	that the revision requires is missing     400  JSON-RPC -32020
 //	the body is no strict JSON, or is one
 //	that two readers may take differently     400  JSON-RPC -32700 or -32600
+//	Last-Event-ID, or a session for a token
+//	that names neither client nor user        400  JSON-RPC -32600
 //	a body of more than Config.MaxBody        413
 //	a method that has no rule                 404  JSON-RPC -32601 (400 before 2026-07-28)
 //	a tool, prompt or resource without a rule 403  access_denied, no challenge
@@ -32,5 +34,9 @@
 //
 // In a stateful session a handler's context is that of the request that opened the
 // session, so validator.FromContext finds nothing there, and mcp.ServerRequest tells
-// whose request it is.
+// whose request it is. The SDK's auth.TokenInfoFromContext finds the token that opened the
+// session there, whatever this request's own may do: do not decide by it.
+//
+// Any good token opens sessions: bound them with SessionTimeout of the SDK's options, or
+// have none with Stateless. Nothing is resumed by Last-Event-ID.
 package mcpauth

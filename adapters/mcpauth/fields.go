@@ -12,6 +12,7 @@ const (
 	fieldName    = "Mcp-Name"
 	fieldVersion = "Mcp-Protocol-Version"
 	fieldSession = "Mcp-Session-Id"
+	fieldEvent   = "Last-Event-Id"
 )
 
 // Revisions of the specification that change what a request must be. They are compared

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"slices"
-	"strconv"
 
 	"github.com/m2mguard/m2mguard/validator"
 )
@@ -57,6 +56,13 @@ func (m *Middleware) judge(w http.ResponseWriter, r *http.Request) (judged, *ref
 		if len(r.Header[field]) > 1 {
 			return judged{}, bad(codeMismatch, "Header mismatch: a field is there twice.", fmt.Errorf("there are two fields %s", field))
 		}
+	}
+	switch token := validator.FromContext(r.Context()); {
+	case r.Header[fieldEvent] != nil:
+		// What is replayed was the answer to a request whose rule may be another.
+		return judged{}, bad(codeInvalid, "Last-Event-ID is not accepted: streams are not resumed.", errors.New("Last-Event-ID asks for events of another request"))
+	case r.Header[fieldSession] != nil && token.ClientID() == "" && token.Subject() == "":
+		return judged{}, bad(codeInvalid, "A session needs a token that names its client.", errors.New("the token has neither client_id nor sub, by which a session is kept to its owner"))
 	}
 	switch r.Method {
 	case http.MethodPost:
@@ -128,24 +134,15 @@ func (m *message) mismatch(why string) *refusal {
 	return f
 }
 
+// What a client calls something may hold a secret, or anything: causes say how long it is.
+
 func (m *message) noMethod() *refusal {
-	return &refusal{status: http.StatusNotFound, code: codeNoMethod, says: "Method not found", id: m.id, cause: fmt.Errorf("the method %s has no rule (Rules.Methods)", bounded(m.method))}
+	return &refusal{status: http.StatusNotFound, code: codeNoMethod, says: "Method not found", id: m.id, cause: fmt.Errorf("a method with a name of %d bytes has no rule (Rules.Methods)", len(m.method))}
 }
 
 func (m *message) noRule(t target) *refusal {
-	field := map[kind]string{tool: "Tools", prompt: "Prompts", resource: "Resources"}[t.kind]
-	return &refusal{denied: m.method, cause: fmt.Errorf("%s of %s has no rule (Rules.%s)", m.method, bounded(t.name), field)}
-}
-
-// longestName is how much of a name that a client sent an observer is told, in bytes.
-const longestName = 128
-
-// bounded quotes it, in ASCII.
-func bounded(name string) string {
-	if len(name) > longestName {
-		return strconv.QuoteToASCII(name[:longestName]) + "…"
-	}
-	return strconv.QuoteToASCII(name)
+	of := map[kind][2]string{tool: {"a tool", "Tools"}, prompt: {"a prompt", "Prompts"}, resource: {"a resource", "Resources"}}[t.kind]
+	return &refusal{denied: m.method, cause: fmt.Errorf("%s of %s with a name of %d bytes has no rule (Rules.%s)", m.method, of[0], len(t.name), of[1])}
 }
 
 // refuse tells the observer and answers.

@@ -13,8 +13,11 @@ const (
 	// mostMessages bounds a batch, which revisions before 2025-06-18 have. Each message
 	// has a rule of its own, and clients send a few.
 	mostMessages = 32
-	// mostTargets bounds the resources that one subscriptions/listen may name.
+	// mostTargets bounds the resources that one request may name, of a batch together.
 	mostTargets = 256
+	// mostURIs bounds their URIs, in bytes: each is held against each template, before
+	// the token's scopes are known to be enough. It is 64 for each of mostTargets.
+	mostURIs = 16 << 10
 	// longestID is how much of a request's id an answer repeats, in bytes.
 	longestID = 128
 )
@@ -43,7 +46,7 @@ var (
 	errMessage = errors.New("a message is no JSON-RPC request, notification or response")
 	errLike    = errors.New("a member's name differs from one that counts by the case of letters alone")
 	errParams  = errors.New("the params are no object, or do not name what the method is about in one string")
-	errTargets = errors.New("a subscription names too many resources")
+	errTargets = errors.New("the resources that a request names are too many, or too long")
 )
 
 // readBody reads what a client sent, strictly: the SDK's reader takes the last of two
@@ -57,15 +60,25 @@ func readBody(body []byte) (messages []message, batch bool, _ error) {
 	if _, err := d.ReadToken(); err != io.EOF {
 		return nil, false, errSyntax
 	}
-	if whole.Kind() != '[' {
-		one, err := readMessage(whole)
-		return []message{one}, false, err
-	}
-	err = elements(whole, mostMessages, errBatch, func(v jsontext.Value) error {
+	var named, length int
+	read := func(v jsontext.Value) error {
 		one, err := readMessage(v)
 		messages = append(messages, one)
+		for _, t := range one.targets {
+			if t.kind == resource {
+				named, length = named+1, length+len(t.name)
+			}
+		}
+		if err == nil && (named > mostTargets || length > mostURIs) {
+			err = errTargets
+		}
 		return err
-	})
+	}
+	if whole.Kind() != '[' {
+		err := read(whole)
+		return messages, false, err
+	}
+	err = elements(whole, mostMessages, errBatch, read)
 	if err == nil && len(messages) == 0 {
 		err = errBatch
 	}
