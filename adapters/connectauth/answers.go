@@ -27,6 +27,7 @@ type call struct {
 	context.Context
 	request *http.Request
 	name    string
+	body    unaryBody // of a unary call
 }
 
 type callKey struct{}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/m2mguard/m2mguard/adapters/httpauth"
 	"github.com/m2mguard/m2mguard/validator"
@@ -30,14 +31,21 @@ func (b *streamBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// slow is how long the message of a unary call may take to come without its token being
+// asked about again: a tenth of what a revocation may take to be seen.
+const slow = writeWithin / 10
+
 // unary runs the handler of a unary call, whose message may take its time: it runs for a
 // token that is still good when that is complete.
-func (a *Auth) unary(w http.ResponseWriter, r *http.Request, next http.Handler, route *httpauth.Route, token *validator.Token) {
+func (a *Auth) unary(w http.ResponseWriter, r *http.Request, c *call, next http.Handler, route *httpauth.Route, token *validator.Token) {
 	if r.Body != nil && r.Body != http.NoBody {
-		live, stop := a.validator.Live(r.Context(), token)
-		defer stop()
-		scheme, _, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-		r.Body = &unaryBody{r.Body, live, route, scheme} // of a copy, as Admit and WithContext make one
+		c.body = unaryBody{ReadCloser: r.Body, auth: a, token: token, request: r, route: route, began: time.Now()}
+		r.Body = &c.body // of a copy, which WithContext has made
+		defer func() {
+			if c.body.stop != nil {
+				c.body.stop()
+			}
+		}()
 	}
 	next.ServeHTTP(w, r)
 }
@@ -46,15 +54,26 @@ func (a *Auth) unary(w http.ResponseWriter, r *http.Request, next http.Handler, 
 // does not know the error, and says unknown.
 type unaryBody struct {
 	io.ReadCloser
-	live   context.Context
-	route  *httpauth.Route
-	scheme string
+	auth    *Auth
+	token   *validator.Token
+	request *http.Request
+	route   *httpauth.Route
+	began   time.Time
+	live    context.Context // nil as long as nothing is slow
+	stop    context.CancelFunc
 }
 
 func (b *unaryBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
+	if time.Since(b.began) < slow {
+		return n, err
+	}
+	if b.live == nil {
+		b.live, b.stop = b.auth.validator.Live(b.request.Context(), b.token)
+	}
 	if over, ok := errors.AsType[*validator.Error](context.Cause(b.live)); ok {
-		if failure := b.route.Answer(&validator.Request{Scheme: b.scheme}, over); failure != nil {
+		scheme, _, _ := strings.Cut(b.request.Header.Get("Authorization"), " ")
+		if failure := b.route.Answer(&validator.Request{Scheme: scheme}, over); failure != nil {
 			return 0, failed(failure)
 		}
 	}

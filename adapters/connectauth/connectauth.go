@@ -176,14 +176,15 @@ func (a *Auth) Protect(next http.Handler) http.Handler {
 			a.refuse(w, r, failure)
 			return
 		}
-		admitted = admitted.WithContext(&call{admitted.Context(), admitted, p.name})
+		c := &call{Context: admitted.Context(), request: admitted, name: p.name}
+		admitted = admitted.WithContext(c)
 		protocol := protocolOf(r)
 		token := validator.FromContext(admitted.Context())
 		switch {
 		case token == nil:
 			next.ServeHTTP(w, admitted)
 		case protocol == unaryProtocol || p.unary:
-			a.unary(w, admitted, next, p.route, token)
+			a.unary(w, admitted, c, next, p.route, token)
 		default:
 			a.stream(w, admitted, next, p.route, token, protocol)
 		}
