@@ -28,6 +28,7 @@ type call struct {
 	request *http.Request
 	name    string
 	body    unaryBody // of a unary call
+	out     writer
 }
 
 type callKey struct{}
@@ -46,14 +47,18 @@ func (c *call) Value(key any) any {
 //
 //	return nil, auth.Deny(ctx, errors.New("the order is another tenant's"))
 //
-// A handler that has the request in its context is one behind Protect: of another, the
-// observer hears no more than the reason.
+// Protect writes the answer, once the handler has returned, and in a stream after what was
+// sent before: handlers and interceptors cannot change it, and which version of connect-go
+// they are of makes no difference. Of a handler that is not behind Protect, or public, the
+// observer hears no more than the reason, and the answer is what connect-go 1 makes of it.
 func (a *Auth) Deny(ctx context.Context, err error) error {
-	r, name := &http.Request{URL: new(url.URL)}, ""
-	if c, ok := ctx.Value(callKey{}).(*call); ok {
-		r, name = c.request, c.name
+	c, ok := ctx.Value(callKey{}).(*call)
+	if !ok {
+		return failed(a.inner.Denial((&http.Request{URL: new(url.URL)}).WithContext(ctx), "", err))
 	}
-	return failed(a.inner.Denial(r.WithContext(ctx), name, err))
+	f := a.inner.Denial(c.request.WithContext(ctx), c.name, err)
+	c.out.denied.CompareAndSwap(nil, f)
+	return failed(f)
 }
 
 // refuse answers a call that was not let in, and reads nothing of it.

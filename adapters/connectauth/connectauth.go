@@ -176,17 +176,19 @@ func (a *Auth) Protect(next http.Handler) http.Handler {
 			a.refuse(w, r, failure)
 			return
 		}
-		c := &call{Context: admitted.Context(), request: admitted, name: p.name}
-		admitted = admitted.WithContext(c)
 		protocol := protocolOf(r)
 		token := validator.FromContext(admitted.Context())
+		c := &call{Context: admitted.Context(), request: admitted, name: p.name, out: writer{to: w, framed: protocol != unaryProtocol, header: w.Header().Clone()}}
+		admitted = admitted.WithContext(c)
 		switch {
 		case token == nil:
-			next.ServeHTTP(w, admitted)
+			next.ServeHTTP(&c.out, admitted)
+			a.finish(&c.out, admitted, protocol)
 		case protocol == unaryProtocol || p.unary:
-			a.unary(w, admitted, c, next, p.route, token)
+			a.unary(&c.out, admitted, c, next, p.route, token)
+			a.finish(&c.out, admitted, protocol)
 		default:
-			a.stream(w, admitted, next, p.route, token, protocol)
+			a.stream(&c.out, admitted, next, p.route, token, protocol)
 		}
 	})
 }

@@ -11,8 +11,7 @@
 //	server.Handler = auth.Protect(mux)
 //
 // It is a middleware of net/http's kind and judges a call before anything of its body is
-// read. Handlers of connectrpc.com/connect and of its version 2 stand behind it alike; the
-// latter's own kind of error is what [Auth.Deny] does not make.
+// read. Handlers of connectrpc.com/connect and of its version 2 stand behind it alike.
 //
 // A procedure that is in no list is refused, whatever token comes with it: health and
 // reflection are open by name or not at all. A path is taken as it was sent: one that

@@ -15,18 +15,18 @@ import (
 )
 
 // stream runs the handler of a stream for as long as its token is good.
-func (a *Auth) stream(w http.ResponseWriter, r *http.Request, next http.Handler, route *httpauth.Route, token *validator.Token, p protocol) {
+func (a *Auth) stream(out *writer, r *http.Request, next http.Handler, route *httpauth.Route, token *validator.Token, p protocol) {
 	live, stop := a.validator.Live(r.Context(), token)
 	defer stop()
 	ctx, cancel := context.WithCancelCause(r.Context())
 	defer cancel(nil)
-	out := newWriter(w)
 	handed, body := r.WithContext(ctx), &streamBody{ReadCloser: r.Body}
 	handed.Body = body
 	running := start(func() { next.ServeHTTP(out, handed) })
 	select {
 	case <-running.done:
-		running.result(out)
+		running.result()
+		a.finish(out, r, p)
 		return
 	case <-live.Done():
 	}
@@ -38,7 +38,8 @@ func (a *Auth) stream(w http.ResponseWriter, r *http.Request, next http.Handler,
 	}
 	if failure == nil || !running.leave() {
 		<-running.done
-		running.result(out)
+		running.result()
+		a.finish(out, r, p)
 		return
 	}
 	defer a.late.leave(running) // once the client has its answer
@@ -48,7 +49,15 @@ func (a *Auth) stream(w http.ResponseWriter, r *http.Request, next http.Handler,
 	if !whole {
 		panic(http.ErrAbortHandler) // what has gone out is half a message
 	}
-	a.end(w, r, p, failure, out.begun)
+	a.end(out.to, r, p, failure, out.begun)
+}
+
+// finish ends an answer whose handler has returned: as the handler left it, or, if that
+// denied the call, in its place.
+func (a *Auth) finish(out *writer, r *http.Request, p protocol) {
+	if out.finish() {
+		a.conclude(out.to, r, p, out.denied.Load(), out.begun)
+	}
 }
 
 // writeWithin is how long a client may take to read the end of its stream, or the rest of
@@ -64,6 +73,12 @@ func (a *Auth) end(w http.ResponseWriter, r *http.Request, p protocol, f *httpau
 	control := http.NewResponseController(w)
 	_ = control.SetWriteDeadline(time.Now().Add(writeWithin))
 	defer func() { _ = control.SetWriteDeadline(time.Time{}) }() // of the connection, in HTTP/1.1
+	a.conclude(w, r, p, f, begun)
+	_ = control.Flush()
+}
+
+// conclude writes a refusal as a whole answer, or as the end of one that has begun.
+func (a *Auth) conclude(w http.ResponseWriter, r *http.Request, p protocol, f *httpauth.Failure, begun bool) {
 	if !begun {
 		a.refuse(w, r, f)
 		return
@@ -73,7 +88,6 @@ func (a *Auth) end(w http.ResponseWriter, r *http.Request, p protocol, f *httpau
 		w.Header()[http.TrailerPrefix+name] = values
 	}
 	_, _ = w.Write(body) // the client may have gone
-	_ = control.Flush()
 }
 
 // run is a handler in a goroutine of its own. Only what returns from a middleware ends an
@@ -103,10 +117,8 @@ func start(handler func()) *run {
 	return r
 }
 
-// result ends the answer as the handler did, which may have panicked. One that ended its
-// goroutine has half an answer.
-func (r *run) result(out *writer) {
-	out.finish()
+// result panics if the handler did. One that ended its goroutine has half an answer.
+func (r *run) result() {
 	switch {
 	case r.panicked != nil:
 		panic(r.panicked)

@@ -5,17 +5,23 @@ import (
 	"maps"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"github.com/m2mguard/m2mguard/adapters/httpauth"
 )
 
-// errOver is what a handler gets that writes after its stream has ended.
-var errOver = errors.New("connectauth: the stream has ended with its token")
+// errOver is what a handler gets that writes after that.
+var errOver = errors.New("connectauth: the answer has ended with its token, or by Deny")
 
-// writer is a stream's answer, which can be taken from its handler between two messages.
-// The handler has a header of its own, because it may still be at it then.
+// writer is an answer that can be taken from its handler, before it has begun or between
+// two messages of a stream: by close, or because the handler has denied the call. The
+// handler has a header of its own, because it may still be at it then.
 type writer struct {
 	to     http.ResponseWriter
+	framed bool // the body is made of frames
 	header http.Header
+	denied atomic.Pointer[httpauth.Failure] // what Deny wants the answer to be
 
 	mu     sync.Mutex
 	frames frames
@@ -31,17 +37,30 @@ var (
 	_ http.Flusher        = (*writer)(nil)
 )
 
-func newWriter(to http.ResponseWriter) *writer {
-	return &writer{to: to, header: to.Header().Clone(), ended: make(chan struct{})}
-}
-
 func (w *writer) Header() http.Header { return w.header }
 
 func (w *writer) WriteHeader(status int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if !w.over {
+	if !w.taken() {
 		w.begin(status)
+	}
+}
+
+// taken reports whether the answer is the handler's no more: it has denied the call, and
+// nothing of an answer or no half of a message has gone out.
+func (w *writer) taken() bool {
+	if !w.over && w.denied.Load() != nil && (!w.begun || w.framed && w.frames.between()) {
+		w.leave()
+	}
+	return w.over
+}
+
+// leave has nothing of the handler's go out any more.
+func (w *writer) leave() {
+	w.over = true
+	if w.asked {
+		close(w.ended)
 	}
 }
 
@@ -62,20 +81,23 @@ func (w *writer) copyHeader() {
 func (w *writer) Write(p []byte) (written int, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if !w.begun && !w.over {
+	if !w.taken() && !w.begun {
 		w.begin(http.StatusOK)
 	}
-	for !w.over && len(p) > 0 {
-		n, err := w.to.Write(p[:w.frames.take(p)])
+	for !w.taken() && len(p) > 0 {
+		next := p
+		if w.framed {
+			next = p[:w.frames.take(p)]
+		}
+		n, err := w.to.Write(next)
 		written += n
 		if err != nil {
 			w.broken = true
 			return written, err
 		}
 		p = p[n:]
-		if w.asked && w.frames.between() {
-			w.over = true
-			close(w.ended)
+		if w.asked && w.frames.between() && !w.over {
+			w.leave()
 		}
 	}
 	if w.over {
@@ -87,7 +109,7 @@ func (w *writer) Write(p []byte) (written int, err error) {
 func (w *writer) Flush() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.over {
+	if w.taken() {
 		return
 	}
 	if !w.begun {
@@ -120,11 +142,16 @@ func (w *writer) control(do func(*http.ResponseController) error) error {
 }
 
 // finish hands on what the handler set at its end: trailers, and a header that nothing
-// was written after.
-func (w *writer) finish() {
+// was written after. It reports whether the answer is not the handler's, and is still to
+// be given.
+func (w *writer) finish() (refused bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.taken() {
+		return true
+	}
 	w.copyHeader()
+	return false
 }
 
 // close takes the answer from the handler, after the message that is under way. It reports
@@ -135,7 +162,9 @@ func (w *writer) close() bool {
 	w.mu.Lock()
 	broken, between := w.broken, w.frames.between()
 	w.over = broken || between
-	w.asked = !w.over
+	if w.asked = !w.over; w.asked {
+		w.ended = make(chan struct{})
+	}
 	w.mu.Unlock()
 	if broken || between {
 		return !broken
