@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -16,6 +15,7 @@ import (
 
 // stream runs the handler of a stream for as long as its token is good.
 func (a *Auth) stream(out *writer, r *http.Request, next http.Handler, route *httpauth.Route, token *validator.Token, p protocol) {
+	ending := route.Ending(r)
 	live, stop := a.validator.Live(r.Context(), token)
 	defer stop()
 	ctx, cancel := context.WithCancelCause(r.Context())
@@ -33,8 +33,7 @@ func (a *Auth) stream(out *writer, r *http.Request, next http.Handler, route *ht
 	over, ok := errors.AsType[*validator.Error](context.Cause(live))
 	var failure *httpauth.Failure
 	if ok { // else the client has gone, which the handler sees
-		scheme, _, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-		failure = route.Answer(&validator.Request{Scheme: scheme}, over)
+		failure = ending(over)
 	}
 	if failure == nil || !running.leave() {
 		<-running.done

@@ -2,6 +2,7 @@ package httpauth
 
 import (
 	"context"
+	"net/http"
 	"strings"
 
 	"github.com/m2mguard/m2mguard/validator"
@@ -27,10 +28,22 @@ func (rt *Route) Decide(ctx context.Context, shown *validator.Request, authoriza
 // has expired since. It is nil if the route only reports, and e is no revocation. The
 // observer is not told.
 func (rt *Route) Answer(shown *validator.Request, e *validator.Error) *Failure {
+	return rt.ended("", shown, e)
+}
+
+// Ending is [Route.Answer] for a request that Admit let in. It is made before the handler
+// runs, which may change r's header.
+func (rt *Route) Ending(r *http.Request) func(*validator.Error) *Failure {
+	scheme, _, _ := rt.middleware.token(r)
+	host := r.Host
+	return func(e *validator.Error) *Failure { return rt.ended(host, &validator.Request{Scheme: scheme}, e) }
+}
+
+func (rt *Route) ended(host string, shown *validator.Request, e *validator.Error) *Failure {
 	if rt.gate.DangerouslyReportOnly && e.Check() != validator.CheckRevoked {
 		return nil
 	}
-	return rt.failure("", shown, e, validator.Accepted{})
+	return rt.failure(host, shown, e, validator.Accepted{})
 }
 
 // Denied is [Middleware.Denial] for what Decide decides about.
