@@ -122,13 +122,13 @@ func (m *Middleware) MountMetadata(router Router) {
 //
 //	return auth.Deny(c, errors.New("the order is another tenant's"))
 func (m *Middleware) Deny(c echo.Context, reason error) error {
-	return m.answer(c, m.inner.Denial(c.Request(), c.Path(), reason))
+	return m.answer(c, m.inner.Denial(c.Request(), httpauth.PatternOf(c.Request().Method, c.Path()), reason))
 }
 
 func (m *Middleware) protect(route *httpauth.Route) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
-			admitted, failure := route.Admit(c.Response().Header(), c.Request(), c.Path())
+			admitted, failure := route.Admit(c.Response().Header(), c.Request(), httpauth.PatternOf(c.Request().Method, c.Path()))
 			if failure != nil {
 				return m.answer(c, failure)
 			}

@@ -110,7 +110,7 @@ func (m *Middleware) Deny(c *gin.Context, reason error) {
 	c.Abort()
 	answered := false
 	defer func() { neverEmpty(c, answered) }()
-	m.answer(c, m.inner.Denial(c.Request, c.FullPath(), reason))
+	m.answer(c, m.inner.Denial(c.Request, httpauth.PatternOf(c.Request.Method, c.FullPath()), reason))
 	answered = true
 }
 
@@ -126,7 +126,7 @@ func (m *Middleware) protect(route *httpauth.Route) gin.HandlerFunc {
 			c.Abort()
 			neverEmpty(c, answered)
 		}()
-		admitted, failure := route.Admit(c.Writer.Header(), c.Request, c.FullPath())
+		admitted, failure := route.Admit(c.Writer.Header(), c.Request, httpauth.PatternOf(c.Request.Method, c.FullPath()))
 		if failure != nil {
 			m.answer(c, failure)
 			answered = true

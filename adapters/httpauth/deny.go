@@ -19,7 +19,7 @@ var (
 // the observer, never to the client. A nil err denies, too. The handler writes
 // nothing before and after.
 func (m *Middleware) Deny(w http.ResponseWriter, r *http.Request, err error) {
-	m.Fail(w, r, m.Denial(r, r.Pattern, err))
+	m.Fail(w, r, m.Denial(r, PatternOf(r.Method, r.Pattern), err))
 }
 
 // Denial reports what Deny answers, for adapters of other frameworks. The pattern

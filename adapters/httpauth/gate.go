@@ -123,9 +123,8 @@ func (rt *Route) check(ctx context.Context, host string, shown *validator.Reques
 // failure is not nil, the handler must not run, and the answer is made with
 // Middleware.Fail. Else the request that it returns is the one to go on with, and
 // carries the token that this gate let in, or none through Optional or
-// DangerouslyReportOnly, whatever gates before it let in. The pattern is the route's
-// where the framework knows it, for the observer, which is told the method, too:
-// net/http's own is r.Pattern.
+// DangerouslyReportOnly, whatever gates before it let in. The pattern is for the observer:
+// the route as Routes lists it, where the framework knows it; see PatternOf.
 func (rt *Route) Admit(h http.Header, r *http.Request, pattern string) (*http.Request, *Failure) {
 	m := rt.middleware
 	shown, refusal := m.request(r, pattern)
@@ -194,7 +193,7 @@ func (rt *Route) judge(ctx context.Context, host string, shown *validator.Reques
 // request is what r shows to the validator, and why it holds no token to verify.
 func (m *Middleware) request(r *http.Request, pattern string) (*validator.Request, *validator.Error) {
 	scheme, token, refusal := m.token(r)
-	shown := &validator.Request{Scheme: scheme, Token: token, Method: r.Method, Route: routeOf(r.Method, pattern), Source: m.source(r)}
+	shown := &validator.Request{Scheme: scheme, Token: token, Method: r.Method, Route: pattern, Source: m.source(r)}
 	if shown.Certificate, shown.CertificateErr = m.certificate(r); shown.CertificateErr != nil {
 		shown.Certificate = nil
 	}
@@ -205,10 +204,10 @@ func (m *Middleware) request(r *http.Request, pattern string) (*validator.Reques
 	return shown, refusal
 }
 
-// routeOf is a pattern in the form that Routes lists: with its method, which some
+// PatternOf is a pattern in the form that Routes lists: with its method, which some
 // routers leave out. Of methods that a client made up there is no end, so those are
 // left out here.
-func routeOf(method, pattern string) string {
+func PatternOf(method, pattern string) string {
 	if pattern == "" || strings.Contains(pattern, " ") || !slices.Contains(methods, method) {
 		return pattern
 	}
@@ -224,7 +223,7 @@ var methods = []string{
 // Protect is the way through in net/http.
 func (rt *Route) Protect(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		admitted, failure := rt.Admit(w.Header(), r, r.Pattern)
+		admitted, failure := rt.Admit(w.Header(), r, PatternOf(r.Method, r.Pattern))
 		if failure != nil {
 			rt.middleware.Fail(w, r, failure)
 			return

@@ -277,7 +277,7 @@ func (g *Gateway) decide(w http.ResponseWriter, r *http.Request) {
 	}
 	var token *validator.Token
 	if at.gate != nil {
-		admitted, failure := at.gate.Admit(w.Header(), r, at.pattern)
+		admitted, failure := at.gate.Admit(w.Header(), r, httpauth.PatternOf(r.Method, at.pattern))
 		if failure != nil {
 			g.fail(w, r, at, failure)
 			return
