@@ -110,7 +110,7 @@ var checks = map[Check]facts{
 	CheckActive:      {ErrInvalidToken, "The access token is not active.", "it was revoked, has expired, or the authorization server does not show it to this API's client"},
 	CheckRevoked:     {ErrInvalidToken, "The access token was revoked.", "Config.Revocations; the client needs a new token, or that its entry is lifted"},
 	CheckScope:       {ErrInsufficientScope, "The access token lacks a scope that this request needs.", "the client should ask its authorization server for the scope"},
-	CheckPolicy:      {ErrDenied, "This API does not let the client of the access token do this.", "the API's own policy, in httpauth's RequireThat or Deny"},
+	CheckPolicy:      {ErrDenied, "This API does not let the client of the access token do this.", "the API's own policy: RequireThat, Deny, or what has no rule in an adapter's Rules"},
 	CheckShare:       {ErrThrottled, "Too many access tokens of this caller wait to be checked.", "httpauth.Config.Source tells callers apart; Config.VerifyWait, and introspection's MaxConcurrent, MaxPerSecond, MaxWaiting and MaxWait say how many wait, and for how long"},
 	CheckUnavailable: {ErrUnavailable, "The access token cannot be checked right now.", "Issuer.Keys, Issuer.Introspection"},
 }

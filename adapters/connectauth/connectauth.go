@@ -1,6 +1,7 @@
 package connectauth
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -53,8 +54,8 @@ type Config struct {
 type Auth struct {
 	validator  *validator.Validator
 	inner      *httpauth.Middleware
-	procedures map[string]*procedure
-	unlisted   *procedure // all that no list says anything about
+	procedures map[string]*procedure // those of linked descriptors, too
+	unlisted   *procedure            // all that nothing is known of
 	errors     *connect.ErrorWriter
 	late       late
 }
@@ -85,8 +86,36 @@ func New(v *validator.Validator, rules Rules, cfg *Config) *Auth {
 	if len(faults) > 0 {
 		panic(fmt.Sprintf("connectauth: New: %v", errors.Join(faults...)))
 	}
-	a.unlisted = &procedure{route: a.inner.Compile(httpauth.Gate{})}
+	a.shut(cfg.HTTP.DangerouslyReportOnly)
 	return a
+}
+
+// errUnlisted is why a procedure lets nobody in that is in no list.
+var errUnlisted = errors.New("the procedure has no rule (Rules, Config.Gates, Config.Public)")
+
+// shut compiles what is in no list. Events name the procedures that a descriptor knows
+// which is linked into the program (protoregistry.GlobalFiles): of paths that a client made
+// up there is no end.
+func (a *Auth) shut(reportOnly bool) {
+	gate := httpauth.Gate{Rule: scopes.AnyToken(), Policy: func(context.Context, *validator.Token) error { return errUnlisted }}
+	if reportOnly {
+		gate = httpauth.Gate{} // a policy is never loosened
+	}
+	route := a.inner.Compile(gate)
+	a.unlisted = &procedure{route: route}
+	protoregistry.GlobalFiles.RangeFiles(func(file protoreflect.FileDescriptor) bool {
+		for s := range file.Services().Len() {
+			methods := file.Services().Get(s).Methods()
+			for n := range methods.Len() {
+				method := methods.Get(n)
+				name := fmt.Sprintf("/%s/%s", method.Parent().FullName(), method.Name())
+				if a.procedures[name] == nil {
+					a.procedures[name] = &procedure{name, route, isUnary(method)}
+				}
+			}
+		}
+		return true
+	})
 }
 
 // list compiles what each list says, and returns every fault.
@@ -132,7 +161,11 @@ func unary(name string) bool {
 	service, method, _ := strings.Cut(strings.TrimPrefix(name, "/"), "/")
 	found, err := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName(service + "." + method))
 	descriptor, ok := found.(protoreflect.MethodDescriptor)
-	return err == nil && ok && !descriptor.IsStreamingClient() && !descriptor.IsStreamingServer()
+	return err == nil && ok && isUnary(descriptor)
+}
+
+func isUnary(method protoreflect.MethodDescriptor) bool {
+	return !method.IsStreamingClient() && !method.IsStreamingServer()
 }
 
 // compile makes a route of a gate that somebody wrote down, who means to let somebody in.

@@ -30,8 +30,9 @@
 //	a bad DPoP proof, or one sent twice   unauthenticated     INVALID_DPOP_PROOF
 //	a proof without this API's nonce      unauthenticated     USE_DPOP_NONCE
 //	a proof, to a host of no PublicURL    invalid_argument    MISDIRECTED_REQUEST
-//	a scope is missing, or a rule is      permission_denied   INSUFFICIENT_SCOPE
-//	the API's own policy says no          permission_denied   ACCESS_DENIED
+//	a scope is missing                    permission_denied   INSUFFICIENT_SCOPE
+//	the API's own policy says no, or the
+//	procedure has no rule                 permission_denied   ACCESS_DENIED
 //	too many new tokens of one caller     resource_exhausted  TOO_MANY_REQUESTS
 //	keys, introspection, the store of
 //	seen proofs or what is revoked

@@ -101,7 +101,6 @@ var byStatus = map[int]codes.Code{
 	http.StatusBadRequest:         codes.InvalidArgument,
 	http.StatusUnauthorized:       codes.Unauthenticated,
 	http.StatusForbidden:          codes.PermissionDenied,
-	http.StatusMisdirectedRequest: codes.InvalidArgument,
 	http.StatusTooManyRequests:    codes.ResourceExhausted,
 	http.StatusServiceUnavailable: codes.Unavailable,
 }

@@ -24,8 +24,9 @@
 //	a bound token without its proof       UNAUTHENTICATED     INVALID_TOKEN
 //	a bad DPoP proof, or one sent twice   UNAUTHENTICATED     INVALID_DPOP_PROOF
 //	a proof without this API's nonce      UNAUTHENTICATED     USE_DPOP_NONCE
-//	a scope is missing, or a rule is      PERMISSION_DENIED   INSUFFICIENT_SCOPE
-//	the API's own policy says no          PERMISSION_DENIED   ACCESS_DENIED
+//	a scope is missing                    PERMISSION_DENIED   INSUFFICIENT_SCOPE
+//	the API's own policy says no, or the
+//	method has no rule                    PERMISSION_DENIED   ACCESS_DENIED
 //	too many new tokens of one caller     RESOURCE_EXHAUSTED  TOO_MANY_REQUESTS
 //	keys, introspection, the store of
 //	seen proofs or what is revoked

@@ -126,8 +126,19 @@ func New(v *validator.Validator, rules Rules, cfg *Config) *Auth {
 	if faults := a.list(rules, cfg); len(faults) > 0 {
 		panic(fmt.Sprintf("grpcauth: New: %v", errors.Join(faults...)))
 	}
-	a.unlisted = a.inner.Compile(httpauth.Gate{})
+	a.unlisted = a.inner.Compile(shut(cfg.DangerouslyReportOnly))
 	return a
+}
+
+// errUnlisted is why a method lets nobody in that is in no list.
+var errUnlisted = errors.New("the method has no rule (Rules, Config.Gates, Config.Public)")
+
+// shut is the gate of what is in no list.
+func shut(reportOnly bool) httpauth.Gate {
+	if reportOnly {
+		return httpauth.Gate{} // a policy is never loosened
+	}
+	return httpauth.Gate{Rule: scopes.AnyToken(), Policy: func(context.Context, *validator.Token) error { return errUnlisted }}
 }
 
 // list compiles what each list says, and returns every fault.

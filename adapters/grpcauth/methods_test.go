@@ -87,7 +87,7 @@ func TestMethodsWithoutARule(t *testing.T) {
 		if diff := gocmp.Diff(unauthorized, call(t, cc, method, nil)); diff != "" {
 			t.Errorf("%s, without a token: %s", name, diff)
 		}
-		if diff := gocmp.Diff(insufficientScope(""), call(t, cc, method, everything)); diff != "" {
+		if diff := gocmp.Diff(denied, call(t, cc, method, everything)); diff != "" {
 			t.Errorf("%s, with every scope: %s", name, diff)
 		}
 	}
@@ -150,6 +150,9 @@ func TestEvents(t *testing.T) {
 			if e.Method != http.MethodPost && e.Method != "" {
 				t.Errorf("the method is %q", e.Method)
 			}
+			if e.Route == "" && e.Check == string(validator.CheckPolicy) && !strings.Contains(fmt.Sprint(e.Err), "Rules") {
+				t.Errorf("%v does not say where to mend it", e.Err)
+			}
 			if e.Kind == observe.Accepted || e.Kind == observe.Refused {
 				got[fmt.Sprintf("%s %s %s", e.Route, e.Check, e.Source)] = true
 			}
@@ -172,7 +175,7 @@ func TestEvents(t *testing.T) {
 	}
 	slices.Sort(all)
 	want := []string{
-		" missing somebody", " scope somebody", " signature somebody",
+		" missing somebody", " policy somebody", " signature somebody",
 		list + "  somebody", list + " missing somebody", list + " policy somebody", list + " signature somebody",
 		watch + "  somebody", watch + " missing somebody", watch + " signature somebody",
 	}

@@ -118,7 +118,7 @@ func TestAllGuarded(t *testing.T) {
 		"a stricter rule":          {build(connectauth.Rules{listing: scopes.All("orders:read", "orders:hidden"), creating: write, watching: read}, nil), rules, nil, []string{listing + " refuses a token "}},
 		"a hidden alternative":     {build(connectauth.Rules{listing: scopes.Any("orders:hidden", "orders:read"), creating: write, watching: read}, nil), rules, nil, []string{listing + " answers "}},
 		"a looser rule":            {build(connectauth.Rules{listing: scopes.AnyToken(), creating: write, watching: read}, nil), rules, nil, []string{listing + " answers "}},
-		"no rule":                  {build(connectauth.Rules{creating: write, watching: read}, nil), rules, nil, []string{listing + " refuses a token "}},
+		"no rule":                  {build(connectauth.Rules{creating: write, watching: read}, nil), rules, nil, []string{listing + " answers permission_denied (ACCESS_DENIED) to a good token: it has no rule, "}},
 		"listed as public":         {build(rules, nil), two, []connectguardtest.Option{connectguardtest.Public(watching)}, []string{watching + " is listed as Public or ReportOnly, and answers unauthenticated (UNAUTHORIZED)"}},
 		"listed as optional":       {build(rules, nil), rules, []connectguardtest.Option{connectguardtest.Optional(listing)}, []string{listing + " is listed as Optional, and answers "}},
 		"optional, without a rule": {build(two, &connectauth.Config{Public: []string{watching}}), two, []connectguardtest.Option{connectguardtest.Public(watching), connectguardtest.Optional(watching)}, []string{watching + " is listed as Optional, and is not in Want"}},
