@@ -51,6 +51,12 @@ func TestFaults(t *testing.T) {
 			PublicURL: good, Audience: good, Credentials: credentials, DangerouslyIgnoreAuthorization: true, DangerouslyReportOnly: true, Metadata: httpauth.Metadata{Path: "/a"},
 		}}, []string{"HTTP.PublicURL", "HTTP.Audience", "HTTP.Credentials", "HTTP.DangerouslyIgnoreAuthorization", "HTTP.DangerouslyReportOnly", "HTTP.Metadata.Path"}},
 		"names that are empty": {mcpauth.Rules{Tools: map[string]scopes.Rule{"": {}}, Methods: map[string]scopes.Rule{"": {}}}, &mcpauth.Config{PublicURL: good}, []string{"Rules.Tools", "Rules.Methods"}},
+		"rules for nobody": {mcpauth.Rules{
+			Base: new(scopes.Rule), Tools: map[string]scopes.Rule{"a": {}, "b": scopes.All(), "good": scopes.AnyToken()}, Prompts: map[string]scopes.Rule{"p": {}},
+			Resources: map[string]scopes.Rule{"r": {}, "r{x}": {}}, Methods: map[string]scopes.Rule{"m": scopes.Any()},
+		}, &mcpauth.Config{PublicURL: good}, []string{
+			"Rules.Base: the rule lets nobody in", `Rules.Tools["a"]: the`, `Rules.Tools["b"]: the`, `Rules.Prompts["p"]: the`, `Rules.Resources["r"]: the`, `Rules.Resources["r{x}"]: the`, `Rules.Methods["m"]: the`,
+		}},
 		"templates": {mcpauth.Rules{Resources: map[string]scopes.Rule{"a://{": {}, "a://}b{": {}, "a://{?q}": {}, "a://{a,b}": {}, "a://{{x}}": {}}}, &mcpauth.Config{PublicURL: good}, []string{
 			`"a://{" is a template`, `"a://}b{" is`, `"a://{?q}" is`, `"a://{a,b}" is`, `"a://{{x}}" is`,
 		}},

@@ -156,11 +156,7 @@ func (m *Middleware) refuse(w http.ResponseWriter, r *http.Request, f *refusal) 
 	if f.code == codeNoMethod {
 		check, cause = validator.CheckPolicy, f.cause
 	}
-	route := m.base.name
-	if f.allow == "" { // else the method is one of no end of them
-		route = r.Method + " " + route
-	}
-	m.validator.ReportRefusal(r.Context(), &validator.Request{Scheme: "Bearer", Method: r.Method, Route: route}, token, validator.NewError(check).Because(cause))
+	m.validator.ReportRefusal(r.Context(), &validator.Request{Scheme: "Bearer", Method: r.Method, Route: m.base.name}, token, validator.NewError(check).Because(cause))
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
 	if f.allow != "" {

@@ -155,8 +155,10 @@ func (m *Middleware) MountMetadata(mux httpauth.Mux) { m.http.MountMetadata(mux)
 // MetadataPath is the path of the metadata: a proxy must lead it here.
 func (m *Middleware) MetadataPath() string { return m.http.MetadataPath() }
 
-// Routes lists the operations that have a rule, each with what it asks for: methods, and
-// what is called, got or read by them.
+// Routes lists the operations that have a rule, each with what it asks for: methods, what
+// is called, got or read by them, and "mcp", which is a request before its body is read, if
+// its header does not say more. Events name an operation as it does, by the method alone
+// where a name has no entry of its own.
 func (m *Middleware) Routes() []httpauth.RouteInfo { return m.http.Routes() }
 
 // operation is what a request does, in so far as rules tell it apart.
@@ -197,7 +199,7 @@ func (m *Middleware) Protect(next http.Handler) http.Handler {
 			m.refuse(w, admitted, refused)
 			return
 		}
-		if asked.op != op && asked.op != m.base { // which op includes
+		if asked.op.route != op.route && asked.op.route != m.base.route { // which op includes
 			if admitted, failure = asked.op.route.Admit(w.Header(), admitted, asked.op.name); failure != nil {
 				m.http.Fail(w, r, failure)
 				return

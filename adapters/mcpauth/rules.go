@@ -110,9 +110,17 @@ func (r *Rules) check() (templates []template, errs []error) {
 		name  string
 		rules map[string]scopes.Rule
 	}{{"Tools", r.Tools}, {"Prompts", r.Prompts}, {"Resources", r.Resources}, {"Methods", r.Methods}} {
-		if _, has := field.rules[""]; has {
-			errs = append(errs, fmt.Errorf("an empty name has a rule in Rules.%s", field.name))
+		for _, name := range slices.Sorted(maps.Keys(field.rules)) {
+			if name == "" {
+				errs = append(errs, fmt.Errorf("an empty name has a rule in Rules.%s", field.name))
+			}
+			if letsNobodyIn(field.rules[name]) {
+				errs = append(errs, fmt.Errorf("Rules.%s[%q]: %w", field.name, name, errNobody))
+			}
 		}
+	}
+	if r.Base != nil && letsNobodyIn(*r.Base) {
+		errs = append(errs, fmt.Errorf("Rules.Base: %w", errNobody))
 	}
 	for _, uri := range slices.Sorted(maps.Keys(r.Resources)) {
 		if !strings.ContainsAny(uri, "{}") {
@@ -129,10 +137,19 @@ func (r *Rules) check() (templates []template, errs []error) {
 	return templates, errs
 }
 
+var errNobody = errors.New(`the rule lets nobody in, wanted one such as scopes.All("orders:read") or scopes.AnyToken(), and no entry for a tool, prompt or resource that nobody may use`)
+
+// letsNobodyIn reports whether a rule is zero, or made of nothing.
+func letsNobodyIn(rule scopes.Rule) bool {
+	all, err := scopes.Of(rule.Names()...)
+	return err != nil || !rule.Allows(all)
+}
+
 // compile compiles an operation for each rule, and for each method that needs none.
 func (m *Middleware) compile() {
 	base := *m.rules.Base
 	m.base = m.operation("mcp", base)
+	m.base.route.Remember(m.base.name)
 	m.known = make(map[key]*operation)
 	methods := maps.Clone(naming)
 	for method := range m.rules.Methods {
@@ -147,7 +164,7 @@ func (m *Middleware) compile() {
 		}
 		names := m.rules.of(methods[method])
 		if methods[method] == nothing {
-			op := m.base
+			op := &operation{m.base.route, method, base}
 			if len(rules) > 1 {
 				op = m.operation(method, rules...)
 			}
