@@ -43,11 +43,12 @@ var given = map[string]string{
 // givenHere is the same for one page.
 var givenHere = map[string]map[string]string{
 	"docs/bound.md":            {"iss": "*issuertest.Issuer", "key": "crypto.Signer"},
+	"docs/connect.md":          {"auth": "*connectauth.Auth", "newAPI": "func(issuer, audience string) connectguardtest.App", "rules": "connectauth.Rules"},
 	"docs/fleet.md":            {"key": "[]byte", "issuer": "string", "jti": "string", "exp": "time.Time"},
 	"docs/fleet-answers.md":    {"secrets": "func() [][]byte"},
 	"docs/gateway.md":          {"r": "*http.Request"},
 	"docs/grpc.md":             {"auth": "*grpcauth.Auth", "newAPI": "func(issuer, audience string) grpcguardtest.App", "rules": "grpcauth.Rules"},
-	"docs/mcp.md":              {"getServer": "func(*http.Request) *mcp.Server"},
+	"docs/mcp.md":              {"getServer": "func(*http.Request) *mcp.Server", "newServer": "func() *mcp.Server", "rules": "mcpauth.Rules"},
 	"docs/operate.md":          {"meterProvider": "metric.MeterProvider", "tracerProvider": "trace.TracerProvider"},
 	"docs/issuers/hydra.md":    {"auth": "introspection.ClientAuth"},
 	"docs/issuers/okta-org.md": {"auth": "introspection.ClientAuth"},
@@ -57,7 +58,8 @@ var givenHere = map[string]map[string]string{
 // by their folders.
 var foreign = map[string]string{
 	"context": "context", "crypto": "crypto", "errors": "errors", "fmt": "fmt", "http": "net/http", "httptest": "net/http/httptest",
-	"log": "log", "netip": "net/netip", "os": "os", "slog": "log/slog", "testing": "testing", "time": "time", "tls": "crypto/tls",
+	"log": "log", "maps": "maps", "netip": "net/netip", "os": "os", "slog": "log/slog", "testing": "testing", "time": "time", "tls": "crypto/tls",
+	"connect": "connectrpc.com/connect", "protoreflect": "google.golang.org/protobuf/reflect/protoreflect",
 	"grpc": "google.golang.org/grpc", "protoregistry": "google.golang.org/protobuf/reflect/protoregistry",
 	"mcp":    "github.com/modelcontextprotocol/go-sdk/mcp",
 	"metric": "go.opentelemetry.io/otel/metric", "trace": "go.opentelemetry.io/otel/trace",
