@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -72,4 +73,42 @@ func Example() {
 	// 403 Bearer realm="api", error="insufficient_scope", error_description="The access token lacks a scope that this request needs.", scope="orders:admin", resource_metadata="https://api.example.com/.well-known/oauth-protected-resource/mcp"
 	// 400
 	// {"jsonrpc":"2.0","id":1,"error":{"code":-32020,"message":"Header mismatch: Mcp-Name is not what the body names."}}
+}
+
+// A test of yours finds the tools that nobody gave a rule, and rules of tools that are gone.
+func ExampleRules() {
+	server := mcp.NewServer(&mcp.Implementation{Name: "orders", Version: "1.0.0"}, nil)
+	for _, name := range []string{"list_orders", "forgotten"} {
+		mcp.AddTool(server, &mcp.Tool{Name: name}, func(context.Context, *mcp.CallToolRequest, struct{}) (*mcp.CallToolResult, any, error) {
+			return &mcp.CallToolResult{}, nil, nil
+		})
+	}
+	rules := mcpauth.Rules{Tools: map[string]scopes.Rule{"list_orders": scopes.All("orders:read"), "gone": scopes.All("orders:write")}}
+
+	ctx := context.Background()
+	clientEnd, serverEnd := mcp.NewInMemoryTransports()
+	if _, err := server.Connect(ctx, serverEnd, nil); err != nil {
+		log.Fatal(err)
+	}
+	session, err := mcp.NewClient(&mcp.Implementation{Name: "test"}, nil).Connect(ctx, clientEnd, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer func() { _ = session.Close() }()
+	stale := maps.Clone(rules.Tools)
+	for tool, err := range session.Tools(ctx, nil) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		if _, has := rules.Tools[tool.Name]; !has {
+			fmt.Printf("tool %q has no rule\n", tool.Name)
+		}
+		delete(stale, tool.Name)
+	}
+	for name := range stale {
+		fmt.Printf("the rule of %q is of no tool\n", name)
+	}
+	// Output:
+	// tool "forgotten" has no rule
+	// the rule of "gone" is of no tool
 }

@@ -1,6 +1,7 @@
 package mcpauth
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
