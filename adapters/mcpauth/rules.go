@@ -116,7 +116,7 @@ func (r *Rules) check() (templates []template, errs []error) {
 				errs = append(errs, fmt.Errorf("an empty name has a rule in Rules.%s", field.name))
 			}
 			if letsNobodyIn(field.rules[name]) {
-				errs = append(errs, fmt.Errorf("Rules.%s[%q]: %w", field.name, name, errNobody))
+				errs = append(errs, fmt.Errorf("rule of Rules.%s[%q]: %w", field.name, name, errNobody))
 			}
 		}
 	}
