@@ -38,6 +38,7 @@ local ours = {}
 for _, name in ipairs(identity) do
 	ours[name] = true
 end
+ours["x-auth-secret"] = true
 local function claims(name)
 	local plain = name:lower():gsub("[^%w]", "-")
 	return ours[plain] or others[plain]

@@ -137,10 +137,14 @@ func TestIdentityIsOurs(t *testing.T) {
 								h[claimed] = values
 								s.take()
 								// What a proxy does not know of, the gate refuses.
-								if response := s.ask(t, "GET", target, h); response.StatusCode != 200 && (response.StatusCode != 400 || strings.EqualFold(claimed, field)) {
+								response := s.ask(t, "GET", target, h)
+								if response.StatusCode != 200 && (response.StatusCode != 400 || strings.EqualFold(claimed, field)) {
 									t.Fatalf("%s: %s: %d", claimed, target, response.StatusCode)
 								}
 								got := s.take()
+								if response.StatusCode == 400 && len(got) == 0 {
+									continue
+								}
 								if len(got) != 1 {
 									t.Fatalf("%s: the API was reached %d times", target, len(got))
 								}
