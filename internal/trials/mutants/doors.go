@@ -12,7 +12,7 @@ var doorMutants = []mutant{
 	{"Connect", "messages that came before a stream's end are not handled after it", []edit{{"adapters/connectauth/stream.go", "	body.over.Store(true)\n", ""}}, ofConnect},
 	{"Connect", "nor is one that its handler was waiting for", []edit{{"adapters/connectauth/body.go", "if b.over.Load() { // meanwhile", "if false {"}}, ofConnect},
 	{"Connect", "handlers that outlive their streams are bounded", []edit{{"adapters/connectauth/stream.go", "	defer a.late.leave(running) // once the client has its answer\n", ""}}, ofConnect},
-	{"Connect", "a unary call runs for a token that is good when its message is complete", []edit{{"adapters/connectauth/connectauth.go", "a.unary(w, admitted, c, next, p.route, token)", "next.ServeHTTP(w, admitted)"}}, ofConnect},
+	{"Connect", "a unary call runs for a token that is good when its message is complete", []edit{{"adapters/connectauth/connectauth.go", "a.unary(&c.out, admitted, c, next, p.route, token)", "next.ServeHTTP(w, admitted)"}}, ofConnect},
 	{"MCP", "a token that was revoked while its body came runs nothing", []edit{{"adapters/mcpauth/mcpauth.go", "ok := errors.AsType[*validator.Error](context.Cause(admitted.Context())); ok {", "ok := errors.AsType[*validator.Error](context.Cause(admitted.Context())); false && ok {"}}, ofMCP},
 	{"MCP", "a needless escape matches no template", []edit{{urisFile, "value := uri[at[n]:at[n+1]]; needlessEscape(value) ||", "value := uri[at[n]:at[n+1]];"}}, ofMCP},
 	{"MCP", "nor does an empty segment", []edit{{urisFile, " || emptySegment(uri, at[n], at[n+1])", ""}}, ofMCP},
