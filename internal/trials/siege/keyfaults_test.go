@@ -108,7 +108,7 @@ func TestKeySetFaults(t *testing.T) {
 		"no answer in time":        {hang(), "deadline exceeded"},
 		"slow drip":                {issuertest.Drip(2 * time.Millisecond), "deadline exceeded"},
 		"header without end":       {headerLoris(), "deadline exceeded"},
-		"no HTTP":                  {raw(func(write func(string) bool) { write("SSH-2.0-OpenSSH_9.9\r\n") }), "malformed HTTP"},
+		"no HTTP":                  {raw(func(write func(string) bool) { write("SSH-2.0-OpenSSH_9.9\r\n") }), "no HTTP answer could be read"},
 		"HTML with 200":            {issuertest.Garbage(), "not a strict JSON object"},
 		"truncated JSON":           {issuertest.Truncated(), "not a strict JSON object"},
 		"nothing with 200":         {body(""), "not a strict JSON object"},
