@@ -1,7 +1,7 @@
 // Package connectcalls_test has calls of Connect's over one connection on loopback, client
 // and all, guarded by m2mguard, by connectrpc.com/authn with golang-jwt, and by nobody:
 //
-//	go test -run TestMedians -v ./internal/connectcalls
+//	go test -run xxx -bench Medians -benchtime 1x ./internal/connectcalls
 package connectcalls_test
 
 import (
@@ -30,7 +30,7 @@ import (
 const list = "/orders.v1.Orders/List"
 
 // guards are those who stand before the handler, nobody first.
-func guards(t *testing.T, f *fixture.Fixture) []guard {
+func guards(t testing.TB, f *fixture.Fixture) []guard {
 	t.Helper()
 	v, err := contender.NewValidator(f, nil)
 	if err != nil {
@@ -77,7 +77,7 @@ type guard struct {
 }
 
 // call asks a server of its own, again and again.
-func (g guard) call(t *testing.T) func(token string) error {
+func (g guard) call(t testing.TB) func(token string) error {
 	t.Helper()
 	server := httptest.NewUnstartedServer(g.protect(connect.NewUnaryHandler(list, func(context.Context, *connect.Request[emptypb.Empty]) (*connect.Response[emptypb.Empty], error) {
 		return connect.NewResponse(new(emptypb.Empty)), nil
@@ -113,25 +113,23 @@ func TestEachDoesTheWholeJob(t *testing.T) {
 	}
 }
 
-// TestMedians prints the medians of ten runs in turns, with a token that was seen before.
-func TestMedians(t *testing.T) {
-	if testing.Short() || !testing.Verbose() {
-		t.Skip("it measures, and fails for nothing")
-	}
+// BenchmarkMedians reports the medians of ten runs in turns, with a token that was seen
+// before.
+func BenchmarkMedians(b *testing.B) {
 	f, err := fixture.New("RS256")
 	if err != nil {
-		t.Fatal(err)
+		b.Fatal(err)
 	}
 	var group []measure.Subject
-	for _, g := range guards(t, f) {
-		call, token := g.call(t), f.Good()
+	for _, g := range guards(b, f) {
+		call, token := g.call(b), f.Good()
 		group = append(group, measure.Subject{Name: g.name, Worker: measure.Each(func() error { return call(token) })})
 	}
 	results, err := measure.Run(group, measure.One, measure.Options{Count: 10, Batch: 300 * time.Millisecond})
 	if err != nil {
-		t.Fatal(err)
+		b.Fatal(err)
 	}
 	for _, r := range results {
-		t.Logf("%-38s %6.1f µs, %d allocations", r.Name, r.Time/1000, r.Allocs)
+		b.Logf("%-38s %6.1f µs, %d allocations", r.Name, r.Time/1000, r.Allocs)
 	}
 }
