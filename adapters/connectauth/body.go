@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -72,8 +71,7 @@ func (b *unaryBody) Read(p []byte) (int, error) {
 		b.live, b.stop = b.auth.validator.Live(b.request.Context(), b.token)
 	}
 	if over, ok := errors.AsType[*validator.Error](context.Cause(b.live)); ok {
-		scheme, _, _ := strings.Cut(b.request.Header.Get("Authorization"), " ")
-		if failure := b.route.Answer(&validator.Request{Scheme: scheme}, over); failure != nil {
+		if failure := b.route.Ending(b.request)(over); failure != nil {
 			return 0, failed(failure)
 		}
 	}
