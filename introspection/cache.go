@@ -26,12 +26,24 @@ type entry struct {
 	doubted atomic.Bool // the endpoint has refused the token since, in its own way
 }
 
+// store is what a bounded cache does for results. A field of otter's own type would
+// have every package that imports this one compile all of otter's methods again.
+type store interface {
+	GetIfPresent(cacheKey) (*entry, bool)
+	Set(cacheKey, *entry) (*entry, bool)
+	Invalidate(cacheKey) (*entry, bool)
+	InvalidateAll()
+	EstimatedSize() int
+}
+
+var _ store = (*otter.Cache[cacheKey, *entry])(nil)
+
 // results is the result cache. With no entries configured, nothing is kept.
 type results struct {
 	secret   [32]byte
 	mu       sync.Mutex // orders put
-	active   *otter.Cache[cacheKey, *entry]
-	inactive *otter.Cache[cacheKey, *entry]
+	active   store
+	inactive store
 }
 
 func newResults(entries int) *results {
@@ -46,7 +58,7 @@ func newResults(entries int) *results {
 // newStore makes a bounded store. Lifetimes are checked on reading, not by the
 // store, and its housekeeping runs on the goroutine that calls it: so it has no
 // goroutine that could outlive Close.
-func newStore(entries int) *otter.Cache[cacheKey, *entry] {
+func newStore(entries int) store {
 	return otter.Must(&otter.Options[cacheKey, *entry]{
 		MaximumWeight: uint64(entries),
 		Weigher: func(_ cacheKey, e *entry) uint32 {
@@ -73,11 +85,11 @@ func (s *results) lastActive(k cacheKey) *entry { return find(s.active, k) }
 // lastInactive returns the entry of a token last seen inactive, or nil.
 func (s *results) lastInactive(k cacheKey) *entry { return find(s.inactive, k) }
 
-func find(store *otter.Cache[cacheKey, *entry], k cacheKey) *entry {
-	if store == nil {
+func find(s store, k cacheKey) *entry {
+	if s == nil {
 		return nil
 	}
-	e, _ := store.GetIfPresent(k)
+	e, _ := s.GetIfPresent(k)
 	return e
 }
 
