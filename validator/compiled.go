@@ -21,7 +21,7 @@ type Validator struct {
 	given      Config // what New got, for demands of issuers that a Resolver finds
 	issuers    map[string]*issuer
 	issuerURLs []string
-	resolved   *resolved // nil without a Resolver
+	resolved   resolved // nil without a Resolver
 	// algorithms are those of all issuers together, for refusing others before
 	// the payload is read; nil where an issuer may accept any.
 	algorithms []string
@@ -65,4 +65,17 @@ type prefixed struct {
 // resolved are the issuers that a Resolver found. Only a token that was accepted
 // counts as a use of its issuer, so garbage in the name of idle ones keeps none of
 // them in the place of one that is busy.
-type resolved = registry.Registry[Issuer, *issuer]
+//
+// It is an interface since a generic type in a struct is compiled again by every
+// package that imports this one.
+type resolved interface {
+	Find(ctx context.Context, url, source string) (*issuer, error)
+	Held(url string) (*issuer, bool)
+	Forget(url string)
+	All(yield func(*issuer) bool)
+	Waiting() int
+	Working() int
+	Close()
+}
+
+var _ resolved = (*registry.Registry[Issuer, *issuer])(nil)

@@ -14,7 +14,7 @@ import (
 const maxIssuerURL = 2048
 
 // newResolved makes the table of what a Resolver finds.
-func (v *Validator) newResolved(r Resolver, limit, perSecond int) *resolved {
+func (v *Validator) newResolved(r Resolver, limit, perSecond int) resolved {
 	cfg := registry.Config[Issuer, *issuer]{
 		Limit:     limit,
 		PerSecond: float64(perSecond),

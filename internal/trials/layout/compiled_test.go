@@ -10,7 +10,8 @@ import (
 // who imports that place gets a compiled one. A field of such a type, in a struct that
 // importers see, would have each of them compile all of its methods again.
 var onceCompiled = map[string]string{
-	otter: "introspection",
+	otter:                                   "introspection",
+	module + "/validator/internal/registry": "validator",
 }
 
 // TestInstantiatedOnce looks at what the compiler made of the packages that a net/http
