@@ -3,7 +3,6 @@ package validator
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -86,25 +85,47 @@ func checkIdentifier(id string) string {
 		if err := fetch.CheckURL(id, true); err != nil {
 			return asField(id, err)
 		}
-	} else if misspelt.MatchString(id) || !isURL && strings.Contains(id, "//") {
+	} else if isMisspelt(id) || !isURL && strings.Contains(id, "//") {
 		return fmt.Sprintf(" is not an absolute URL such as %q, and reads as if it was meant for one", "https://id.example.com")
 	}
 	switch {
 	case strings.Contains(id+"/", "/.well-known/"):
 		return " is the address of the issuer's document, wanted the issuer: " + fetch.Shown(withoutWellKnown(id))
-	case keyAddress.MatchString(id):
+	case isKeyAddress(id):
 		return " is the address of keys or of an endpoint, wanted the issuer, from which they are discovered; an address of keys is for Keys.URL"
 	}
 	return ""
 }
 
-// keyAddress matches what is at the ends of key sets' addresses and of Keycloak's
-// endpoints, and of no issuer.
-var keyAddress = regexp.MustCompile(`://.*(\.json|/jwks|/jwks_uri|/discovery/(v2\.0/)?keys|/oauth2/v\d/(certs|keys)|/protocol/openid-connect(/.*)?)$`)
+// isKeyAddress reports whether a URL ends as key sets' addresses and Keycloak's endpoints
+// do, and no issuer.
+func isKeyAddress(url string) bool {
+	_, url, _ = strings.Cut(url, "://")
+	for _, end := range []string{".json", "/jwks", "/jwks_uri", "/discovery/keys", "/discovery/v2.0/keys"} {
+		if strings.HasSuffix(url, end) {
+			return true
+		}
+	}
+	for _, end := range []string{"/certs", "/keys"} {
+		before, ok := strings.CutSuffix(url, end)
+		if ok && strings.HasSuffix(strings.TrimRight(before, "0123456789"), "/oauth2/v") {
+			return true
+		}
+	}
+	return strings.Contains(url+"/", "/protocol/openid-connect/")
+}
 
-// misspelt matches https without all that belongs to it, or with letters in
+// isMisspelt matches https without all that belongs to it, or with letters in
 // another order.
-var misspelt = regexp.MustCompile(`(?i)^(https?[:/]|[htps]{2,7}:?//)`)
+func isMisspelt(id string) bool {
+	id = strings.ToLower(id)
+	rest := strings.TrimLeft(id, "htps")
+	letters := id[:len(id)-len(rest)]
+	if letters == "http" || letters == "https" {
+		return strings.HasPrefix(rest, ":") || strings.HasPrefix(rest, "/")
+	}
+	return 2 <= len(letters) && len(letters) <= 7 && strings.HasPrefix(strings.TrimPrefix(rest, ":"), "//")
+}
 
 // withoutWellKnown is the issuer that a document's address is made from (OpenID
 // Connect Discovery 1.0 §4, RFC 8414 §3.1).
