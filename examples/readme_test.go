@@ -131,7 +131,7 @@ func TestListOrders(t *testing.T) {
 }
 
 // newAPI is an API that trusts an issuer.
-func newAPI(t *testing.T, issuer, audience string) http.Handler {
+func newAPI(t testing.TB, issuer, audience string) http.Handler {
 	t.Helper()
 	v, err := validator.New(validator.Config{Issuers: []validator.Issuer{{URL: issuer, Audience: []string{audience}}}})
 	if err != nil {

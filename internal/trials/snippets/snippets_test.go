@@ -27,8 +27,8 @@ const (
 )
 
 // runs are the pages whose snippets stand in code that runs, which other tests hold
-// (TestREADME and TestRecipes in examples): more than compiling.
-var runs = []string{"README.md", "docs/recipes.md"}
+// (TestREADME, TestRecipes and TestPerformancePage in examples): more than compiling.
+var runs = []string{"README.md", "docs/recipes.md", "docs/performance.md"}
 
 // given is what snippets may name without a declaration, since a page has said before
 // what it is.
