@@ -22,7 +22,8 @@ var update = flag.Bool("update", false, "write the figures of bench/results/resu
 //	-->
 //
 // A row is what it is called, and where it stands: section, row and, unless they are
-// those of the first line, columns, of which "-" is none.
+// those of the first line, columns, of which "-" is none; a second one of the same name
+// has ", again" behind it.
 var quotes = regexp.MustCompile(`(?m)^<!-- measured\ncolumns = (.+)\n((?:[^\n]+ = [^\n]+\n)+)-->\n(\|.*\n\|[-:|]+\n)((?:\|.*\n)*)`)
 
 // figures are what results.md holds, by section, row and column.
@@ -39,6 +40,11 @@ func readFigures(results string) figures {
 			head = nil
 		case head == nil:
 			head = cells(line)
+			for i, column := range head {
+				if slices.Contains(head[:i], column) {
+					head[i] += ", again"
+				}
+			}
 		case !strings.HasPrefix(line, "|--"):
 			row := map[string]string{}
 			for i, cell := range cells(line) {
@@ -162,9 +168,9 @@ func changed(was, is string) (lines string) {
 
 // TestWrongFigures: what a quoted table can be wrong by is noticed.
 func TestWrongFigures(t *testing.T) {
-	f := readFigures("## A\n\ntext\n\n|  | time | bytes |\n|---|--:|--:|\n| one | 1 ns | 2 |\n| two | 3 ns | 4 |\n\n|  | time |\n|---|--:|\n| three | 5 ns |\n")
+	f := readFigures("## A\n\ntext\n\n|  | time | bytes |\n|---|--:|--:|\n| one | 1 ns | 2 |\n| two | 3 ns | 4 |\n\n|  | time | time |\n|---|--:|--:|\n| three | 5 ns | 6 ns |\n")
 	for from, want := range map[string]string{
-		"first = A / one": "| first | 1 ns | 2 |", "third = A / three / time; -": "| third | 5 ns | – |", "x = A / two / bytes; time": "| x | 4 | 3 ns |",
+		"first = A / one": "| first | 1 ns | 2 |", "third = A / three / time; -": "| third | 5 ns | – |", "third = A / three / time; time, again": "| third | 5 ns | 6 ns |", "x = A / two / bytes; time": "| x | 4 | 3 ns |",
 		"x = B / one": "no \"time\" of \"one\" under \"B\"", "x = A / three": "no \"bytes\"", "x = A": "names no section", "x = A / one / time": "not 2 columns",
 	} {
 		page := "text\n<!-- measured\ncolumns = time; bytes\n" + from + "\n-->\n|  | time | bytes |\n|---|--:|--:|\n| old | 9 ns | 9 |\n"
