@@ -124,7 +124,7 @@ func (a *reply) read(body []byte, stream bool) {
 	}
 }
 
-// compareRules sends good tokens whose scopes tell the rule of Want from others. The
+// compareRules sends good tokens whose scopes tell the test's rule from others. The
 // scopes that a refusal asks for are tried, too.
 func (r *run) compareRules(name string, rule scopes.Rule) {
 	r.Helper()
@@ -156,7 +156,7 @@ func (r *run) compare(name string, rule scopes.Rule, set []string, got reply) bo
 	case got.refused() && got.reason != "INSUFFICIENT_SCOPE" && got.reason != "ACCESS_DENIED":
 		r.Errorf("connectguardtest: %s answers %s to a good token: the app must trust the issuer and have the audience that it is given, and the procedure accept bearer tokens", name, got)
 	case allowed && got.refused():
-		r.Errorf("connectguardtest: %s refuses a token with the scopes %q, which satisfy the rule in Want: another rule, or none", name, set)
+		r.Errorf("connectguardtest: %s refuses a token with the scopes %q, which satisfy the rule in the test's Rules: another rule, or none", name, set)
 	case !allowed && !got.refused():
 		r.Errorf("connectguardtest: %s answers %s to a token with the scopes %q, wanted permission_denied: another rule", name, got, set)
 	default:

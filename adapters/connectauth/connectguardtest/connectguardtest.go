@@ -148,7 +148,7 @@ func (r *run) all() {
 		case lists == 0:
 			r.unlisted(name)
 		case lists > 1:
-			r.Errorf("connectguardtest: %s is in %d of Want, Public and ReportOnly, wanted one", name, lists)
+			r.Errorf("connectguardtest: %s is in %d of the test's Rules, Public and ReportOnly, wanted one", name, lists)
 		case guarded:
 			r.ask(name, rule)
 		default:
@@ -165,7 +165,7 @@ func (r *run) all() {
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.optional)) {
 		if _, guarded := r.want[name]; !guarded {
-			r.Errorf("connectguardtest: %s is listed as Optional, and is not in Want: wanted its rule, or Public", name)
+			r.Errorf("connectguardtest: %s is listed as Optional, and is not in the test's Rules: wanted its rule, or Public", name)
 		}
 	}
 	if got := r.send(nowhere, ""); !got.refused() && !got.absent() {
@@ -199,18 +199,18 @@ func (r *run) unlisted(name string) {
 		r.Errorf("connectguardtest: %s is open, and in no list: %s without a token: wanted it behind Auth.Protect and a rule, or Public", name, got)
 		return
 	}
-	r.Errorf("connectguardtest: %s is in no list, wanted its rule in Want, one that lets nobody in (scopes.Rule{}) if that is meant, or Public", name)
+	r.Errorf("connectguardtest: %s is in no list, wanted its rule in the test's Rules, one that lets nobody in (scopes.Rule{}) if that is meant, or Public", name)
 }
 
 // open asks a procedure of Public or ReportOnly.
 func (r *run) open(name string) {
 	r.Helper()
 	if got := r.send(name, ""); got.refused() {
-		r.Errorf("connectguardtest: %s is listed as Public or ReportOnly, and answers %s without a token: it belongs in Want", name, got)
+		r.Errorf("connectguardtest: %s is listed as Public or ReportOnly, and answers %s without a token: it belongs in the test's Rules", name, got)
 	}
 }
 
-// ask asks a procedure of Want in all ways.
+// ask asks a procedure of the test's Rules in all ways.
 func (r *run) ask(name string, rule scopes.Rule) {
 	r.Helper()
 	none, bad := r.send(name, ""), r.send(name, r.iss.Bad(issuertest.Tampered, r.with(rule.Names())))

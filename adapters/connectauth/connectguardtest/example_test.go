@@ -48,5 +48,5 @@ func ExampleAllGuarded() {
 		"/orders.v1.Orders/Create": scopes.All("orders:write"),
 	})
 	// Output:
-	// connectguardtest: /orders.v1.Orders/Watch is in no list, wanted its rule in Want, one that lets nobody in (scopes.Rule{}) if that is meant, or Public
+	// connectguardtest: /orders.v1.Orders/Watch is in no list, wanted its rule in the test's Rules, one that lets nobody in (scopes.Rule{}) if that is meant, or Public
 }

@@ -79,7 +79,7 @@ func (r *run) send(name, token string) (a reply) {
 	return a
 }
 
-// compareRules sends good tokens whose scopes tell the rule of Want from others. The
+// compareRules sends good tokens whose scopes tell the test's rule from others. The
 // scopes that a refusal asks for are tried, too.
 func (r *run) compareRules(name string, rule scopes.Rule) {
 	r.Helper()
@@ -111,7 +111,7 @@ func (r *run) compare(name string, rule scopes.Rule, set []string, got reply) bo
 	case got.refused() && got.reason != "INSUFFICIENT_SCOPE" && got.reason != "ACCESS_DENIED":
 		r.Errorf("grpcguardtest: %s answers %s to a good token: the app must trust the issuer and have the audience that it is given, and the method accept bearer tokens", name, got)
 	case allowed && got.refused():
-		r.Errorf("grpcguardtest: %s refuses a token with the scopes %q, which satisfy the rule in Want: another rule, or none", name, set)
+		r.Errorf("grpcguardtest: %s refuses a token with the scopes %q, which satisfy the rule in the test's Rules: another rule, or none", name, set)
 	case !allowed && !got.refused():
 		r.Errorf("grpcguardtest: %s answers %s to a token with the scopes %q, wanted PERMISSION_DENIED: another rule", name, got, set)
 	default:

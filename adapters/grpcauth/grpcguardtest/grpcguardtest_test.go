@@ -152,7 +152,7 @@ func TestHoles(t *testing.T) {
 		"optional by mistake":    {api: gate(list, httpauth.Gate{Rule: read, Optional: true}), reports: []string{list + " answers Unknown without a token"}},
 		"optional, as meant":     {api: gate(list, httpauth.Gate{Rule: read, Optional: true}), options: []grpcguardtest.Option{grpcguardtest.Optional(list)}},
 		"not optional":           {options: []grpcguardtest.Option{grpcguardtest.Optional(list)}, reports: []string{list + " is listed as Optional, and answers"}},
-		"optional of nothing":    {options: []grpcguardtest.Option{grpcguardtest.Optional(check)}, reports: []string{check + ": there is no such method", check + " is listed as Optional, and is not in Want"}},
+		"optional of nothing":    {options: []grpcguardtest.Option{grpcguardtest.Optional(check)}, reports: []string{check + ": there is no such method", check + " is listed as Optional, and is not in the test's Rules"}},
 		"report-only by mistake": {api: gate(list, httpauth.Gate{Rule: read, DangerouslyReportOnly: true}), reports: []string{list + " is open"}},
 		"report-only, as meant":  {api: gate(list, httpauth.Gate{Rule: read, DangerouslyReportOnly: true}), want: less(list), options: []grpcguardtest.Option{grpcguardtest.ReportOnly(list)}},
 		"not public":             {want: less(list), options: []grpcguardtest.Option{grpcguardtest.Public(list)}, reports: []string{list + " is listed as Public or ReportOnly, and answers"}},
