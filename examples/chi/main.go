@@ -1,4 +1,5 @@
-// An API on chi, or any router whose middleware is a func(http.Handler) http.Handler. A client needs an access token with the scope orders:read.
+// An API on chi, or any router whose middleware is a func(http.Handler) http.Handler. A
+// client needs an access token with the scope orders:read.
 //
 //	ISSUER=https://id.example.com AUDIENCE=https://orders.example.com go run ./examples/chi
 package main
@@ -37,6 +38,7 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
+	log.Printf("listening on %s", listener.Addr())
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	err = serve(ctx, newServer(routes(v)), listener, 15*time.Second)
