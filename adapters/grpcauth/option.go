@@ -14,6 +14,7 @@ import (
 // FromOption makes the rules of all methods in files that have this option set, an
 // extension of google.protobuf.MethodOptions of the user's own:
 //
+//	import "google/protobuf/descriptor.proto";
 //	extend google.protobuf.MethodOptions { repeated string scopes = 50001; }
 //	…
 //	rpc List(ListRequest) returns (ListResponse) { option (scopes) = "orders:read"; }

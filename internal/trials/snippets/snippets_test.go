@@ -33,7 +33,7 @@ var runs = []string{"README.md", "docs/recipes.md", "docs/performance.md"}
 // given is what snippets may name without a declaration, since a page has said before
 // what it is.
 var given = map[string]string{
-	"api": "http.Handler", "app": "func(issuer, audience string) guardtest.App", "auth": "*httpauth.Middleware",
+	"api": "http.Handler", "auth": "*httpauth.Middleware",
 	"cfg": "validator.Config", "credentials": "introspection.ClientAuth", "ctx": "context.Context", "current": "[]byte",
 	"iss": "validator.Issuer", "issuer": "validator.Issuer", "issuers": "[]validator.Issuer", "jwksJSON": "[]byte",
 	"listOrders": "func(http.ResponseWriter, *http.Request)", "mux": "*http.ServeMux", "previous": "[]byte", "shared": "*fleet.Fleet",
@@ -43,13 +43,14 @@ var given = map[string]string{
 // givenHere is the same for one page.
 var givenHere = map[string]map[string]string{
 	"docs/bound.md":            {"iss": "*issuertest.Issuer", "key": "crypto.Signer"},
-	"docs/connect.md":          {"auth": "*connectauth.Auth", "newAPI": "func(issuer, audience string) connectguardtest.App", "rules": "connectauth.Rules"},
+	"docs/connect.md":          {"auth": "*connectauth.Auth", "newServer": "func(issuer, audience string) (*validator.Validator, http.Handler)", "rules": "connectauth.Rules", "services": "[]protoreflect.ServiceDescriptor"},
 	"docs/fleet.md":            {"key": "[]byte", "issuer": "string", "jti": "string", "exp": "time.Time"},
 	"docs/fleet-answers.md":    {"secrets": "func() [][]byte"},
 	"docs/gateway.md":          {"r": "*http.Request"},
-	"docs/grpc.md":             {"auth": "*grpcauth.Auth", "newAPI": "func(issuer, audience string) grpcguardtest.App", "rules": "grpcauth.Rules"},
-	"docs/mcp.md":              {"getServer": "func(*http.Request) *mcp.Server", "newServer": "func() *mcp.Server", "rules": "mcpauth.Rules"},
+	"docs/grpc.md":             {"auth": "*grpcauth.Auth", "newServer": "func(issuer, audience string) (*validator.Validator, *grpc.Server)", "rules": "grpcauth.Rules"},
+	"docs/mcp.md":              {"newServer": "func() *mcp.Server", "rules": "mcpauth.Rules"},
 	"docs/operate.md":          {"meterProvider": "metric.MeterProvider", "tracerProvider": "trace.TracerProvider"},
+	"docs/routes.md":           {"createRefund": "func(http.ResponseWriter, *http.Request)", "newAPI": "func(issuer, audience string) (*validator.Validator, *httpauth.Middleware, *http.ServeMux)", "owner": "func(id string) string", "sameTenant": "func(context.Context, *validator.Token) error"},
 	"docs/issuers/hydra.md":    {"auth": "introspection.ClientAuth"},
 	"docs/issuers/okta-org.md": {"auth": "introspection.ClientAuth"},
 }
