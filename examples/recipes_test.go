@@ -123,6 +123,7 @@ func Example_streams() {
 	close(news)
 
 	events := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
 		for {
 			select {
 			case order, more := <-news:
@@ -233,8 +234,9 @@ func Example_proxy() {
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.Proxy = http.ProxyURL(proxy)
-	keys := &jwks.Config{URL: keysURL, HTTPClient: &http.Client{Transport: transport}, DangerouslyAllowHTTP: true}
+	keys := &jwks.Config{URL: keysURL, HTTPClient: &http.Client{Transport: transport}}
 
+	keys.DangerouslyAllowHTTP = true // this proxy opens no tunnels, which https needs
 	fmt.Println(ready(validator.Issuer{URL: "https://id.example.com", Audience: []string{"https://orders.example.com"}, Keys: keys}))
 	fmt.Println(<-asked)
 	transport.CloseIdleConnections()
@@ -303,7 +305,7 @@ func (p withParameters) Authenticate(ctx context.Context, req *introspection.Req
 }
 
 func Example_extraParameters() {
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		fmt.Println(r.FormValue("resource"), r.FormValue("token_type_hint"))
 		w.Header().Set("Content-Type", "application/json")
 		fmt.Fprint(w, `{"active": true, "aud": "https://orders.example.com", "scope": "orders:read"}`)
@@ -317,11 +319,11 @@ func Example_extraParameters() {
 			introspection.ClientSecretBasic("orders-api", introspection.Secret("from where the API keeps its secrets")),
 			url.Values{"resource": {"https://orders.example.com"}},
 		},
-		DangerouslyAllowHTTP: true,
 	}
 
+	asking.HTTPClient = server.Client() // which knows the server's certificate
 	fmt.Println(try(validator.Issuer{URL: "https://id.example.com", Audience: []string{"https://orders.example.com"}, Introspection: asking}, "opaque"))
-	http.DefaultClient.CloseIdleConnections()
+	server.Client().CloseIdleConnections()
 	// Output:
 	// https://orders.example.com access_token
 	// <nil>
