@@ -45,6 +45,8 @@ var nested = map[string][]string{
 	"adapters/grpcauth/example":             append(public(), "adapters/grpcauth", grpc, protobuf, errdetail),
 	"cmd/m2mguard": {"fleet", "jwks", "introspection", "dpop", "revocation", "validator", "validator/providers", "scopes", "adapters/httpauth", "adapters/httpauth/forwarded", "telemetry", cobra, pflag, yaml, jwx, otter,
 		"github.com/getkin/kin-openapi", "github.com/prometheus/client_golang", otel + "/exporters/prometheus", otel + "/sdk/metric", "golang.org/x/text/unicode/norm"},
+	"examples/migrate": append(public(), echo, gin, keyfunc, golang, "github.com/MicahParks/keyfunc", "github.com/appleboy/gin-jwt/v2",
+		"github.com/auth0/go-jwt-middleware/v2", "github.com/auth0/go-jwt-middleware/v3", "github.com/coreos/go-oidc/v3", "github.com/labstack/echo-jwt/v4"),
 	"examples/recipes":      append(public(), chi, "github.com/gorilla/mux", "github.com/danielgtaylor/huma/v2", "github.com/getkin/kin-openapi", "github.com/oapi-codegen/runtime"),
 	"fleet":                 {"revocation", "introspection", "dpop", rueidis},
 	"fleet/internal":        append(public(), "fleet"),

@@ -1,0 +1,143 @@
+package migrate_test
+
+import (
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	jwtmiddleware "github.com/auth0/go-jwt-middleware/v3"
+	"github.com/auth0/go-jwt-middleware/v3/validator"
+	"github.com/gin-gonic/gin"
+	"github.com/labstack/echo/v4"
+
+	"github.com/m2mguard/m2mguard/adapters/echoauth"
+	"github.com/m2mguard/m2mguard/adapters/ginauth"
+	"github.com/m2mguard/m2mguard/adapters/httpauth"
+	"github.com/m2mguard/m2mguard/examples/migrate"
+	"github.com/m2mguard/m2mguard/scopes"
+	m2mvalidator "github.com/m2mguard/m2mguard/validator"
+	"github.com/m2mguard/m2mguard/validator/issuertest"
+)
+
+// rule is what the route of all stages asks.
+var rule = scopes.All("orders:read")
+
+// TestStages: a token that only the old library takes passes until the new one is
+// enforced, and is in the log from the first stage on; a good one always passes; one
+// that both refuse never does.
+func TestStages(t *testing.T) {
+	for list, want := range map[string]struct {
+		lax, good, bad int // a token of another kind, which only the old library takes; a good one; an expired one
+		reported       bool
+		client         string // what the handler knows a good token's client by
+	}{
+		"":                                       {200, 200, 401, false, "old"},
+		"GET /orders=report":                     {200, 200, 401, true, "new"},
+		"POST /orders=after,GET /orders=enforce": {401, 200, 401, true, "new"},
+		"GET /orders=after":                      {401, 200, 401, true, "new"},
+	} {
+		t.Run(list, func(t *testing.T) {
+			stages, err := migrate.ParseStages(list)
+			if err != nil {
+				t.Fatal(err)
+			}
+			iss := issuertest.New(t)
+			var log strings.Builder
+			auth := httpauth.New(logging(t, iss, &log), nil)
+			var client string
+			handler := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				switch token := m2mvalidator.FromContext(r.Context()); {
+				case token != nil:
+					client = "new"
+				case jwtmiddleware.HasClaims(r.Context()):
+					client = "old"
+				}
+			})
+			api := stages.Guard(auth, auth0(t, iss), "GET /orders", rule, handler)
+
+			lax := good(func(c *issuertest.Claims) { c.Type = "logout+jwt" })
+			if w := call(api, iss.Token(lax)); w.Code != want.lax || strings.Contains(log.String(), "check=typ") != want.reported {
+				t.Errorf("%d, wanted %d and a report: %v; log: %s", w.Code, want.lax, want.reported, log.String())
+			}
+			if reportOnly := strings.Contains(log.String(), "report_only=true"); reportOnly != (list == "GET /orders=report") {
+				t.Errorf("said to be only reported: %v", reportOnly)
+			}
+			if w := call(api, iss.Bad(issuertest.Expired, good(nil))); w.Code != want.bad {
+				t.Errorf("an expired one: %d, wanted %d", w.Code, want.bad)
+			}
+			client = ""
+			if w := call(api, iss.Token(good(nil))); w.Code != want.good || client != want.client {
+				t.Errorf("a good one: %d by %q, wanted %d by %q", w.Code, client, want.good, want.client)
+			}
+		})
+	}
+	for _, list := range []string{"GET /orders", "GET /orders=reports", "GET /orders="} {
+		if s, err := migrate.ParseStages(list); err == nil || !strings.Contains(err.Error(), "wanted report, enforce or after") {
+			t.Errorf("%q: %v, %v", list, s, err)
+		}
+	}
+}
+
+// TestReportInOtherFrameworks: Echo's and Gin's middlewares stand before the old ones likewise.
+func TestReportInOtherFrameworks(t *testing.T) {
+	iss := issuertest.New(t)
+	var log strings.Builder
+	v := logging(t, iss, &log)
+	e := echo.New()
+	e.GET("/orders", func(c echo.Context) error { return c.NoContent(http.StatusOK) }, echoauth.New(v, nil).DangerouslyReportOnly(rule), oldEcho)
+	r := gin.New()
+	r.GET("/orders", ginauth.New(v, nil).DangerouslyReportOnly(rule), oldGin, func(c *gin.Context) { c.Status(http.StatusOK) })
+	for name, api := range map[string]http.Handler{"Echo": e, "Gin": r} {
+		log.Reset()
+		if w := call(api, iss.Token(good(func(c *issuertest.Claims) { c.Scope = "orders:" + name }))); w.Code != http.StatusOK ||
+			w.Header().Get("Old") != "asked" || !strings.Contains(log.String(), "orders:"+name) {
+			t.Errorf("%s: %d, %v, %s", name, w.Code, w.Header(), log.String())
+		}
+	}
+}
+
+func oldEcho(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		c.Response().Header().Set("Old", "asked")
+		return next(c)
+	}
+}
+
+func oldGin(c *gin.Context) { c.Header("Old", "asked") }
+
+// logging is a validator that writes each refusal.
+func logging(t *testing.T, iss *issuertest.Issuer, log *strings.Builder) *m2mvalidator.Validator {
+	t.Helper()
+	v, err := m2mvalidator.New(m2mvalidator.Config{
+		Issuers:  []m2mvalidator.Issuer{{URL: iss.URL(), Audience: []string{issuertest.Audience}}},
+		Observer: m2mvalidator.LogEvents(slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(v.Close)
+	return v
+}
+
+func auth0(t *testing.T, iss *issuertest.Issuer) func(http.Handler) http.Handler {
+	t.Helper()
+	v, err := validator.New(validator.WithKeyFunc(auth0Keys(t, iss)), validator.WithAlgorithm(validator.RS256),
+		validator.WithIssuer(iss.URL()), validator.WithAudience(issuertest.Audience))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := jwtmiddleware.New(jwtmiddleware.WithValidator(v))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m.CheckJWT
+}
+
+func call(api http.Handler, token string) *httptest.ResponseRecorder {
+	r, w := httptest.NewRequest("GET", "/orders", http.NoBody), httptest.NewRecorder()
+	r.Header.Set("Authorization", "Bearer "+token)
+	api.ServeHTTP(w, r)
+	return w
+}
