@@ -3,6 +3,7 @@ package migrate
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/m2mguard/m2mguard/adapters/httpauth"
@@ -13,28 +14,31 @@ import (
 type stage string
 
 const (
-	before  stage = ""        // the old library alone
 	report  stage = "report"  // the old one decides, and the log says what the new one would
 	enforce stage = "enforce" // a request must pass both
-	after   stage = "after"   // the new one alone
+	after   stage = "after"   // the new one alone; a route without a stage has the old one alone
 )
 
 // Stages are the routes that have left the old library, or are about to.
 type Stages map[string]stage
 
 // ParseStages reads what an operator sets, such as "GET /orders=report,POST /orders=enforce".
-func ParseStages(list string) (Stages, error) {
+// A route that the API does not have is an error, so that none stays behind by a slip.
+func ParseStages(list string, routes ...string) (Stages, error) {
 	s := make(Stages)
 	for entry := range strings.SplitSeq(list, ",") {
 		if entry == "" {
 			continue
 		}
 		pattern, name, _ := strings.Cut(entry, "=")
+		if !slices.Contains(routes, pattern) {
+			return nil, fmt.Errorf("got the route %q, wanted one of %q", pattern, routes)
+		}
 		switch stage(name) {
 		case report, enforce, after:
 			s[pattern] = stage(name)
 		default:
-			return nil, fmt.Errorf("%q: got the stage %q, wanted report, enforce or after", pattern, name)
+			return nil, fmt.Errorf("%s: got the stage %q, wanted report, enforce or after", pattern, name)
 		}
 	}
 	return s, nil

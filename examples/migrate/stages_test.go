@@ -39,7 +39,7 @@ func TestStages(t *testing.T) {
 		"GET /orders=after":                      {401, 200, 401, true, "new"},
 	} {
 		t.Run(list, func(t *testing.T) {
-			stages, err := migrate.ParseStages(list)
+			stages, err := migrate.ParseStages(list, "GET /orders", "POST /orders")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -73,9 +73,14 @@ func TestStages(t *testing.T) {
 			}
 		})
 	}
-	for _, list := range []string{"GET /orders", "GET /orders=reports", "GET /orders="} {
-		if s, err := migrate.ParseStages(list); err == nil || !strings.Contains(err.Error(), "wanted report, enforce or after") {
-			t.Errorf("%q: %v, %v", list, s, err)
+	for list, want := range map[string]string{
+		"GET /orders":         `got the stage ""`,
+		"GET /orders=reports": `got the stage "reports"`,
+		"GET /orders=":        `got the stage ""`,
+		"GET /order=enforce":  `got the route "GET /order"`,
+	} {
+		if s, err := migrate.ParseStages(list, "GET /orders"); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, %v, wanted %s", list, s, err, want)
 		}
 	}
 }
