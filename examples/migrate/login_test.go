@@ -44,7 +44,7 @@ func TestLogin(t *testing.T) {
 
 	api := fromginjwt.After(v)
 	if w := call(api, token); w.Code != http.StatusOK || w.Body.String() != "orders of ann" {
-		t.Errorf("%d, %q, for %q", w.Code, w.Body, token)
+		t.Errorf("%d, %q", w.Code, w.Body)
 	}
 	if w := call(api, issuertest.New(t).Bad(issuertest.AlgHS256, issuertest.Claims{Issuer: issuer, Audience: []string{audience}, Scope: "orders:read"})); w.Code != http.StatusUnauthorized {
 		t.Errorf("with a secret: %d, %q", w.Code, w.Body)
