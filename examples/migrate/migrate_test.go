@@ -242,6 +242,9 @@ func column(t *testing.T, l library) (cells []string) {
 	for range 2 {
 		iss.Rotate()
 		cells = append(cells, strconv.Itoa(api(bearer(nil)).Code))
+		for range 10 {
+			api(bearer(nil)) // by when go-oidc is done with its fetch, which the next one may else join
+		}
 	}
 
 	iss = issuertest.New(t)
@@ -259,7 +262,7 @@ func column(t *testing.T, l library) (cells []string) {
 	case asked < 4:
 		cells = append(cells, "at most 3")
 	default:
-		cells = append(cells, strconv.Itoa(asked))
+		cells = append(cells, "about "+strconv.Itoa((asked+5)/10*10)) // go-oidc's next one may still join a fetch that is just over
 	}
 
 	iss = issuertest.New(t)
