@@ -44,13 +44,16 @@ func newAuth0(f *fixture.Fixture) (*validator.Validator, error) {
 	)
 }
 
+// Auth0 is its name.
+const Auth0 = "auth0 go-jwt-middleware"
+
 func auth0(f *fixture.Fixture) (*Contender, error) {
 	v, err := newAuth0(f)
 	if err != nil {
 		return nil, err
 	}
 	return &Contender{
-		Name:    "auth0 go-jwt-middleware",
+		Name:    Auth0,
 		Modules: []string{"github.com/auth0/go-jwt-middleware/v3", "github.com/lestrrat-go/jwx/v3"},
 		Setup:   "validator.New with CachingProvider by discovery, one algorithm, issuer, audience and custom claims for the scope.",
 		Allows: func(ctx context.Context, raw string) error {

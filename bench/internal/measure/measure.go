@@ -24,6 +24,8 @@ type Subject struct {
 	Prepare func(n int) error
 	// Most is how many operations a batch may have; 0 means any number.
 	Most int
+	// Workers is how many goroutines a batch runs on; 0 leaves it to Cores.
+	Workers int
 }
 
 // Each is a Worker for an operation that is safe for concurrent use and cares
@@ -152,6 +154,9 @@ func (s *Subject) run(cores Cores, n int) (batch, error) {
 	if cores == All {
 		workers = runtime.GOMAXPROCS(0)
 	}
+	if s.Workers > 0 {
+		workers = s.Workers
+	}
 	run := s.start(workers, n)
 	runtime.GC() // nobody pays for what another one left
 	var before, after runtime.MemStats
@@ -213,6 +218,12 @@ func Median(values []float64) float64 {
 		return sorted[middle]
 	}
 	return (sorted[middle-1] + sorted[middle]) / 2
+}
+
+// PerSecond returns the median of operations a second, and those of the slowest and the
+// fastest batch.
+func (r Result) PerSecond() (median, lowest, highest float64) {
+	return 1e9 / r.Time, 1e9 / slices.Max(r.Samples), 1e9 / slices.Min(r.Samples)
 }
 
 // lowerMedian is the median of counts, without halves.

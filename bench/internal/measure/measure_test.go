@@ -79,3 +79,28 @@ func TestMedian(t *testing.T) {
 		}
 	}
 }
+
+// A subject may name its own number of goroutines, whatever the cores.
+func TestWorkers(t *testing.T) {
+	workers := 0
+	group := []measure.Subject{{Name: "x", Workers: 5, Most: 20, Worker: func() func(int) error {
+		workers++
+		return func(int) error { return nil }
+	}}}
+	for _, cores := range []measure.Cores{measure.One, measure.All} {
+		workers = 0
+		if _, err := measure.Run(group, cores, measure.Options{Count: 1, Batch: time.Nanosecond}); err != nil {
+			t.Fatal(err)
+		}
+		if workers == 0 || workers%5 != 0 {
+			t.Errorf("%d workers, wanted five in each batch", workers)
+		}
+	}
+}
+
+func TestPerSecond(t *testing.T) {
+	r := measure.Result{Time: 20_000, Samples: []float64{25_000, 10_000, 20_000}}
+	if median, lowest, highest := r.PerSecond(); median != 50_000 || lowest != 40_000 || highest != 100_000 {
+		t.Errorf("%v, %v to %v", median, lowest, highest)
+	}
+}

@@ -19,10 +19,11 @@ import (
 	"github.com/m2mguard/m2mguard/validator"
 )
 
-// path is the one route of each server, and body what its handler writes.
-const path = "/orders"
+// Path is the one route of each server, and Body what its handler writes.
+const Path = "/orders"
 
-var body = []byte(`{"orders":[]}`)
+// Body is JSON.
+var Body = []byte(`{"orders":[]}`)
 
 // Framework is one way to serve HTTP.
 type Framework struct {
@@ -37,7 +38,7 @@ type Framework struct {
 func Frameworks(v *validator.Validator) []Framework {
 	return []Framework{
 		{Name: "net/http", Unprotected: Mux(nil), Protected: Mux(httpauth.New(v, nil).Require(rule()))},
-		{Name: "Echo", Modules: []string{"github.com/labstack/echo/v4"}, Unprotected: newEcho(), Protected: newEcho(echoauth.New(v, nil).Require(rule()))},
+		{Name: "Echo", Modules: []string{"github.com/labstack/echo/v4"}, Unprotected: NewEcho(), Protected: NewEcho(echoauth.New(v, nil).Require(rule()))},
 		{Name: "Gin", Modules: []string{"github.com/gin-gonic/gin"}, Unprotected: newGin(), Protected: newGin(ginauth.New(v, nil).Require(rule()))},
 	}
 }
@@ -48,26 +49,27 @@ func rule() scopes.Rule { return scopes.All(fixture.Scope) }
 func Mux(protect func(http.Handler) http.Handler) http.Handler {
 	var handler http.Handler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusOK)
-		_, _ = w.Write(body) // a sink
+		_, _ = w.Write(Body) // who is gone needs no answer
 	})
 	if protect != nil {
 		handler = protect(handler)
 	}
 	mux := http.NewServeMux()
-	mux.Handle("GET "+path, handler)
+	mux.Handle("GET "+Path, handler)
 	return mux
 }
 
-func newEcho(protect ...echo.MiddlewareFunc) http.Handler {
+// NewEcho is Echo with middlewares, or with none.
+func NewEcho(protect ...echo.MiddlewareFunc) http.Handler {
 	e := echo.New()
-	e.GET(path, func(c echo.Context) error { return c.JSONBlob(http.StatusOK, body) }, protect...)
+	e.GET(Path, func(c echo.Context) error { return c.JSONBlob(http.StatusOK, Body) }, protect...)
 	return e
 }
 
 func newGin(protect ...gin.HandlerFunc) http.Handler {
 	gin.SetMode(gin.ReleaseMode)
 	r := gin.New()
-	r.GET(path, append(protect, func(c *gin.Context) { c.Data(http.StatusOK, "application/json", body) })...)
+	r.GET(Path, append(protect, func(c *gin.Context) { c.Data(http.StatusOK, "application/json", Body) })...)
 	return r
 }
 
@@ -76,7 +78,7 @@ func newGin(protect ...gin.HandlerFunc) http.Handler {
 // Request and writer are used again and again, as both are the server's to make.
 func Worker(handler http.Handler, raw string, status int) func() func(int) error {
 	return func() func(int) error {
-		r, err := http.NewRequest(http.MethodGet, path, nil)
+		r, err := http.NewRequest(http.MethodGet, Path, nil)
 		if err != nil {
 			panic("request: " + err.Error()) // all of it is constant
 		}

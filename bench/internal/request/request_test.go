@@ -39,7 +39,22 @@ func TestProtectedRoutesAreProtected(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	frameworks := append(request.Frameworks(v), request.Framework{Name: "auth0", Unprotected: request.Mux(nil), Protected: request.Mux(auth0)})
+	echoJWT, err := contender.EchoJWT(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	frameworks := append(request.Frameworks(v),
+		request.Framework{Name: "auth0", Unprotected: request.Mux(nil), Protected: request.Mux(auth0)},
+		request.Framework{Name: "echo-jwt", Unprotected: request.NewEcho(), Protected: request.NewEcho(echoJWT)},
+	)
+	peers, err := contender.Peers(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range peers {
+		t.Cleanup(p.Close)
+		frameworks = append(frameworks, request.Framework{Name: p.Name, Unprotected: request.Mux(nil), Protected: request.Mux(p.Middleware)})
+	}
 	good := f.Good()
 	for _, framework := range frameworks {
 		t.Run(framework.Name, func(t *testing.T) {
@@ -48,9 +63,13 @@ func TestProtectedRoutesAreProtected(t *testing.T) {
 			expect(t, framework.Protected, good, http.StatusOK)
 			expect(t, framework.Protected, f.Bad(issuertest.Expired, f.Claims()), http.StatusUnauthorized)
 			expect(t, framework.Protected, f.Bad(issuertest.Tampered, f.Claims()), http.StatusUnauthorized)
-			if framework.Name != "auth0" { // which answers 400
-				expect(t, framework.Protected, "", http.StatusUnauthorized)
+			expect(t, framework.Protected, f.Bad(issuertest.WrongAudience, f.Claims()), http.StatusUnauthorized)
+			expect(t, framework.Protected, "", http.StatusUnauthorized)
+			scope := http.StatusForbidden
+			if framework.Name == "auth0" || framework.Name == "echo-jwt" { // where the scope is part of the token's validity
+				scope = http.StatusUnauthorized
 			}
+			expect(t, framework.Protected, f.Token(issuertest.Claims{Algorithm: f.Algorithm, Scope: "orders:write"}), scope)
 		})
 	}
 }

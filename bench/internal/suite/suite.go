@@ -43,6 +43,7 @@ type Results struct {
 	Opaque   Pair
 	Requests Pair
 	Calls    Pair
+	Sockets  Sockets
 	Issuers  Pair
 
 	Revocations Revocations
@@ -81,7 +82,7 @@ type Rejected struct {
 func Run(o Options) (*Results, error) {
 	begun := time.Now()
 	s := &suite{Options: o, results: new(Results)}
-	steps := []func() error{s.verify, s.rejected, s.dear, s.bound, s.opaque, s.requests, s.calls, s.issuers, s.revocations, s.reuse}
+	steps := []func() error{s.sockets, s.verify, s.rejected, s.dear, s.bound, s.opaque, s.requests, s.calls, s.issuers, s.revocations, s.reuse}
 	for _, step := range steps {
 		if err := step(); err != nil {
 			return nil, err
