@@ -21,6 +21,7 @@ import (
 	"github.com/m2mguard/m2mguard/bench/internal/chart"
 	"github.com/m2mguard/m2mguard/bench/internal/measure"
 	"github.com/m2mguard/m2mguard/bench/internal/report"
+	"github.com/m2mguard/m2mguard/bench/internal/size"
 	"github.com/m2mguard/m2mguard/bench/internal/suite"
 )
 
@@ -40,9 +41,10 @@ func run() error {
 	)
 	flag.Parse()
 	options := suite.Options{
-		Options: measure.Options{Count: max(1, *count), Batch: *batch},
-		Tokens:  1_000_000,
-		Log:     log.Printf,
+		Options:  measure.Options{Count: max(1, *count), Batch: *batch},
+		Tokens:   1_000_000,
+		Services: size.Services,
+		Log:      log.Printf,
 	}
 	if *quick {
 		options.Count, options.Batch, options.Tokens = 3, 5*time.Millisecond, 10_000

@@ -9,13 +9,33 @@ import (
 	"github.com/m2mguard/m2mguard/bench/internal/measure"
 	"github.com/m2mguard/m2mguard/bench/internal/report"
 	"github.com/m2mguard/m2mguard/bench/internal/reuse"
+	"github.com/m2mguard/m2mguard/bench/internal/size"
 	"github.com/m2mguard/m2mguard/bench/internal/suite"
 )
+
+// served are requests a second of servers, of which ours serves so many times as many as
+// the only peer.
+func served(times float64) measure.Results {
+	rate := func(name string, perSecond float64) measure.Result {
+		ns := 1e9 / perSecond
+		return measure.Result{Name: name, Time: ns, Samples: []float64{ns * 1.25, ns, ns / 2}}
+	}
+	return measure.Results{
+		rate(suite.Unguarded("net/http"), 32_000), rate(suite.Protected("net/http"), 30_000), rate("net/http + fast", 30_000/times),
+		rate(suite.Unguarded("Echo"), 20_000), rate(suite.Protected("Echo"), 15_000), rate(suite.EchoJWT, 10_000),
+	}
+}
 
 // results are those of a run that just keeps every promise.
 func results() *suite.Results {
 	both := func(group ...measure.Result) suite.Pair { return suite.Pair{One: group, All: group} }
 	r := &suite.Results{
+		Sockets: suite.Sockets{One: served(1.5), Many: served(1.5)},
+		Sizes: []size.Program{
+			{Service: size.Service{Name: "unguarded"}, Plain: 8e6, Stripped: 5.8e6, Packages: 190, Parts: []size.Part{{Module: size.Standard, Bytes: 2.5e6}}},
+			{Service: size.Service{Name: "m2mguard"}, Plain: 11e6, Stripped: 8e6, Modules: 7, Packages: 250, Parts: []size.Part{
+				{Module: size.Standard, Bytes: 3e6}, {Module: "example.com/large", Bytes: 600_000}, {Module: "example.com/small", Bytes: 900}}},
+		},
 		Opaque: both(
 			measure.Result{Name: suite.OpaqueSeen, Time: 400},
 			measure.Result{Name: suite.PeerAlone, Time: 20_000},
@@ -80,20 +100,20 @@ func results() *suite.Results {
 	}
 	slices.SortFunc(r.Verify, func(a, b suite.Verify) int { return -strings.Compare(a.Algorithm, b.Algorithm) }) // RS256 first
 	for _, kind := range []string{"malformed", "wrong alg", "unknown kid", "foreign issuer", "expired"} {
-		r.Rejected = append(r.Rejected, suite.Rejected{Kind: kind, Pair: both(
+		r.Rejected = append(r.Rejected, suite.Rejected{Kind: kind, One: measure.Results{
 			measure.Result{Name: suite.Bare, Time: 30_000},
 			measure.Result{Name: suite.Ours, Time: 2099},
 			measure.Result{Name: "fast", Time: 5000},
-		)})
+		}})
 	}
 	for _, algorithm := range []string{"RS256", "ES256"} {
-		r.Dear = append(r.Dear, suite.Dear{Algorithm: algorithm, Kinds: []string{"long", "dear"}, Pair: both(
+		r.Dear = append(r.Dear, suite.Dear{Algorithm: algorithm, Kinds: []string{"long", "dear"}, One: measure.Results{
 			measure.Result{Name: suite.Bare, Time: 30_000},
 			measure.Result{Name: "long", Time: 90_000},
 			measure.Result{Name: suite.SignatureOf("long"), Time: 40_000},
 			measure.Result{Name: "dear", Time: 130_000},
 			measure.Result{Name: suite.SignatureOf("dear"), Time: 40_000},
-		)})
+		}})
 	}
 	return r
 }
@@ -126,6 +146,8 @@ func TestAcceptanceMissesWhatIsTooMuch(t *testing.T) {
 		change func(*suite.Results)
 		want   string // a part of each missed line
 	}{
+		{"through a socket", func(r *suite.Results) { r.Sockets.One = served(1.49) }, "requests a second through a socket, against the fastest peer, one token"},
+		{"through a socket, in turn", func(r *suite.Results) { r.Sockets.Many = served(1.49) }, "500 in turn"},
 		{"seen before", func(r *suite.Results) { set(r.Verify[0].One, suite.Seen, slower) }, "JWT seen before, against the fastest peer"},
 		{"seen before allocates", func(r *suite.Results) { set(r.Verify[0].One, suite.Seen, greedier) }, "JWT seen before, allocations"},
 		{"an observer", func(r *suite.Results) { set(r.Verify[0].One, suite.Observed, slower) }, "JWT seen before, with an observer of accepted requests"},
@@ -177,5 +199,51 @@ func TestAcceptanceMissesWhatIsTooMuch(t *testing.T) {
 				t.Errorf("missed %q, wanted one line with %q", m, c.want)
 			}
 		})
+	}
+}
+
+// What compares with a bare primitive, or is a time, is stated for the processor; the rest
+// is not.
+func TestBoundsSayWhereTheyHold(t *testing.T) {
+	kinds := make(map[report.Holds]int)
+	for _, line := range report.Acceptance(results()) {
+		want := report.Anywhere
+		for _, word := range []string{"primitive", " ns", "within"} {
+			if strings.Contains(line.Bound, word) || strings.Contains(line.What, "against the primitive") {
+				want = report.OnProcessor
+			}
+		}
+		kinds[line.Holds]++
+		if line.Holds != want {
+			t.Errorf("%q, %q holds %q, wanted %q", line.What, line.Bound, line.Holds, want)
+		}
+	}
+	if kinds[report.Anywhere] < 30 || kinds[report.OnProcessor] < 15 {
+		t.Errorf("%v", kinds)
+	}
+}
+
+func TestReport(t *testing.T) {
+	r := results()
+	text := report.Markdown(r, report.Run{Command: "go run .", Count: 1, Batch: time.Millisecond})
+	for _, line := range []string{
+		"- [Requests a second](#requests-a-second)",
+		"- [The size of a program](#the-size-of-a-program)",
+		"| net/http, unguarded | 32,000 (25,600 – 64,000) | 1.00 | 32,000 (25,600 – 64,000) | 1.00 |",
+		"| net/http + m2mguard | 30,000 (24,000 – 60,000) | 0.94 | 30,000 (24,000 – 60,000) | 0.94 |",
+		"| Echo + m2mguard | 15,000 (12,000 – 30,000) | 0.75 | 15,000 (12,000 – 30,000) | 0.75 |",
+		"| m2mguard | 11.0 MB | 8.0 MB | 2.2 MB | 7 | 250 |",
+		"What makes the difference, in machine code: 500 kB more of the standard library, 600 kB example.com/large. The other 1.1 MB are",
+	} {
+		if !strings.Contains(text, line) {
+			t.Errorf("the report leaves out %q", line)
+		}
+	}
+	if t.Failed() {
+		t.Log(text)
+	}
+	head, _, _ := strings.Cut(text, "\n## ")
+	if listed, sections := strings.Count(head, "\n- ["), strings.Count(text, "\n## "); listed != sections {
+		t.Errorf("%d sections listed of %d", listed, sections)
 	}
 }

@@ -11,11 +11,13 @@ import (
 	"github.com/m2mguard/m2mguard/bench/internal/measure"
 )
 
-// Dear is what forged tokens of one algorithm cost that are made to cost much.
+// Dear is what forged tokens of one algorithm cost that are made to cost much, on one
+// goroutine.
 type Dear struct {
 	Algorithm string
 	Kinds     []string
-	Pair      // a kind's name is a refusal, SignatureOf it the verification alone
+	// One has each kind's name for a refusal, and SignatureOf it for the verification alone.
+	One measure.Results
 }
 
 // SignatureOf names the verification of the signature of a dear token alone.
@@ -23,9 +25,9 @@ func SignatureOf(kind string) string { return kind + ": its signature" }
 
 // Dearest is the kind that costs most beside its signature, and what that is in
 // verifications of an RS256 signature.
-func (d Dear) Dearest(group measure.Results) (kind string, beside float64) {
-	unit := group.Get(Bare).Time
-	of := func(kind string) float64 { return (group.Get(kind).Time - group.Get(SignatureOf(kind)).Time) / unit }
+func (d Dear) Dearest() (kind string, beside float64) {
+	unit := d.One.Get(Bare).Time
+	of := func(kind string) float64 { return (d.One.Get(kind).Time - d.One.Get(SignatureOf(kind)).Time) / unit }
 	kind = slices.MaxFunc(d.Kinds, func(a, b string) int { return cmp.Compare(of(a), of(b)) })
 	return kind, of(kind)
 }
@@ -65,7 +67,7 @@ func (s *suite) dearWith(algorithm string, unit *fixture.Fixture) error {
 			measure.Subject{Name: SignatureOf(token.Name), Worker: inVain(f, token.Token)},
 		)
 	}
-	if d.Pair, err = s.pair("dear refusals, "+algorithm, group); err != nil {
+	if d.One, err = s.one("dear refusals, "+algorithm, group); err != nil {
 		return err
 	}
 	s.results.Dear = append(s.results.Dear, d)

@@ -162,11 +162,11 @@ func (s *suite) rejected() error {
 		for _, p := range peers {
 			group = append(group, measure.Subject{Name: p.Name, Worker: refuses(p, rejection.Token)})
 		}
-		p, err := s.pair("rejected, "+rejection.Name, group)
+		r, err := s.one("rejected, "+rejection.Name, group)
 		if err != nil {
 			return err
 		}
-		s.results.Rejected = append(s.results.Rejected, Rejected{rejection.Name, p})
+		s.results.Rejected = append(s.results.Rejected, Rejected{rejection.Name, r})
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/m2mguard/m2mguard/bench/internal/fixture"
 	"github.com/m2mguard/m2mguard/bench/internal/measure"
 	"github.com/m2mguard/m2mguard/bench/internal/reuse"
+	"github.com/m2mguard/m2mguard/bench/internal/size"
 )
 
 // Options say how much to measure.
@@ -17,6 +18,8 @@ type Options struct {
 	measure.Options
 	// Tokens is how many distinct tokens there are where there are many.
 	Tokens int
+	// Services are built for their sizes, the unguarded one first, then ours.
+	Services []size.Service
 	// Log is told what is under way.
 	Log func(format string, args ...any)
 }
@@ -44,6 +47,7 @@ type Results struct {
 	Requests Pair
 	Calls    Pair
 	Sockets  Sockets
+	Sizes    []size.Program
 	Issuers  Pair
 
 	Revocations Revocations
@@ -72,17 +76,17 @@ type Verify struct {
 	Pair
 }
 
-// Rejected is what one kind of bad JWT costs.
+// Rejected is what one kind of bad JWT costs on one goroutine.
 type Rejected struct {
 	Kind string
-	Pair
+	One  measure.Results
 }
 
 // Run measures everything.
 func Run(o Options) (*Results, error) {
 	begun := time.Now()
 	s := &suite{Options: o, results: new(Results)}
-	steps := []func() error{s.sockets, s.verify, s.rejected, s.dear, s.bound, s.opaque, s.requests, s.calls, s.issuers, s.revocations, s.reuse}
+	steps := []func() error{s.sockets, s.verify, s.rejected, s.dear, s.bound, s.opaque, s.requests, s.calls, s.issuers, s.revocations, s.reuse, s.sizes}
 	for _, step := range steps {
 		if err := step(); err != nil {
 			return nil, err
@@ -98,11 +102,27 @@ type suite struct {
 	cleanup []func()
 }
 
+// sizes builds the minimal services.
+func (s *suite) sizes() (err error) {
+	s.Log("sizes of programs: %d services", len(s.Services))
+	s.results.Sizes, err = size.Measure(s.Services)
+	return err
+}
+
+// one measures a group on one goroutine.
+func (s *suite) one(what string, group []measure.Subject) (measure.Results, error) {
+	s.Log("%s: %d subjects", what, len(group))
+	r, err := measure.Run(group, measure.One, s.Options.Options)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", what, err)
+	}
+	return r, nil
+}
+
 // pair measures a group on one goroutine and on all cores.
 func (s *suite) pair(what string, group []measure.Subject) (p Pair, err error) {
-	s.Log("%s: %d subjects", what, len(group))
-	if p.One, err = measure.Run(group, measure.One, s.Options.Options); err != nil {
-		return p, fmt.Errorf("%s: %w", what, err)
+	if p.One, err = s.one(what, group); err != nil {
+		return p, err
 	}
 	if p.All, err = measure.Run(group, measure.All, s.Options.Options); err != nil {
 		return p, fmt.Errorf("%s, all cores: %w", what, err)
