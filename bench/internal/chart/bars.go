@@ -16,9 +16,10 @@ type bar struct {
 	at    float64 // the place on the vertical axis
 	value float64
 	color color.Color
+	label string // what is written behind it
 }
 
-// bars draws bars and writes the value behind each.
+// bars draws bars and writes the label behind each.
 type bars struct {
 	list      []bar
 	thickness vg.Length
@@ -37,10 +38,9 @@ func (b bars) Plot(c draw.Canvas, p *plot.Plot) {
 		middle, end := y(bar.at), x(bar.value)
 		low, high := middle-b.thickness/2, middle+b.thickness/2
 		c.FillPolygon(bar.color, []vg.Point{{X: c.Min.X, Y: low}, {X: end, Y: low}, {X: end, Y: high}, {X: c.Min.X, Y: high}})
-		value := precise(bar.value)
-		from, to := end+5, end+7+style.Width(value) // no line runs through the value
+		from, to := end+5, end+7+style.Width(bar.label) // no line runs through the label
 		c.FillPolygon(color.White, []vg.Point{{X: from, Y: low}, {X: to, Y: low}, {X: to, Y: high}, {X: from, Y: high}})
-		c.FillText(style, vg.Point{X: from, Y: middle + 2}, value)
+		c.FillText(style, vg.Point{X: from, Y: middle + 2}, bar.label)
 	}
 }
 

@@ -3,9 +3,12 @@ package chart
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"html"
 	"image/color"
 	"math"
+	"regexp"
 	"strings"
 
 	"gonum.org/v1/plot"
@@ -21,6 +24,7 @@ import (
 func All(r *suite.Results) (map[string][]byte, error) {
 	charts := make(map[string][]byte)
 	for name, draw := range map[string]func(*suite.Results) ([]byte, error){
+		"requests.svg":   requests,
 		"cost.svg":       cost,
 		"algorithms.svg": algorithms,
 		"rejected.svg":   rejected,
@@ -35,11 +39,13 @@ func All(r *suite.Results) (map[string][]byte, error) {
 	return charts, nil
 }
 
-// The colours: ours stands out, the limit is dark, peers stay behind.
+// The colours: ours stands out, the limit is dark, peers stay behind. All stand on white,
+// whatever the page around them.
 var (
 	seenColor  = color.NRGBA{0x0b, 0x72, 0x85, 0xff}
 	firstColor = color.NRGBA{0x4d, 0xab, 0xbf, 0xff}
 	limitColor = color.NRGBA{0x49, 0x50, 0x57, 0xff}
+	dotColor   = color.NRGBA{0x86, 0x8e, 0x96, 0xff}
 	peerColor  = color.NRGBA{0xc9, 0xce, 0xd4, 0xff}
 	textColor  = color.NRGBA{0x21, 0x25, 0x29, 0xff}
 	gridColor  = color.NRGBA{0xe9, 0xec, 0xef, 0xff}
@@ -76,8 +82,8 @@ func newPlot(title string) *plot.Plot {
 	return p
 }
 
-// render writes p as an SVG document.
-func render(p *plot.Plot, height vg.Length) ([]byte, error) {
+// render writes p as an SVG document, with a description for those who do not see it.
+func render(p *plot.Plot, height vg.Length, description string) ([]byte, error) {
 	canvas := vgsvg.New(width, height)
 	page := draw.New(canvas)
 	page.FillPolygon(color.White, []vg.Point{page.Min, {X: page.Max.X, Y: page.Min.Y}, page.Max, {X: page.Min.X, Y: page.Max.Y}})
@@ -89,8 +95,17 @@ func render(p *plot.Plot, height vg.Length) ([]byte, error) {
 	}
 	// vgsvg names the one family; viewers without it need to know another.
 	text := strings.ReplaceAll(b.String(), "font-family:Liberation Sans;", "font-family:'Liberation Sans',Arial,Helvetica,sans-serif;")
-	return []byte(text), nil
+	head, rest, found := strings.Cut(text, "\n<g ")
+	if !found {
+		return nil, errors.New("vgsvg draws in another form")
+	}
+	head = strings.Replace(head, "<svg ", `<svg role="img" aria-labelledby="title desc" `, 1)
+	text = fmt.Sprintf("%s\n<title id=\"title\">%s</title>\n<desc id=\"desc\">%s</desc>\n<g %s", head, html.EscapeString(p.Title.Text), html.EscapeString(description), rest)
+	return []byte(ourName.ReplaceAllString(text, "fill:#0B7285$1")), nil
 }
+
+// ourName is what comes before a text that says m2mguard: it has the colour of our bars.
+var ourName = regexp.MustCompile(`fill:#212529("\s*>[^<]*m2mguard)`)
 
 // timeAxis makes an axis of nanoseconds logarithmic, from a power of ten below
 // all values to room times the highest of them.

@@ -206,9 +206,10 @@ func requests(b *strings.Builder, r *suite.Results) {
 }
 
 func calls(b *strings.Builder, r *suite.Results) {
-	b.WriteString("## A gRPC call\n\nOver a real connection on loopback, with its client in the same process; the token was seen before. No bound is put on it: " +
-		"nearly all of it is gRPC's own.\n\n")
+	b.WriteString("## A gRPC or Connect call\n\nOver a real connection on loopback, with its client in the same process; the token was seen before. No bound is put on it: " +
+		"nearly all of it is the protocol's own.\n\n")
 	table(b, []string{"", "one goroutine", "of an unguarded call", "allocations", "bytes", "all cores"}, pairRows(r.Calls, suite.Calls[0]))
+	table(b, []string{"", "one goroutine", "of an unguarded call", "allocations", "bytes", "all cores"}, pairRows(r.ConnectCalls, r.ConnectCalls.One[0].Name))
 }
 
 func reused(b *strings.Builder, r *suite.Results) {

@@ -55,6 +55,10 @@ func results() *suite.Results {
 			measure.Result{Name: suite.Calls[1], Time: 91_000},
 			measure.Result{Name: suite.Calls[2], Time: 130_000},
 		),
+		ConnectCalls: both(
+			measure.Result{Name: "Connect", Time: 90_000},
+			measure.Result{Name: "Connect + m2mguard", Time: 91_000},
+		),
 		Issuers: both(
 			measure.Result{Name: suite.IssuersSubject(1, 1), Time: 300},
 			measure.Result{Name: suite.IssuersSubject(1, 100), Time: 400},

@@ -46,9 +46,11 @@ type Results struct {
 	Opaque   Pair
 	Requests Pair
 	Calls    Pair
-	Sockets  Sockets
-	Sizes    []size.Program
-	Issuers  Pair
+	// ConnectCalls begins with nobody's guard, as Calls does.
+	ConnectCalls Pair
+	Sockets      Sockets
+	Sizes        []size.Program
+	Issuers      Pair
 
 	Revocations Revocations
 	Reuse       []reuse.Result
