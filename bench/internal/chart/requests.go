@@ -27,6 +27,9 @@ func requests(r *suite.Results) ([]byte, error) {
 	var rates [][2]float64 // with one token, and with many
 	for _, framework := range []string{"net/http", "Echo"} {
 		group := shown[framework]
+		if len(texts) > 0 {
+			texts, rates = append(texts, ""), append(rates, [2]float64{}) // a gap
+		}
 		slices.SortStableFunc(group, func(a, b measure.Result) int {
 			if c := cmp.Compare(rank(a.Name), rank(b.Name)); c != 0 {
 				return c // the measure of the others stands first
@@ -42,6 +45,9 @@ func requests(r *suite.Results) ([]byte, error) {
 	var list []bar
 	highest := 0.0
 	for i, name := range texts {
+		if name == "" {
+			continue
+		}
 		dark, pale := colorsOf(name)
 		at := place(i, len(texts))
 		list = append(list,
@@ -54,12 +60,12 @@ func requests(r *suite.Results) ([]byte, error) {
 	p.X.Label.Text = "requests a second"
 	names(&p.Y, texts)
 	p.Add(verticals{}, bars{list, 13})
-	p.Legend.Add("one RS256 token", swatch{seenColor}, swatch{limitColor})
-	p.Legend.Add(thousands(suite.TokensInTurn)+" tokens in turn", swatch{firstColor}, swatch{peerColor})
+	p.Legend.Add("one RS256 token", swatch{limitColor, seenColor, dotColor})
+	p.Legend.Add(thousands(suite.TokensInTurn)+" tokens in turn", swatch{dotColor, firstColor, peerColor})
 	p.Legend.Top = true
 	p.Legend.Padding = 4
 	p.Y.Max += 1.3 // room for the legend above the bars
-	return render(p, 480, "Bars of requests a second for net/http and Echo, each unguarded, guarded by m2mguard and guarded by other libraries: "+
+	return render(p, 510, "Bars of requests a second for net/http and Echo, each unguarded, guarded by m2mguard and guarded by other libraries: "+
 		"dark with one token, pale with many in turn. The m2mguard bars are teal.")
 }
 

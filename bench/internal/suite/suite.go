@@ -88,7 +88,7 @@ type Rejected struct {
 func Run(o Options) (*Results, error) {
 	begun := time.Now()
 	s := &suite{Options: o, results: new(Results)}
-	steps := []func() error{s.sockets, s.verify, s.rejected, s.dear, s.bound, s.opaque, s.requests, s.calls, s.issuers, s.revocations, s.reuse, s.sizes}
+	steps := []func() error{s.verify, s.rejected, s.dear, s.bound, s.opaque, s.requests, s.calls, s.sockets, s.issuers, s.revocations, s.reuse, s.sizes}
 	for _, step := range steps {
 		if err := step(); err != nil {
 			return nil, err

@@ -34,6 +34,9 @@ func TestRunReportAndCharts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if len(results.Sockets.One) != 10 || len(results.Sockets.Many) != 10 || len(results.Sizes) != 2 {
+		t.Errorf("%d and %d servers, %d sizes, wanted 10, 10 and 2", len(results.Sockets.One), len(results.Sockets.Many), len(results.Sizes))
+	}
 	if len(results.Verify) != 4 || len(results.Rejected) != 5 || len(results.Dear) != 4 || len(results.Reuse) != 3 {
 		t.Errorf("%d algorithms, %d rejections, %d of dear ones, %d numbers of tokens, wanted 4, 5, 4 and 3",
 			len(results.Verify), len(results.Rejected), len(results.Dear), len(results.Reuse))
@@ -61,6 +64,11 @@ func TestRunReportAndCharts(t *testing.T) {
 	for name, svg := range charts {
 		if err := wellFormed(svg); err != nil {
 			t.Errorf("%s: %v", name, err)
+		}
+		for _, part := range []string{`role="img"`, "<title id=", "<desc id=", "#0B7285"} { // the last is our colour
+			if !bytes.Contains(svg, []byte(part)) {
+				t.Errorf("%s has no %s", name, part)
+			}
 		}
 	}
 }
