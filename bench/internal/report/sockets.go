@@ -23,7 +23,7 @@ func sockets(b *strings.Builder, r *suite.Results) {
 	fmt.Fprintf(b, "## Requests a second\n\n"+
 		"Through a real socket: net/http's server on loopback, HTTP/1.1 with keep-alive, one route, a small answer. %d connections ask again as soon as "+
 		"they were answered, each checks that it got 200 and the whole body. Server and client share all cores, so nobody's figure is what a server alone would reach; what "+
-		"counts is the ratio to the same handler unguarded. One RS256 token, then %d of them in turn. In brackets the slowest and the fastest batch.\n\n"+
+		"counts is the ratio to the same handler unguarded. One RS256 token, then %d of them in turn; they were seen before the first batch counts. In brackets the slowest and the fastest batch.\n\n"+
 		"![Requests a second through a real socket, by who guards the handler](requests.svg)\n\n", socket.Connections, suite.TokensInTurn)
 	var rows [][]string
 	for i, one := range r.Sockets.One {
@@ -33,7 +33,7 @@ func sockets(b *strings.Builder, r *suite.Results) {
 		})
 	}
 	table(b, []string{"", "one token, requests/s", "of unguarded", fmt.Sprintf("%d tokens, requests/s", suite.TokensInTurn), "of unguarded"}, rows)
-	b.WriteString("A ratio above 1 is the machine's unrest: the difference is smaller than that. Libraries that have no middleware of their own stand behind one of a few lines " +
+	b.WriteString("A ratio above 1 says how much of a difference is the machine's unrest. Libraries that have no middleware of their own stand behind one of a few lines " +
 		"that finds the token and refuses.\n\n")
 }
 
