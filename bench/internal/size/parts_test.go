@@ -19,7 +19,7 @@ func TestParts(t *testing.T) {
   401800            U malloc
   401900          2 T _cgo_topofstack
 `
-	got := parts(symbols, []string{"example.com/a", "example.com/a/b/v2"})
+	got := parts(symbols, []string{"example.com/a/b/v2", "example.com/a"})
 	want := []Part{{Standard, 120}, {"example.com/a/b/v2", 37}, {"example.com/a", 8}}
 	if !slices.Equal(got, want) {
 		t.Errorf("%v, wanted %v", got, want)
