@@ -7,6 +7,7 @@ local ltn12 = require "ltn12"
 local gate = "http://127.0.0.1:4180/auth"
 http.TIMEOUT = 1 -- seconds: a worker waits for it
 local secret = "" -- one of serve.secrets, if it has any
+local metadata = "/.well-known/oauth-protected-resource" -- what everybody may read: m2mguard serves it
 
 -- The fields that tell the API behind who calls: all that m2mguard may write.
 local identity = {
@@ -60,6 +61,9 @@ function check(r)
 	local connection = (r.headers_in["Connection"] or ""):lower() -- which may name fields to leave out on the way
 	if connection ~= "" then
 		r.headers_in["Connection"] = connection:find("close") and "close" or connection:find("upgrade") and "upgrade" or nil
+	end
+	if r.unparsed_uri == metadata then
+		return apache2.DECLINED
 	end
 	local body = {}
 	local done, status, fields = http.request({ url = gate, headers = question, sink = ltn12.sink.table(body), redirect = false })

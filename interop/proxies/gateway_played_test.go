@@ -47,12 +47,19 @@ func copyAnswer(w http.ResponseWriter, answer *http.Response, only []string) {
 	_, _ = io.Copy(w, answer.Body) // the client may have gone
 }
 
-// traefik does what Traefik 3 does by forwardAuth with trustForwardHeader off, behind the
-// headers middleware of the page: a GET with the original's fields and its own
+// metadata is the path that both lead past the gate, by a route of its own.
+const metadata = "/.well-known/oauth-protected-resource"
+
+// traefik does what Traefik 3 does by the page's two routers, and by forwardAuth with
+// trustForwardHeader off, behind the headers middleware of the page: a GET with the original's fields and its own
 // X-Forwarded ones; an answer that is not 2xx goes to the client whole, and of a 2xx each of
 // authResponseHeaders replaces the request's.
-func traefik(api, gate string) http.Handler {
+func traefik(api, gate, admin string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == metadata {
+			onward(w, r, admin, nil)
+			return
+		}
 		for _, name := range append([]string{"Connection", "Upgrade"}, identityFields...) { // customRequestHeaders with nothing
 			r.Header.Del(name)
 		}
@@ -96,8 +103,12 @@ func traefik(api, gate string) http.Handler {
 // path_prefix, with allowed_headers, two of a name joined; of a 200 the fields of
 // allowed_upstream_headers overwrite the request's, empty ones too, and of another answer
 // status, body and allowed_client_headers reach the client.
-func envoy(api, gate string) http.Handler {
+func envoy(api, gate, admin string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if path, _, _ := strings.Cut(r.RequestURI, "?"); path == metadata {
+			onward(w, r, admin, nil)
+			return
+		}
 		for name := range r.Header { // the filter before, see the page
 			plain := strings.NewReplacer("_", "-", ".", "-").Replace(strings.ToLower(name))
 			if strings.HasPrefix(plain, "x-auth-") || strings.Contains(plain, "-method") || plain == "x-original-url" || plain == "x-rewrite-url" || plain == "upgrade" || plain == "connection" {

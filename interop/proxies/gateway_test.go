@@ -33,8 +33,8 @@ type gated struct {
 	around string
 	lua    bool
 	// play is for a proxy that Debian has not: what its documentation says that it does,
-	// before an API and beside a gate.
-	play func(api, gate string) http.Handler
+	// before an API and beside a gate, and where operators look at that.
+	play func(api, gate, admin string) http.Handler
 
 	pinned bool   // the gate has one processor
 	secret string // what the script shows
@@ -155,7 +155,7 @@ func (p *gated) raise(t *testing.T, iss *issuertest.Issuer, file string) *stand 
 	t.Cleanup(api.Close)
 	gate := p.serve(t, file)
 	if p.play != nil {
-		proxy := httptest.NewServer(p.play(strings.TrimPrefix(api.URL, "http://"), gate))
+		proxy := httptest.NewServer(p.play(strings.TrimPrefix(api.URL, "http://"), gate, p.admin))
 		t.Cleanup(proxy.Close)
 		s.address = strings.TrimPrefix(proxy.URL, "http://")
 		return s
@@ -273,9 +273,13 @@ func (p *gated) start(t *testing.T, s *stand, api, gate string) {
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(folder) })
 	s.address = freeAddress(t)
+	admin := p.admin
+	if admin == "" {
+		admin = freeAddress(t) // of a gate that is away
+	}
 	port := s.address[strings.LastIndexByte(s.address, ':')+1:]
 	here := strings.NewReplacer(
-		"127.0.0.1:8080", api, "127.0.0.1:4180", gate, // as the page has them
+		"127.0.0.1:8080", api, "127.0.0.1:4180", gate, "127.0.0.1:4181", admin, // as the page has them
 		"listen 80;", "listen "+s.address+";", "http://api.example.com:80", "http://api.example.com:"+port+", http://127.0.0.1:"+port,
 		"bind :80", "bind "+s.address, "*:80", s.address,
 		`local secret = ""`, `local secret = "`+p.secret+`"`,
