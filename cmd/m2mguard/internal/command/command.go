@@ -203,13 +203,18 @@ func (p *program) named() string {
 // with: who looks at a token needs no secret of a client's. Each fault is told with the
 // file's name.
 func (p *program) read(leave ...string) (*config.File, error) {
+	return p.readFor(func(*config.File) error { return nil }, leave...)
+}
+
+// readFor is read for a command that also finds faults.
+func (p *program) readFor(also func(*config.File) error, leave ...string) (*config.File, error) {
 	name := p.named()
 	r, err := os.Open(name)
 	if err != nil {
 		return nil, failure{exitWrong, err}
 	}
 	defer r.Close()
-	f, err := config.Read(r, leave...)
+	f, err := config.ReadFor(r, also, leave...)
 	if err != nil {
 		return nil, p.inFile(err)
 	}

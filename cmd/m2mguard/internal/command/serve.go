@@ -38,16 +38,16 @@ SIGHUP reads the file again; one with a fault changes nothing. SIGTERM drains.`,
   m2mguard serve --check                   read the file, say what is wrong, and end`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			f, err := p.read("api", "client")
-			if err != nil {
-				return err
-			}
 			log := slog.New(slog.NewJSONHandler(p.Err, nil))
 			metrics, observer, err := serve.Metrics()
 			if err != nil {
 				return failure{exitWrong, err}
 			}
 			builder := serve.Builder{Log: log, Observer: observer, Offline: check}
+			f, err := p.readFor(builder.Faults, "api", "client")
+			if err != nil {
+				return err
+			}
 			set, err := builder.Build(f)
 			if err != nil {
 				f.Close()
@@ -79,7 +79,7 @@ SIGHUP reads the file again; one with a fault changes nothing. SIGTERM drains.`,
 
 // again reads the file as it is now.
 func (p *program) again(b *serve.Builder, o serve.Options) (*serve.Set, error) {
-	f, err := p.read("api", "client")
+	f, err := p.readFor(b.Faults, "api", "client")
 	if err != nil {
 		return nil, err
 	}

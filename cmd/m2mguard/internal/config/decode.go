@@ -1,7 +1,6 @@
 package config
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -19,6 +18,7 @@ import (
 // decoder fills Go values in from a YAML tree, and collects every fault.
 type decoder struct {
 	faults []error
+	faulty []string // where those are, and what a misspelt key was meant to be
 	// broken is how many faults left nothing behind that what they are part of could be
 	// made with.
 	broken int
@@ -29,30 +29,6 @@ type decoder struct {
 	fleetNamed bool
 	list       *notes // of a list that a file fills
 	dangers    []Danger
-}
-
-// fault notes what is wrong with a node. path is where it stands, such as
-// "issuers[0].audience"; it is empty for the file as a whole.
-func (d *decoder) fault(n *yaml.Node, path, format string, args ...any) {
-	text := fmt.Sprintf(format, args...)
-	if path != "" {
-		text = path + " " + text
-	}
-	d.faults = append(d.faults, located{n.Line, text})
-	d.broken++
-}
-
-// located is a fault with the line that it is in.
-type located struct {
-	line int
-	text string
-}
-
-func (l located) Error() string { return fmt.Sprintf("line %d: %s", l.line, l.text) }
-
-// inOrder has faults stand as in the file.
-func (d *decoder) inOrder() {
-	slices.SortStableFunc(d.faults, func(a, b error) int { return cmp.Compare(a.(located).line, b.(located).line) })
 }
 
 // decode fills v in. v keeps what a mapping does not name.
@@ -117,18 +93,6 @@ func (d *decoder) decodeForm(n *yaml.Node, v reflect.Value, path string, form fo
 	}
 }
 
-// flatten lists the errors that were joined in err.
-func flatten(err error) []error {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		var all []error
-		for _, err := range joined.Unwrap() {
-			all = append(all, flatten(err)...)
-		}
-		return all
-	}
-	return []error{err}
-}
-
 // entries lists a mapping's keys with their values. A key that stands twice is a fault.
 func (d *decoder) entries(n *yaml.Node, path string, each func(key, value *yaml.Node)) {
 	if n.Kind != yaml.MappingNode {
@@ -158,6 +122,9 @@ func (d *decoder) decodeStruct(n *yaml.Node, v reflect.Value, path string) {
 		i := slices.IndexFunc(known, func(m member) bool { return m.key == key.Value })
 		if i < 0 {
 			d.fault(key, join(path, shown(key.Value)), "is no key here: %s", wanted(key.Value, known))
+			if meant := meant(key.Value, known); meant != "" {
+				d.faulty = append(d.faulty, join(path, meant))
+			}
 			return
 		}
 		field := v.FieldByIndex(known[i].index)
@@ -287,16 +254,26 @@ func called(n *yaml.Node) string {
 
 // wanted says which key was meant, or which there are.
 func wanted(key string, known []member) string {
-	plain := func(s string) string { return strings.ToLower(strings.NewReplacer("_", "", "-", "").Replace(s)) }
+	if meant := meant(key, known); meant != "" {
+		return "wanted " + meant
+	}
 	var names []string
 	for _, m := range known {
-		if near(plain(m.key), plain(key)) {
-			return "wanted " + m.key
-		}
 		names = append(names, m.key)
 	}
 	slices.Sort(names)
 	return "wanted some of " + strings.Join(names, ", ")
+}
+
+// meant is the key that another one is near to, or nothing.
+func meant(key string, known []member) string {
+	plain := func(s string) string { return strings.ToLower(strings.NewReplacer("_", "", "-", "").Replace(s)) }
+	for _, m := range known {
+		if near(plain(m.key), plain(key)) {
+			return m.key
+		}
+	}
+	return ""
 }
 
 // near reports whether one word is the other but for one letter that is missing, too

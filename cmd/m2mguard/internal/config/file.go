@@ -35,6 +35,8 @@ type File struct {
 	list  notes          // of a list that a file fills
 	made  []Danger       // in values that were made of what the file says
 	lines map[string]int // of each key, by where it stands
+
+	faulty []string // where faults are
 }
 
 // Issuer is validator.Issuer, or a provider's preset and what is to be changed in it.
@@ -82,6 +84,13 @@ const maxFile = 1 << 20
 // from where they are, because nothing is to be done with them: "client", or "issuers".
 // Others, which are good for nothing, stand in their place.
 func Read(r io.Reader, leave ...string) (*File, error) {
+	return ReadFor(r, func(*File) error { return nil }, leave...)
+}
+
+// ReadFor is Read for a command that finds more faults in a file. If there are any, also
+// tells those that it finds in what could be read, and all are told at once; but for what
+// it says of a key that is at fault already.
+func ReadFor(r io.Reader, also func(*File) error, leave ...string) (*File, error) {
 	text, err := io.ReadAll(io.LimitReader(r, maxFile+1))
 	switch {
 	case err != nil:
@@ -105,8 +114,7 @@ func Read(r io.Reader, leave ...string) (*File, error) {
 		d.fault(&second, "", "a second document begins, wanted one")
 	}
 	f.made = d.dangers
-	d.inOrder()
-	f.lines = d.lines
+	f.lines, f.faulty = d.lines, d.faulty
 	for _, iss := range f.Issuers {
 		if iss.FAPI2 {
 			iss.Issuer = providers.FAPI2(iss.Issuer)
@@ -120,6 +128,9 @@ func Read(r io.Reader, leave ...string) (*File, error) {
 		v.Close()
 	}
 	if d.faults != nil {
+		more := f.Locate(errors.Join(f.beside(also(f))...))
+		d.faults = append(d.faults, flatten(more)...)
+		inOrder(d.faults)
 		f.Close()
 		return nil, errors.Join(d.faults...)
 	}
@@ -146,26 +157,6 @@ func noYAML(err error) error {
 		kind = line + ": " + kind
 	}
 	return errors.New("is no YAML: " + kind)
-}
-
-// Locate adds to each fault that begins with a key the line that the key is in, or the one
-// around it.
-func (f *File) Locate(err error) error {
-	var all []error
-	for _, err := range flatten(err) {
-		text := err.Error()
-		key, line := "", 0
-		for k, l := range f.lines {
-			if rest, found := strings.CutPrefix(text, k); found && len(k) > len(key) && (rest == "" || strings.ContainsRune(" .[:", rune(rest[0]))) {
-				key, line = k, l
-			}
-		}
-		if key != "" {
-			err = located{line, text}
-		}
-		all = append(all, err)
-	}
-	return errors.Join(all...)
 }
 
 // firstReading is how long the list of revocations may take to be read.

@@ -40,43 +40,19 @@ type Builder struct {
 	listen  *string       // what the first file says: the listener stays while the program runs
 }
 
+// errMissing is a file's that is for other commands.
+var errMissing = errors.New("serve is missing: it says which proxy asks, and what the routes are")
+
 // Build makes a set, or tells all faults that the file as such does not have. The set
 // closes the file.
 func (b *Builder) Build(f *config.File) (*Set, error) {
-	s := f.Serve
-	if s == nil {
-		return nil, errors.New("serve is missing: it says which proxy asks, and what the routes are")
+	if f.Serve == nil {
+		return nil, errMissing
 	}
-	var faults []error
-	fault := func(err error) {
-		if err != nil {
-			faults = append(faults, err)
-		}
+	c, faults := b.draft(f)
+	if err := unreachable(f, c.Routes); err != nil {
+		faults = append(faults, err)
 	}
-	c := gateway.Config{
-		HTTP:  httpauth.Config{Realm: s.Realm, PublicURL: f.API.PublicURL},
-		Proxy: s.Proxy, Prefix: s.Prefix, From: s.From, Unix: b.onSocket(s.Listen),
-	}
-	fault(checkOptions(s))
-	if s.Secrets != nil {
-		for _, secret := range s.Secrets() {
-			c.Secrets = append(c.Secrets, string(secret))
-		}
-	}
-	var err error
-	c.HTTP.ClientCertificate, err = certificate(s, f.API.ClientCertificate)
-	fault(err)
-	c.Log, c.LogAll, err = b.accessLog(s.AccessLog)
-	fault(err)
-	c.Routes, err = routes(s)
-	fault(err)
-	fault(unreachable(f, c.Routes))
-	if err != nil && len(c.Routes) == 0 {
-		c.Routes = []gateway.Route{{Pattern: "/", Public: true}} // serves nobody: so that none is not reported as missing
-	}
-	c.JWT, err = b.identity(s.Identity, f.API.PublicURL)
-	fault(err)
-
 	b.remember(f.DPoP)
 	f.Observer = observe.Join(validator.LogEvents(b.Log), b.Observer)
 	if !b.Offline {
@@ -94,10 +70,7 @@ func (b *Builder) Build(f *config.File) (*Set, error) {
 	}
 	c.Validator = v
 	g, err := gateway.New(c)
-	for _, err := range flat(err) {
-		fault(err)
-	}
-	if faults != nil {
+	if faults = append(faults, flat(err)...); faults != nil {
 		v.Close()
 		unwatch()
 		return nil, f.Locate(errors.Join(faults...))
@@ -105,19 +78,37 @@ func (b *Builder) Build(f *config.File) (*Set, error) {
 	return &Set{Gateway: g, Validator: v, Close: func() { v.Close(); unwatch(); f.Close() }}, nil
 }
 
-// flat lists what was joined.
-func flat(err error) []error {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		var all []error
-		for _, err := range joined.Unwrap() {
-			all = append(all, flat(err)...)
+// draft is what a gateway is made of, but for its validator, and what is wrong with that.
+func (b *Builder) draft(f *config.File) (c gateway.Config, faults []error) {
+	s := f.Serve
+	fault := func(err error) {
+		if err != nil {
+			faults = append(faults, err)
 		}
-		return all
 	}
-	if err == nil {
-		return nil
+	c = gateway.Config{
+		HTTP:  httpauth.Config{Realm: s.Realm, PublicURL: f.API.PublicURL},
+		Proxy: s.Proxy, Prefix: s.Prefix, From: s.From, Unix: b.onSocket(s.Listen),
 	}
-	return []error{err}
+	fault(checkOptions(s))
+	if s.Secrets != nil {
+		for _, secret := range s.Secrets() {
+			c.Secrets = append(c.Secrets, string(secret))
+		}
+	}
+	var err error
+	c.HTTP.ClientCertificate, err = certificate(s, f.API.ClientCertificate)
+	fault(err)
+	c.Log, c.LogAll, err = b.accessLog(s.AccessLog)
+	fault(err)
+	c.Routes, err = routes(s)
+	fault(err)
+	if err != nil && len(c.Routes) == 0 {
+		c.Routes = []gateway.Route{{Pattern: "/", Public: true}} // serves nobody: so that none is not reported as missing
+	}
+	c.JWT, err = b.identity(s.Identity, f.API.PublicURL)
+	fault(err)
+	return c, faults
 }
 
 // accessLog is where decisions are logged, and whether all are.

@@ -42,7 +42,7 @@ serve:
 
 func build(t testing.TB, b *serve.Builder, text string) (*serve.Set, error) {
 	t.Helper()
-	f, err := config.Read(strings.NewReader(text))
+	f, err := config.ReadFor(strings.NewReader(text), b.Faults)
 	if err != nil {
 		return nil, err
 	}

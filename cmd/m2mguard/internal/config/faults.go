@@ -1,0 +1,112 @@
+package config
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// located is a fault with the line that it is in.
+type located struct {
+	line int
+	text string
+}
+
+func (l located) Error() string { return fmt.Sprintf("line %d: %s", l.line, l.text) }
+
+// fault notes what is wrong with a node. path is where it stands, such as
+// "issuers[0].audience"; it is empty for the file as a whole.
+func (d *decoder) fault(n *yaml.Node, path, format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	if path != "" {
+		text = path + " " + text
+	}
+	d.faults = append(d.faults, located{n.Line, text})
+	d.faulty = append(d.faulty, path)
+	d.broken++
+}
+
+// inOrder has faults stand as in the file, and those without a line behind them.
+func inOrder(faults []error) {
+	line := func(err error) int {
+		if at, ok := err.(located); ok {
+			return at.line
+		}
+		return maxFile
+	}
+	slices.SortStableFunc(faults, func(a, b error) int { return cmp.Compare(line(a), line(b)) })
+}
+
+// flatten lists the errors that were joined in err.
+func flatten(err error) []error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		var all []error
+		for _, err := range joined.Unwrap() {
+			all = append(all, flatten(err)...)
+		}
+		return all
+	}
+	if err == nil {
+		return nil
+	}
+	return []error{err}
+}
+
+// within reports whether a text begins with a key, and not with a longer name.
+func within(text, key string) bool {
+	rest, found := strings.CutPrefix(text, key)
+	return found && (rest == "" || strings.ContainsRune(" .[:", rune(rest[0])))
+}
+
+// key is the longest key of the file that a text begins with, or nothing, and its line.
+func (f *File) key(text string) (key string, line int) {
+	for k, l := range f.lines {
+		if len(k) > len(key) && within(text, k) {
+			key, line = k, l
+		}
+	}
+	return key, line
+}
+
+// Locate adds to each fault that begins with a key the line that the key is in, or the one
+// around it.
+func (f *File) Locate(err error) error {
+	var all []error
+	for _, err := range flatten(err) {
+		if key, line := f.key(err.Error()); key != "" {
+			err = located{line, err.Error()}
+		}
+		all = append(all, err)
+	}
+	return errors.Join(all...)
+}
+
+// AtFault reports whether something is wrong with a key, in it or around it.
+func (f *File) AtFault(key string) bool {
+	return slices.ContainsFunc(f.faulty, func(at string) bool { return at == "" || within(at, key) || within(key, at) })
+}
+
+// FaultsOnlyIn reports whether nothing is wrong outside of these sections.
+func (f *File) FaultsOnlyIn(sections ...string) bool {
+	return !slices.ContainsFunc(f.faulty, func(at string) bool {
+		return !slices.ContainsFunc(sections, func(section string) bool { return within(at, section) })
+	})
+}
+
+// beside leaves out what is said of a key that is at fault already: it may come of that.
+func (f *File) beside(err error) (others []error) {
+	for _, err := range flatten(err) {
+		key, _ := f.key(err.Error())
+		section := !strings.ContainsAny(key, ".[") // in which something is missing
+		if !slices.ContainsFunc(f.faulty, func(at string) bool {
+			return at != "" && within(err.Error(), at) || !section && within(at, key)
+		}) {
+			others = append(others, err)
+		}
+	}
+	return others
+}
