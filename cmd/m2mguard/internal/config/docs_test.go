@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -25,10 +26,11 @@ func TestPage(t *testing.T) {
 	t.Setenv("ORDERS_SECRET", "of-orders")
 	t.Setenv("REDIS_PASSWORD", "of-redis")
 	files := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(string(page), -1)
-	if len(files) == 0 {
-		t.Fatal("the page shows no file")
+	if len(files) != 2 {
+		t.Fatalf("the page shows %d files, wanted one to try and one with all there is", len(files))
 	}
-	for _, file := range files {
+	tryIt(t, files[0][1])
+	for _, file := range files[1:] {
 		f, err := read(t, strings.NewReplacer("/run/secrets/reports", secret, "/run/secrets/fleet", key).Replace(file[1]))
 		if err != nil {
 			t.Error(err)
@@ -36,6 +38,39 @@ func TestPage(t *testing.T) {
 		}
 		if len(f.Config.Issuers) != 2 || f.Client == nil || f.Client.Auth == nil || f.DPoP == nil || !f.FollowsFleet() {
 			t.Errorf("got %+v", f)
+		}
+	}
+}
+
+// tryIt looks at the file that is for the quickstart: what it names stands there.
+func tryIt(t *testing.T, text string) {
+	t.Helper()
+	t.Setenv("CLIENT_SECRET", "of-the-client")
+	f, err := read(t, text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(f.Config.Issuers) != 1 || f.Client == nil || len(f.API.PublicURL) != 1 {
+		t.Fatalf("got %+v", f)
+	}
+	var code strings.Builder
+	err = filepath.WalkDir("../../../../examples/quickstart", func(name string, _ fs.DirEntry, err error) error {
+		if err != nil || filepath.Ext(name) != ".go" {
+			return err
+		}
+		text, err := os.ReadFile(name)
+		code.Write(text)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, named := range []string{
+		f.Config.Issuers[0].Audience[0], `"jwt-client"`, `"` + f.API.Probe + `"`,
+		strings.TrimPrefix(f.Config.Issuers[0].URL, "http://127.0.0.1:"), strings.TrimPrefix(f.API.PublicURL[0], "http://127.0.0.1:"),
+	} {
+		if !strings.Contains(code.String(), named) || !strings.Contains(text, strings.Trim(named, `"`)) {
+			t.Errorf("%s is nothing of the quickstart", named)
 		}
 	}
 }
