@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/m2mguard/m2mguard/cmd/m2mguard/internal/config"
 )
 
 // TestPage reads what docs/program.md shows.
@@ -71,6 +73,37 @@ func tryIt(t *testing.T, text string) {
 	} {
 		if !strings.Contains(code.String(), named) || !strings.Contains(text, strings.Trim(named, `"`)) {
 			t.Errorf("%s is nothing of the quickstart", named)
+		}
+	}
+}
+
+// TestIssuersOfThePages: each page of an issuer says by which key a file names it, and
+// each key has a page.
+func TestIssuersOfThePages(t *testing.T) {
+	keys := make(map[string]bool)
+	for _, key := range config.ProviderKeys() {
+		keys[key] = false
+	}
+	pages, err := filepath.Glob("../../../../docs/issuers/*.md")
+	if err != nil || len(pages) < len(keys)-1 {
+		t.Fatalf("%d pages, %v", len(pages), err)
+	}
+	for _, page := range pages {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		intro, _, _ := strings.Cut(string(text), "\n```")
+		for _, named := range regexp.MustCompile(`\{(\w+): …\}`).FindAllStringSubmatch(intro, -1) {
+			if _, known := keys[named[1]]; !known {
+				t.Errorf("%s: %s is no key", page, named[1])
+			}
+			keys[named[1]] = true
+		}
+	}
+	for key, shown := range keys {
+		if !shown {
+			t.Errorf("%s has no page", key)
 		}
 	}
 }

@@ -89,7 +89,7 @@ type (
 	}
 	entraIDv1 struct {
 		Tenant   string   `doc:"The tenant's id, a GUID."`
-		Audience []string `doc:"The API's application id URIs."`
+		Audience []string `doc:"The API's names: its client id, and each application id URI that clients ask with."`
 	}
 	fusionAuth struct {
 		BaseURL  string `doc:"Address of the server."`
@@ -127,7 +127,7 @@ type (
 	kubernetes struct {
 		IssuerURL string                   `doc:"The cluster's issuer."`
 		Audience  string                   `doc:"The API's name."`
-		Accounts  []string                 `doc:"The service accounts that are let in, as NAMESPACE:NAME or NAMESPACE:*."`
+		Accounts  []string                 `doc:"The service accounts that are let in, in full: system:serviceaccount:NAMESPACE:NAME. Default: every account, and rules decide."`
 		API       *providers.KubernetesAPI `doc:"Takes the keys from the cluster's API server. {} for a pod in that cluster."`
 	}
 	okta struct {
@@ -151,12 +151,12 @@ type (
 		TrustDomain string   `doc:"The trust domain, such as example.org."`
 		BundleURL   string   `doc:"Address of its bundle."`
 		Audience    string   `doc:"The API's name."`
-		Workloads   []string `doc:"The SPIFFE IDs that are let in."`
+		Workloads   []string `doc:"The SPIFFE IDs that are let in. Default: every workload of the trust domain, and rules decide."`
 	}
 	zitadel struct {
 		IssuerURL     string   `doc:"The issuer."`
 		ProjectID     string   `doc:"The project's id."`
-		Organizations []string `doc:"The ids of the organizations that are let in."`
+		Organizations []string `doc:"The ids of the organizations whose roles count. Default: all."`
 	}
 )
 
