@@ -27,7 +27,7 @@ type edit struct {
 
 // mutants lists all of them, in the order of the table.
 func mutants() []mutant {
-	return slices.Concat(tokenMutants, claimMutants, keyMutants, introspectionMutants, sharedMutants, otherMutants, mistakeMutants, presetMutants, gateMutants, issuerMutants, certificateMutants, boundMutants, proofMutants, revocationMutants, killSwitchMutants, explainMutants, grpcMutants, programMutants, doorMutants, unlistedMutants)
+	return slices.Concat(tokenMutants, claimMutants, keyMutants, introspectionMutants, sharedMutants, otherMutants, mistakeMutants, presetMutants, gateMutants, issuerMutants, certificateMutants, boundMutants, proofMutants, revocationMutants, killSwitchMutants, explainMutants, grpcMutants, programMutants, gatewayMutants, doorMutants, unlistedMutants)
 }
 
 // row is the mutant's row of the table.
