@@ -22,8 +22,8 @@ type decoder struct {
 	// broken is how many faults left nothing behind that what they are part of could be
 	// made with.
 	broken int
-	leave  []string       // sections whose secrets are not read
-	lines  map[string]int // of each key, by where it stands
+	leave  []string // sections whose secrets are not read
+	lines  places   // of each key, by where it stands
 	// The fleet is made before anything that uses it; nil where it could not be.
 	fleet      *Fleet
 	fleetNamed bool
@@ -84,7 +84,7 @@ func (d *decoder) decodeForm(n *yaml.Node, v reflect.Value, path string, form fo
 			return
 		}
 		for _, err := range flatten(err) {
-			d.fault(n, path, "%v", err)
+			d.faultIn(n, path, err.Error())
 		}
 	}
 	if form.standIn.IsValid() {

@@ -30,6 +30,17 @@ func (d *decoder) fault(n *yaml.Node, path, format string, args ...any) {
 	d.broken++
 }
 
+// faultIn notes what is wrong with a value that was made of a node: at the key in it that
+// the text begins with, if it begins with one that the file has.
+func (d *decoder) faultIn(n *yaml.Node, path, text string) {
+	key, line := d.lines.key(path + "." + text)
+	if len(key) <= len(path) || path == "" {
+		d.fault(n, path, "%s", text)
+		return
+	}
+	d.fault(&yaml.Node{Line: line}, key, "%s", strings.TrimLeft(strings.TrimPrefix(path+"."+text, key), " "))
+}
+
 // inOrder has faults stand as in the file, and those without a line behind them.
 func inOrder(faults []error) {
 	line := func(err error) int {
@@ -62,9 +73,12 @@ func within(text, key string) bool {
 	return found && (rest == "" || strings.ContainsRune(" .[:", rune(rest[0])))
 }
 
+// places are the lines of a file's keys.
+type places map[string]int
+
 // key is the longest key of the file that a text begins with, or nothing, and its line.
-func (f *File) key(text string) (key string, line int) {
-	for k, l := range f.lines {
+func (p places) key(text string) (key string, line int) {
+	for k, l := range p {
 		if len(k) > len(key) && within(text, k) {
 			key, line = k, l
 		}
@@ -77,7 +91,7 @@ func (f *File) key(text string) (key string, line int) {
 func (f *File) Locate(err error) error {
 	var all []error
 	for _, err := range flatten(err) {
-		if key, line := f.key(err.Error()); key != "" {
+		if key, line := f.lines.key(err.Error()); key != "" {
 			err = located{line, err.Error()}
 		}
 		all = append(all, err)
@@ -100,7 +114,7 @@ func (f *File) FaultsOnlyIn(sections ...string) bool {
 // beside leaves out what is said of a key that is at fault already: it may come of that.
 func (f *File) beside(err error) (others []error) {
 	for _, err := range flatten(err) {
-		key, _ := f.key(err.Error())
+		key, _ := f.lines.key(err.Error())
 		section := !strings.ContainsAny(key, ".[") // in which something is missing
 		if !slices.ContainsFunc(f.faulty, func(at string) bool {
 			return at != "" && within(err.Error(), at) || !section && within(at, key)

@@ -32,9 +32,9 @@ type File struct {
 	Client  *Client  `doc:"A client of the API's, as which the command token gets a token."`
 	Serve   *Serve   `doc:"The gate beside a proxy, as the command serve runs it."`
 
-	list  notes          // of a list that a file fills
-	made  []Danger       // in values that were made of what the file says
-	lines map[string]int // of each key, by where it stands
+	list  notes    // of a list that a file fills
+	made  []Danger // in values that were made of what the file says
+	lines places   // of each key, by where it stands
 
 	faulty []string // where faults are
 }
@@ -106,7 +106,7 @@ func ReadFor(r io.Reader, also func(*File) error, leave ...string) (*File, error
 	case err != nil:
 		return nil, noYAML(err)
 	}
-	d := decoder{leave: leave, lines: make(map[string]int)}
+	d := decoder{leave: leave, lines: make(places)}
 	f := new(File)
 	d.list = &f.list
 	d.decode(document.Content[0], reflect.ValueOf(f).Elem(), "")

@@ -125,9 +125,9 @@ func TestFaults(t *testing.T) {
 		"a secret for a name":        {introspected("{clientID: orders, secret: {env: " + secret + "}}"), []string{"auth.secret names an environment variable that is not set"}},
 		"a secret for a file":        {introspected("{clientID: orders, secret: {file: " + secret + "}}"), []string{"auth.secret names a file that cannot be read: "}},
 		"a secret for a key":         {good + strings.Repeat(secret, 2) + ": 1", []string{"line 2: [a long key] is no key here"}},
-		"no key in a file":           {introspected("{method: private_key_jwt, clientID: orders, algorithm: RS256, keyFile: " + empty + "}"), []string{"auth keyFile names "}},
+		"no key in a file":           {introspected("{method: private_key_jwt, clientID: orders, algorithm: RS256, keyFile: " + empty + "}"), []string{"auth.keyFile names "}},
 		"another method":             {introspected("{method: " + secret + ", clientID: orders}"), []string{"auth has another method than client_secret_basic, "}},
-		"no certificate authority":   {good + "client: {httpClient: {caFile: " + empty + "}}", []string{"line 2: client.httpClient caFile names "}},
+		"no certificate authority":   {good + "client: {httpClient: {caFile: " + empty + "}}", []string{"line 2: client.httpClient.caFile names "}},
 		"no proofs remembered":       {good + "dpop: {replays: 0}", []string{"line 2: dpop.replays is 0, wanted how many proofs are remembered, 1 or more"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -58,9 +58,9 @@ func TestFaultsBesideASecret(t *testing.T) {
 		"revocations: {staleAfter: 1ms, secrets: [{env: NOBODY_SET_THIS}]}":           {"secrets[0] " + unset, "StaleAfter is 1ms"},
 		"client: {auth: {method: none, clientID: x, secret: {env: NOBODY_SET_THIS}}}": {"secret " + unset, "has another method than"},
 		"fleet: {url: 'http://x', name: '', user: x, replicas: 99, secrets: [{env: NOBODY_SET_THIS}], password: {env: NOBODY_SET_THIS}}": {
-			"fleet secrets[0] " + unset, "fleet.password " + unset, "Config.Name", "Config.Replicas", "Config.URL cannot be read",
+			"fleet.secrets[0] " + unset, "fleet.password " + unset, "Config.Name", "Config.Replicas", "Config.URL cannot be read",
 		},
-		"fleet: {url: '%', name: ''}": {"fleet url cannot be read", "fleet secrets is missing", "Config.Name"},
+		"fleet: {url: '%', name: ''}": {"fleet.url cannot be read", "fleet secrets is missing", "Config.Name"},
 	} {
 		_, err := read(t, good+text)
 		if err == nil {
