@@ -7,7 +7,7 @@ local ltn12 = require "ltn12"
 local gate = "http://127.0.0.1:4180/auth"
 http.TIMEOUT = 1 -- seconds: a worker waits for it
 local secret = "" -- one of serve.secrets, if it has any
-local metadata = "/.well-known/oauth-protected-resource" -- what everybody may read: m2mguard serves it
+local metadata = "/.well-known/oauth-protected-resource" -- what everybody may read: the first ProxyPass leads it to m2mguard
 
 -- The fields that tell the API behind who calls: all that m2mguard may write.
 local identity = {
