@@ -2,6 +2,7 @@ package layout_test
 
 import (
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -57,4 +58,29 @@ func symbols(t *testing.T, of string) []byte {
 		t.Fatal(err)
 	}
 	return out
+}
+
+// TestDeadCodeIsLeftOut: the linker leaves out what a service does not use. It keeps
+// every method of every type as soon as one is called by a name that is known at run time
+// only, as text/template does.
+func TestDeadCodeIsLeftOut(t *testing.T) {
+	build := exec.CommandContext(t.Context(), "go", "build", "-ldflags=-dumpdep", "-o", filepath.Join(t.TempDir(), "service"), "./examples/nethttp")
+	build.Dir = root
+	out, err := build.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	lines := 0
+	for line := range strings.Lines(string(out)) {
+		lines++
+		if from, _, _ := strings.Cut(line, " -> "); strings.Contains(from, "<ReflectMethod>") {
+			t.Fatalf("%s calls methods by name", strings.TrimSpace(from))
+		}
+		if strings.HasPrefix(line, "regexp.(*Regexp).doExecute -> ") {
+			t.Fatal("regexp is linked: only a package of this module can have done that, since no other uses it for a service")
+		}
+	}
+	if lines < 1000 {
+		t.Errorf("the linker told %d lines about what needs what", lines)
+	}
 }
