@@ -68,13 +68,11 @@ func (v *Validator) Stats() Stats {
 	}
 	if r := v.resolved; r != nil {
 		s.LookupsWaiting, s.LookupsUnderWay = r.Waiting(), r.Working()
-		first := len(s.Issuers)
-		for i := range r.All {
+		resolved := slices.SortedFunc(r.All, func(a, b *issuer) int { return cmp.Compare(a.url, b.url) })
+		s.Resolved = len(resolved)
+		for _, i := range resolved {
 			s.add(i)
 		}
-		resolved := s.Issuers[first:]
-		s.Resolved = len(resolved)
-		slices.SortFunc(resolved, func(a, b IssuerStats) int { return cmp.Compare(a.URL, b.URL) })
 	}
 	return s
 }
