@@ -72,8 +72,8 @@ func TestDependencies(t *testing.T) {
 	}
 	needed := make(map[string]bool)
 	for room := range nested {
-		if !isModule(filepath.Join(root, room)) {
-			continue
+		if !isModule(filepath.Join(root, room)) || room == "examples/migrate" {
+			continue // or what it requires is its subject
 		}
 		for _, name := range requirements(t, room) {
 			if !slices.Contains(direct, name) {
