@@ -1,4 +1,5 @@
-// Package examples_test runs what README.md shows.
+// Package examples_test runs what README.md, docs/use.md and docs/testing.md show, and
+// the recipes.
 package examples_test
 
 import (
@@ -32,6 +33,23 @@ import (
 func TestMain(m *testing.M) {
 	gin.SetMode(gin.ReleaseMode)
 	goleak.VerifyTestMain(withRecipes{m})
+}
+
+func Example_sixLines() {
+	mux, listOrders := http.NewServeMux(), func(http.ResponseWriter, *http.Request) {}
+
+	v, err := validator.New(validator.Config{Issuers: []validator.Issuer{{
+		URL: "https://id.example.com", Audience: []string{"https://orders.example.com"},
+	}}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer v.Close()
+	auth := httpauth.New(v, nil)
+	mux.Handle("GET /orders", auth.Require(scopes.All("orders:read"))(http.HandlerFunc(listOrders)))
+
+	fmt.Println(call(mux, "GET", "").Code)
+	// Output: 401
 }
 
 func Example_netHTTP() {
@@ -165,30 +183,42 @@ func call(api http.Handler, method, token string) *httptest.ResponseRecorder {
 	return w
 }
 
-// Every snippet of README.md stands in an Example or a Test of this file, so it
-// runs with the tests, and every command in .ci/run.
+// Every snippet of README.md, docs/use.md and docs/testing.md stands in an Example or
+// a Test of this file, so it runs with the tests.
+func TestShownIsRun(t *testing.T) {
+	running := runningFunctions(t)
+	for page, least := range map[string]int{"README.md": 1, "docs/use.md": 4, "docs/testing.md": 1} {
+		snippets := blocks(read(t, "../"+page), "go")
+		if len(snippets) < least {
+			t.Errorf("%s has %d snippets, wanted at least %d", page, len(snippets), least)
+		}
+		for _, snippet := range snippets {
+			found := false
+			for _, function := range running {
+				found = found || strings.Contains(function, fields(snippet))
+			}
+			if !found {
+				t.Errorf("this snippet of %s stands in no Example and no Test here:\n%s", page, snippet)
+			}
+		}
+	}
+}
+
+// README.md is short, .ci/run runs every command of it, and it says what the six lines
+// are: more would be another number.
 func TestREADME(t *testing.T) {
 	readme := read(t, "../README.md")
 	if n := strings.Count(readme, "\n"); n > 150 {
 		t.Errorf("README.md has %d lines, wanted at most 150", n)
 	}
-	running := runningFunctions(t)
-	snippets := blocks(readme, "go")
-	if len(snippets) == 0 {
-		t.Error("README.md has no snippet")
+	_, section, _ := strings.Cut(readme, "## Six lines, and three for the error\n")
+	if shown := blocks(section, "go"); len(shown) == 0 || strings.Count(shown[0], "\n") != 9 {
+		t.Errorf("wanted nine lines of code, six and three for the error, of %q", shown)
 	}
-	for _, snippet := range snippets {
-		found := false
-		for _, function := range running {
-			found = found || strings.Contains(function, fields(snippet))
-		}
-		if !found {
-			t.Errorf("this snippet of README.md stands in no Example and no Test here:\n%s", snippet)
-		}
-	}
-	ci := strings.Split(read(t, "../.ci/run"), "\n")
+	ci, shown := strings.Split(read(t, "../.ci/run"), "\n"), 0
 	for _, block := range blocks(readme, "sh") {
 		for command := range strings.Lines(block) {
+			shown++
 			found := false
 			for _, line := range ci {
 				found = found || strings.HasSuffix(line, " "+strings.TrimSpace(command))
@@ -197,6 +227,9 @@ func TestREADME(t *testing.T) {
 				t.Errorf(".ci/run does not run %q, which README.md shows", strings.TrimSpace(command))
 			}
 		}
+	}
+	if shown != 2 {
+		t.Errorf("README.md shows %d commands, wanted the two", shown)
 	}
 }
 

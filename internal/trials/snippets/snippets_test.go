@@ -27,9 +27,9 @@ const (
 )
 
 // runs are the pages whose snippets stand in code that runs, which other tests hold
-// (TestREADME, TestRecipes, TestMigrate and TestPerformancePage in examples): more than
+// (TestShownIsRun, TestRecipes, TestMigrate and TestPerformancePage in examples): more than
 // compiling.
-var runs = []string{"README.md", "docs/recipes.md", "docs/migrate.md", "docs/performance.md"}
+var runs = []string{"README.md", "docs/use.md", "docs/testing.md", "docs/recipes.md", "docs/migrate.md", "docs/performance.md"}
 
 // given is what snippets may name without a declaration, since a page has said before
 // what it is.
