@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -230,6 +231,35 @@ func TestREADME(t *testing.T) {
 	}
 	if shown != 2 {
 		t.Errorf("README.md shows %d commands, wanted the two", shown)
+	}
+}
+
+// Releases that README.md compares with are those that docs/comparison.md has read, on
+// the same day, and each row has a cell for each.
+func TestComparison(t *testing.T) {
+	_, section, _ := strings.Cut(read(t, "../README.md"), "## Beside others\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	evidence := read(t, "../docs/comparison.md")
+	releases := regexp.MustCompile(`\bv?\d+\.\d+\.\d+\b|\b20\d\d-\d\d-\d\d\b`).FindAllString(section, -1)
+	if len(releases) < 6 {
+		t.Errorf("README.md names %q, wanted a day and five releases", releases)
+	}
+	for _, release := range releases {
+		if strings.Count(evidence, release) == 0 {
+			t.Errorf("docs/comparison.md knows nothing of %s", release)
+		}
+	}
+	rows := 0
+	for line := range strings.Lines(section) {
+		if strings.HasPrefix(line, "|") {
+			rows++
+			if cells := strings.Split(strings.TrimSpace(line), "|"); len(cells) != 8 || rows > 2 && slices.ContainsFunc(cells[1:7], func(c string) bool { return strings.TrimSpace(c) == "" }) {
+				t.Errorf("wanted six cells, none of them empty: %s", line)
+			}
+		}
+	}
+	if rows < 12 {
+		t.Errorf("%d rows", rows)
 	}
 }
 
