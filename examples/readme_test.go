@@ -317,22 +317,24 @@ func TestRecipes(t *testing.T) {
 	}
 }
 
-// The figures of README.md are those of the run that is in bench/results.
+// The figures of README.md are those of the run that is in bench/results: each stands in
+// a table that TestFiguresOfPages holds to it.
 func TestFiguresAreMeasured(t *testing.T) {
-	_, section, found := strings.Cut(read(t, "../README.md"), "## What it costs\n")
+	readme := read(t, "../README.md")
+	_, section, found := strings.Cut(readme, "## What it costs\n")
 	section, _, _ = strings.Cut(section, "\n## ")
-	results := read(t, "../bench/results/results.md")
 	rows := 0
-	for line := range strings.Lines(section) {
-		if strings.HasPrefix(line, "| ") {
-			rows++
-			if !strings.Contains(results, line) {
-				t.Errorf("bench/results/results.md does not hold: %s", line)
-			}
-		}
+	for _, m := range quotes.FindAllStringSubmatch(section, -1) {
+		rows += strings.Count(m[4], "\n")
 	}
 	if !found || rows < 6 {
 		t.Errorf("%d rows of figures in README.md", rows)
+	}
+	if rest := quotes.ReplaceAllString(section, ""); strings.Contains(rest, "\n|") {
+		t.Errorf("a table of figures in README.md does not say where it comes from:\n%s", rest)
+	}
+	for _, figure := range regexp.MustCompile(`[0-9.,]+ ?(?:ns|µs|MB|requests)\b`).FindAllString(quotes.ReplaceAllString(readme, ""), -1) {
+		t.Errorf("README.md: %s stands in no table that quotes what was measured", figure)
 	}
 }
 
