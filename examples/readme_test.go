@@ -235,7 +235,7 @@ func TestREADME(t *testing.T) {
 }
 
 // Releases that README.md compares with are those that docs/comparison.md has read, on
-// the same day, and each row has a cell for each.
+// the same day, and that examples/migrate asks; each row has a cell for each.
 func TestComparison(t *testing.T) {
 	_, section, _ := strings.Cut(read(t, "../README.md"), "## Beside others\n")
 	section, _, _ = strings.Cut(section, "\n## ")
@@ -247,6 +247,16 @@ func TestComparison(t *testing.T) {
 	for _, release := range releases {
 		if strings.Count(evidence, release) == 0 {
 			t.Errorf("docs/comparison.md knows nothing of %s", release)
+		}
+	}
+	mod := read(t, "migrate/go.mod")
+	for _, module := range []string{
+		"github.com/auth0/go-jwt-middleware/v3", "github.com/labstack/echo-jwt/v4", "github.com/MicahParks/keyfunc/v3", "github.com/MicahParks/jwkset",
+		"github.com/golang-jwt/jwt/v5", "github.com/coreos/go-oidc/v3",
+	} {
+		m := regexp.MustCompile(`(?m)^\t` + regexp.QuoteMeta(module) + ` (v\S+)`).FindStringSubmatch(mod)
+		if m == nil || !strings.Contains(evidence, m[1]) {
+			t.Errorf("docs/comparison.md does not name the version of %s that is in migrate/go.mod: %q", module, m)
 		}
 	}
 	rows := 0
