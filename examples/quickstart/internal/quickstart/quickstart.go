@@ -1,0 +1,116 @@
+// Package quickstart is what the programs of the quickstart share: an API, its
+// issuer, and what they go through. It links no framework but net/http; others are
+// passed in.
+package quickstart
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+// timeLimit bounds a run without -serve, which takes about three seconds.
+const timeLimit = time.Minute
+
+// Main is the main function of a quickstart with these frameworks. It ends the
+// process.
+func Main(frameworks ...Framework) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := Run(ctx, os.Args[1:], os.Stdout, os.Stderr, frameworks...)
+	stop()
+	os.Exit(code)
+}
+
+// Run is Main with its surroundings passed in; it returns the exit code: 0 if all went
+// as expected, 1 if not, and 2 for wrong arguments.
+func Run(ctx context.Context, args []string, stdout, stderr io.Writer, frameworks ...Framework) int {
+	flags := flag.NewFlagSet("quickstart", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	stay := flags.Bool("serve", false, "keep the servers up on ports 8400 to 8404, and print lines to paste")
+	switch err := flags.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		return 0
+	case err != nil:
+		return 2
+	}
+
+	// The table says what clients are told. With -serve somebody may look for
+	// the reason behind it, and that is in the log.
+	log := slog.New(slog.DiscardHandler)
+	if *stay {
+		log = slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	}
+	d, err := start(*stay, log, frameworks)
+	if err != nil {
+		fmt.Fprintln(stderr, "quickstart:", err)
+		return 1
+	}
+	defer d.close()
+
+	s := screen{Writer: stdout, colour: colourful(stdout, os.Getenv)}
+	if *stay {
+		if err := serve(ctx, d, loopback(true, operatorPort), s); err != nil {
+			fmt.Fprintln(stderr, "quickstart:", err)
+			return 1
+		}
+		return 0
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeLimit)
+	defer cancel()
+	if surprises := show(ctx, d, s); surprises > 0 {
+		return 1
+	}
+	return 0
+}
+
+// show prints the table, the drills and the lines that did it, and returns how often
+// something else happened than was expected.
+func show(ctx context.Context, d *demo, s screen) (surprises int) {
+	introduce(s, d)
+
+	rows := runChecks(ctx, d)
+	surprises += printTable(s, rows)
+
+	surprises += runDrills(ctx, d, s)
+
+	requests := len(rows) * len(d.apis)
+	if surprises > 0 {
+		s.printf("\n%s\n", s.paint(red, fmt.Sprintf("%d of %d requests and drills were answered otherwise than expected.",
+			surprises, requests+len(drills))))
+		return surprises
+	}
+	printSixLines(s)
+	s.printf("\n%s\n", s.paint(green, fmt.Sprintf("All %d requests and %d drills went as expected.", requests, len(drills))))
+	s.printf("%s", whatNext)
+	return 0
+}
+
+// introduce says who is there.
+func introduce(s screen, d *demo) {
+	s.printf("%-9s %s  a fake: issues, introspects, revokes tokens\n", "issuer", d.issuer.URL())
+	for _, a := range d.apis {
+		s.printf("%-9s %s  an API that trusts this issuer\n", a.name, a.url)
+	}
+	s.printf("GET /orders needs orders:read, POST orders:write, DELETE asks the issuer anew.\n")
+}
+
+// sixLines are those of api.go that an API needs for all of this.
+const sixLines = `issuer := validator.Issuer{URL: trusted, Audience: []string{audience}}
+issuer.Keys, issuer.Introspection = &jwks.Config{}, asking // JWTs, opaque
+v, err := validator.New(validator.Config{Issuers: []validator.Issuer{issuer},
+	DPoP: &dpop.Config{}, Revocations: killed, Observer: log})
+auth := httpauth.New(v, cfg)
+mux.Handle("GET /orders", auth.Require(scopes.All("orders:read"))(orders))
+`
+
+const whatNext = `
+By hand: add -serve. On Echo and Gin, too: go run ./examples/quickstart/all
+Your API: README.md, docs/recipes.md; your issuer: docs/issuers/README.md
+`
