@@ -28,7 +28,7 @@ type drill struct {
 var drills = []drill{
 	{"keys rotated", "The issuer signs with a new key; settings for keys: the defaults.", keysRotated},
 	{"revoked", "An opaque token is revoked at its issuer.", tokenRevoked},
-	{"asked anew", "A revoked token is sent to DELETE, which asks the issuer each time.", askedAnew},
+	{"asked anew", "A revoked token goes to DELETE, which asks the issuer each time.", askedAnew},
 	{"killed", "A client is blocked on all instances (in a fleet: through Redis).", clientKilled},
 	{"stolen", "A thief has a token that is bound to a key (DPoP), and a proof.", tokenStolen},
 	{"issuer down", "The issuer answers nobody any more.", issuerDown},
@@ -37,7 +37,7 @@ var drills = []drill{
 
 // runDrills runs the drills, prints two lines for each, and returns how many
 // surprises there were.
-func runDrills(ctx context.Context, d *demo, s screen) (surprises int) {
+func runDrills(ctx context.Context, d *demo, s Screen) (surprises int) {
 	indent := strings.Repeat(" ", nameWidth+2)
 	s.printf("\n%s\n", s.paint(bold, indent+"what was done, and what was seen"))
 	for _, drill := range drills {
@@ -151,7 +151,7 @@ func askedAnew(ctx context.Context, d *demo) (string, error) {
 			}
 		}
 	}
-	return "401 at once, and from then on from GET, too, which had it cached.", nil
+	return "401 at once, and from then on by GET, too, which had it cached.", nil
 }
 
 // tokenStolen has a thief copy a token that is bound to its client's key (RFC 9449),

@@ -28,8 +28,8 @@ func Main(frameworks ...Framework) {
 	os.Exit(code)
 }
 
-// Run is Main with its surroundings passed in; it returns the exit code: 0 if all went
-// as expected, 1 if not, and 2 for wrong arguments.
+// Run is Main with its surroundings passed in; standard output may be a Screen. It
+// returns the exit code: 0 if all went as expected, 1 if not, and 2 for wrong arguments.
 func Run(ctx context.Context, args []string, stdout, stderr io.Writer, frameworks ...Framework) int {
 	flags := flag.NewFlagSet("quickstart", flag.ContinueOnError)
 	flags.SetOutput(stderr)
@@ -54,7 +54,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer, framework
 	}
 	defer d.close()
 
-	s := screen{Writer: stdout, colour: colourful(stdout, os.Getenv)}
+	s := screenOn(stdout, os.Getenv)
 	if *stay {
 		if err := serve(ctx, d, loopback(true, operatorPort), s); err != nil {
 			fmt.Fprintln(stderr, "quickstart:", err)
@@ -72,7 +72,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer, framework
 
 // show prints the table, the drills and the lines that did it, and returns how often
 // something else happened than was expected.
-func show(ctx context.Context, d *demo, s screen) (surprises int) {
+func show(ctx context.Context, d *demo, s Screen) (surprises int) {
 	introduce(s, d)
 
 	rows := runChecks(ctx, d)
@@ -93,7 +93,7 @@ func show(ctx context.Context, d *demo, s screen) (surprises int) {
 }
 
 // introduce says who is there.
-func introduce(s screen, d *demo) {
+func introduce(s Screen, d *demo) {
 	s.printf("%-9s %s  a fake: issues, introspects, revokes tokens\n", "issuer", d.issuer.URL())
 	for _, a := range d.apis {
 		s.printf("%-9s %s  an API that trusts this issuer\n", a.name, a.url)

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"unicode/utf8"
 )
 
 // width is how many columns a line of output may have.
@@ -21,14 +22,21 @@ const (
 	cyan   colour = "36"
 )
 
-// screen is where a run is shown.
-type screen struct {
+// Screen is where a run is shown, in colours or without.
+type Screen struct {
 	io.Writer
-	colour bool
+	Colour bool
 }
 
-// colourful reports whether what is written there is looked at on a terminal that
-// shows colours, by somebody who wants them (no-color.org).
+// screenOn is a screen with colours if what is written there is looked at on a terminal
+// that shows them, by somebody who wants them (no-color.org).
+func screenOn(w io.Writer, getenv func(string) string) Screen {
+	if s, ok := w.(Screen); ok {
+		return s
+	}
+	return Screen{Writer: w, Colour: colourful(w, getenv)}
+}
+
 func colourful(w io.Writer, getenv func(string) string) bool {
 	file, ok := w.(*os.File)
 	if !ok || getenv("NO_COLOR") != "" || getenv("TERM") == "dumb" {
@@ -38,11 +46,11 @@ func colourful(w io.Writer, getenv func(string) string) bool {
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
-func (s screen) printf(format string, args ...any) { fmt.Fprintf(s.Writer, format, args...) }
+func (s Screen) printf(format string, args ...any) { fmt.Fprintf(s.Writer, format, args...) }
 
 // paint puts a colour around a text, where there are colours.
-func (s screen) paint(c colour, text string) string {
-	if !s.colour {
+func (s Screen) paint(c colour, text string) string {
+	if !s.Colour {
 		return text
 	}
 	return "\x1b[" + string(c) + "m" + text + "\x1b[0m"
@@ -57,7 +65,7 @@ func wrap(indent, text string) []string {
 		switch {
 		case line == "":
 			line = indent + word
-		case len(line)+1+len(word) <= width:
+		case utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) <= width:
 			line += " " + word
 		default:
 			lines, line = append(lines, line), indent+word

@@ -11,7 +11,7 @@ import (
 
 // serve prints lines to paste into a shell, and waits until ctx ends. The operator
 // listens at addr.
-func serve(ctx context.Context, d *demo, addr string, s screen) error {
+func serve(ctx context.Context, d *demo, addr string, s Screen) error {
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {
 		return err

@@ -11,7 +11,7 @@ const nameWidth = 12
 
 // printTable prints a line for each row, under its kind of token, and returns how
 // many surprises are among them.
-func printTable(s screen, rows []row) (surprises int) {
+func printTable(s Screen, rows []row) (surprises int) {
 	header := strings.Repeat(" ", 1+nameWidth+2)
 	for _, c := range rows[0].cells {
 		header += fmt.Sprintf("%-*s ", columnWidth(c), c.api)
@@ -31,8 +31,8 @@ func printTable(s screen, rows []row) (surprises int) {
 		}
 	}
 	if challenge != "" {
-		s.printf("\nIts challenge (RFC 6750), here for a scope that is lacking:\n")
-		for _, line := range wrap("  ", challenge) {
+		s.printf("\nA challenge (RFC 6750), to a token that lacks a scope:\n")
+		for _, line := range wrap(" ", challenge) {
 			s.printf("%s\n", line)
 		}
 	}
@@ -40,7 +40,7 @@ func printTable(s screen, rows []row) (surprises int) {
 }
 
 // printRow prints what every API answered, and below it what was not expected.
-func printRow(s screen, r row) (surprises int) {
+func printRow(s Screen, r row) (surprises int) {
 	line, told := fmt.Sprintf(" %-*s  ", nameWidth, r.name), ""
 	var wrong []string
 	for _, c := range r.cells {
@@ -87,7 +87,7 @@ func tell(reason string) string {
 }
 
 // printSixLines prints the code that did it.
-func printSixLines(s screen) {
+func printSixLines(s Screen) {
 	s.printf("\nThe code that did it, from examples/quickstart/internal/quickstart/api.go:\n\n")
 	for line := range strings.Lines(sixLines) {
 		s.printf("  %s\n", s.paint(cyan, strings.ReplaceAll(strings.TrimRight(line, "\n"), "\t", "    ")))
