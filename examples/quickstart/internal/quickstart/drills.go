@@ -119,7 +119,7 @@ func (d *demo) lastPass(ctx context.Context, a *api, token string, revoked time.
 			return last, fmt.Errorf("on %s it passed %v after it was revoked; the configured limit is %v", a.name, sent, revocationLimit)
 		}
 		last = sent
-		if err := wait(ctx, 5*time.Millisecond); err != nil {
+		if err := wait(ctx, 10*time.Millisecond); err != nil {
 			return last, err
 		}
 	}

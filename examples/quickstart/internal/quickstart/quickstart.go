@@ -88,7 +88,7 @@ func show(ctx context.Context, d *demo, s Screen) (surprises int) {
 	}
 	printSixLines(s)
 	s.printf("\n%s\n", s.paint(green, fmt.Sprintf("All %d requests and %d drills went as expected.", requests, len(drills))))
-	s.printf("%s", whatNext)
+	pointOn(s, d)
 	return 0
 }
 
@@ -110,7 +110,12 @@ auth := httpauth.New(v, cfg)
 mux.Handle("GET /orders", auth.Require(scopes.All("orders:read"))(orders))
 `
 
-const whatNext = `
-By hand: add -serve. On Echo and Gin, too: go run ./examples/quickstart/all
-Your API: README.md, docs/recipes.md; your issuer: docs/issuers/README.md
-`
+// pointOn says where to go from here.
+func pointOn(s Screen, d *demo) {
+	others := ""
+	if len(d.apis) == 1 {
+		others = " With Echo and Gin: go run ./examples/quickstart/all"
+	}
+	s.printf("\nBy hand: add -serve.%s\n", others)
+	s.printf("Next: README.md, docs/recipes.md, docs/issuers/README.md, docs/fleet.md\n")
+}

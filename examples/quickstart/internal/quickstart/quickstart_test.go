@@ -62,6 +62,12 @@ func TestQuickstart(t *testing.T) {
 		t.Errorf("standard error: %s", &stderr)
 	}
 	fits(t, plain)
+	last := plain[strings.LastIndex(plain, "Next: ")+len("Next: "):]
+	for page := range strings.SplitSeq(strings.TrimSpace(last), ", ") {
+		if _, err := os.Stat(filepath.Join("../../../..", page)); err != nil {
+			t.Errorf("it points at a page that is not there: %v", err)
+		}
+	}
 
 	stdout.Reset()
 	if code := Run(t.Context(), nil, Screen{&stdout, true}, &stderr, NetHTTP); code != 0 {
