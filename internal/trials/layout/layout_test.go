@@ -57,8 +57,13 @@ var rooms = map[string][]string{
 	"adapters/ginauth":     {"adapters/httpauth", "validator", "scopes", gin},
 	"adapters/guardtest":   {"adapters/httpauth", "scopes", "validator/issuertest"},
 	"examples":             append(public(), echo, gin, chi, oauth2, xsync),
-	"interop":              append(public(), echo, gin, oauth2, xsync),
-	"testdata":             {},
+	"examples/quickstart":  append(public(), echo, gin, "examples/quickstart/internal/quickstart"),
+	// What a first look downloads: no framework but net/http.
+	"examples/quickstart/internal": {
+		"scopes", "jwks", "introspection", "dpop", "revocation", "validator", "validator/issuertest", "adapters/httpauth", xsync,
+	},
+	"interop":  append(public(), echo, gin, oauth2, xsync),
+	"testdata": {},
 }
 
 // lower are the rooms below validator. They know nothing of tokens: none imports
