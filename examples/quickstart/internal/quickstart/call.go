@@ -68,9 +68,9 @@ func (d *demo) expect(ctx context.Context, a *api, method, token string, status 
 	return got, err
 }
 
-// expectAll does so on every API.
-func (d *demo) expectAll(ctx context.Context, method, token string, status int) error {
-	for _, a := range d.apis {
+// expectAll does so with each of several APIs.
+func (d *demo) expectAll(ctx context.Context, apis []*api, method, token string, status int) error {
+	for _, a := range apis {
 		if _, err := d.expect(ctx, a, method, token, status); err != nil {
 			return err
 		}

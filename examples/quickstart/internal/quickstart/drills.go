@@ -63,7 +63,7 @@ func keysRotated(ctx context.Context, d *demo) (string, error) {
 		return "", err
 	}
 	before := d.issuer.Requests(issuertest.JWKS)
-	if err := d.expectAll(ctx, http.MethodGet, token, http.StatusOK); err != nil {
+	if err := d.expectAll(ctx, d.apis, http.MethodGet, token, http.StatusOK); err != nil {
 		return "", err
 	}
 	fetches := d.issuer.Requests(issuertest.JWKS) - before
@@ -80,7 +80,7 @@ func tokenRevoked(ctx context.Context, d *demo) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := d.expectAll(ctx, http.MethodGet, token, http.StatusOK); err != nil {
+	if err := d.expectAll(ctx, d.apis, http.MethodGet, token, http.StatusOK); err != nil {
 		return "", err
 	}
 	d.issuer.Revoke(token)
@@ -245,8 +245,8 @@ func issuerDown(ctx context.Context, d *demo) (string, error) {
 	}
 
 	d.issuer.ClearFaults()
-	if err := d.expectAll(ctx, http.MethodGet, first, http.StatusOK); err != nil {
+	if err := d.expectAll(ctx, d.apis, http.MethodGet, first, http.StatusOK); err != nil {
 		return "", fmt.Errorf("after the outage: %w", err)
 	}
-	return fmt.Sprintf("A new JWT: let in. An unseen opaque token: 503 (Retry-After: %s).", retryAfter), nil
+	return fmt.Sprintf("A new JWT: 200. An opaque one: 503 (Retry-After: %s), later 200.", retryAfter), nil
 }

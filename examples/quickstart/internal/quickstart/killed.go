@@ -24,7 +24,7 @@ type killSwitch struct {
 
 	mu      sync.Mutex
 	lists   []*revocation.List
-	records []revocation.Record // all that was ever sent
+	records []revocation.Record // all that was sent
 }
 
 // newKillSwitch begins the heartbeat. The caller closes it.
@@ -75,15 +75,16 @@ func (k *killSwitch) leave(list *revocation.List) {
 func (k *killSwitch) send(e revocation.Entry) (instances int, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	for i, l := range k.lists {
-		if i == 0 {
-			r, err := l.Record(e, uint64(len(k.records)+1))
-			if err != nil {
-				return 0, err
-			}
-			k.records = append(k.records, r)
-		}
-		if err := l.Merge(k.records[len(k.records)-1]); err != nil {
+	if len(k.lists) == 0 {
+		return 0, nil
+	}
+	r, err := k.lists[0].Record(e, uint64(len(k.records)+1))
+	if err != nil {
+		return 0, err
+	}
+	k.records = append(k.records, r)
+	for _, l := range k.lists {
+		if err := l.Merge(r); err != nil {
 			return 0, err
 		}
 	}
@@ -115,23 +116,25 @@ func clientKilled(ctx context.Context, d *demo) (string, error) {
 	}
 	client := revocation.Client(d.issuer.URL(), jwt.clientID)
 	defer d.kill.send(revocation.Lift(client)) // whatever happens: other drills use this client
+	if err := d.expectAll(ctx, instances, http.MethodGet, token, http.StatusOK); err != nil {
+		return "", err
+	}
 	for _, step := range []struct {
-		send   func() revocation.Entry
+		entry  revocation.Entry
 		status int
 	}{
-		{nil, http.StatusOK},
-		{func() revocation.Entry { return revocation.Block(client) }, http.StatusUnauthorized},
-		{func() revocation.Entry { return revocation.Lift(client) }, http.StatusOK},
+		{revocation.Block(client), http.StatusUnauthorized},
+		{revocation.Lift(client), http.StatusOK},
 	} {
-		if step.send != nil {
-			if told, err := d.kill.send(step.send()); err != nil || told != len(instances) {
-				return "", fmt.Errorf("%d of %d instances were told: %w", told, len(instances), err)
-			}
+		told, err := d.kill.send(step.entry)
+		if err != nil {
+			return "", err
 		}
-		for _, a := range instances {
-			if _, err := d.expect(ctx, a, http.MethodGet, token, step.status); err != nil {
-				return "", err
-			}
+		if told != len(instances) {
+			return "", fmt.Errorf("%d of %d instances were told", told, len(instances))
+		}
+		if err := d.expectAll(ctx, instances, http.MethodGet, token, step.status); err != nil {
+			return "", err
 		}
 	}
 	return fmt.Sprintf("401 on all %d, which had its token in their caches; lifted, 200.", len(instances)), nil
