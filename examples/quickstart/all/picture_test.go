@@ -31,7 +31,7 @@ func picture(coloured string) string {
 <title id="title">What the quickstart prints</title>
 <desc id="desc">A terminal after %s: a table of what APIs on net/http, Echo and Gin answer to good and bad tokens, seven drills with what was done and seen, and the six lines of code that did it. The same as text: quickstart.txt.</desc>
 <style>text { font: %dpx ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; fill: #d1d7e0; white-space: pre }</style>
-<rect x="0.5" y="0.5" width="%.0f" height="%d" rx="8" fill="#151b23" stroke="#656c76"/>
+<rect x=".5" y=".5" width="%.0f" height="%d" rx="8" fill="#151b23" stroke="#656c76"/>
 `, width, height, width, height, command, fontSize, width-1, height-1)
 	for i, line := range lines {
 		if line == "" {
