@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 	"unicode/utf8"
 
 	"go.uber.org/goleak"
@@ -179,6 +180,26 @@ func TestLateInstance(t *testing.T) {
 	if _, err := d.expect(t.Context(), late, http.MethodGet, token, http.StatusUnauthorized); err != nil {
 		t.Error(err)
 	}
+}
+
+// Instances that hear nothing new know that there is nothing new.
+func TestHeartbeat(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := newKillSwitch()
+		defer k.close()
+		list, err := k.join()
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(5 * revocation.DefaultStaleAfter)
+		if s := list.Stats(); s.Stale || s.Age > heartbeat {
+			t.Errorf("stale: %v, heard of %v ago", s.Stale, s.Age)
+		}
+		k.leave(list)
+		if told, err := k.send(revocation.Lift(revocation.Client("https://id.example.test", "c"))); told != 0 || err != nil {
+			t.Errorf("after it left: %d instances were told, %v", told, err)
+		}
+	})
 }
 
 // A client that is told to come again comes again; another refusal is a surprise.
