@@ -45,7 +45,7 @@ var rooms = map[string][]string{
 	"observe":              {},
 	"jwks":                 {jwkset, xsync, xtime},
 	"jwks/keyfunc":         {"jwks", jwkset, keyfunc, golang},
-	"introspection":        {xsync, xtime, otter},
+	"introspection":        {xsync, xtime},
 	"dpop":                 {},
 	"revocation":           {},
 	"validator":            append([]string{"scopes", "jwks", "introspection", "dpop", "revocation", xsync, xtime}, lower...),
