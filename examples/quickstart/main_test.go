@@ -10,21 +10,30 @@ import (
 	"github.com/m2mguard/m2mguard/examples/quickstart/internal/quickstart"
 )
 
-// A first look downloads no more than a small API on net/http would.
+// A first look downloads and compiles no more than a small API on net/http would.
 func TestModules(t *testing.T) {
 	const api = "../nethttp"
-	if got, want := modules(t, "."), modules(t, api); !slices.Equal(got, want) {
+	if got, want := linked(t, modules, "."), linked(t, modules, api); !slices.Equal(got, want) {
 		t.Errorf("the quickstart links %q, %s %q", got, api, want)
 	}
-	if all := modules(t, "./all"); !slices.Contains(all, "github.com/gin-gonic/gin") {
+	if slices.Contains(linked(t, packages, "."), "testing") {
+		t.Error("the quickstart links package testing, for which a first build takes longer")
+	}
+	if all := linked(t, modules, "./all"); !slices.Contains(all, "github.com/gin-gonic/gin") {
 		t.Errorf("./all links %q", all)
 	}
 }
 
-// modules are those that a program links.
-func modules(t *testing.T, dir string) []string {
+// What linked lists, as templates of go list.
+const (
+	modules  = "{{with .Module}}{{.Path}}{{end}}"
+	packages = "{{.ImportPath}}"
+)
+
+// linked are the modules, or the packages, that a program links.
+func linked(t *testing.T, what, dir string) []string {
 	t.Helper()
-	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "-f", "{{with .Module}}{{.Path}}{{end}}", dir).Output()
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "-f", what, dir).Output()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,7 +17,7 @@ import (
 )
 
 // start names the ways to run an issuer: each test of a fault runs on both.
-var start = map[string]func(testing.TB) *issuertest.Issuer{
+var start = map[string]func(issuertest.TB) *issuertest.Issuer{
 	"socket": issuertest.New, "in memory": issuertest.NewInMemory,
 }
 

@@ -9,7 +9,6 @@ import (
 	"net/http/httptest"
 	"sync"
 	"sync/atomic"
-	"testing"
 	"time"
 )
 
@@ -40,8 +39,16 @@ type Issuer struct {
 	faults  [endpoints]Fault
 }
 
+// TB is what this package needs of a *[testing.T], *[testing.B] or *[testing.F]. It is not
+// [testing.TB], so that programs that serve an issuer do not link package testing.
+type TB interface {
+	Helper()
+	Fatal(args ...any)
+	Cleanup(func())
+}
+
 // New starts an issuer on a free loopback port. It is closed when the test ends.
-func New(t testing.TB) *Issuer {
+func New(t TB) *Issuer {
 	t.Helper()
 	iss, err := Start()
 	if err != nil {
@@ -54,7 +61,7 @@ func New(t testing.TB) *Issuer {
 // NewInMemory starts an issuer that has no socket: only [Issuer.Client] reaches
 // it. It lives within a [testing/synctest] bubble and keeps the bubble's time.
 // It is closed when the test ends.
-func NewInMemory(t testing.TB) *Issuer {
+func NewInMemory(t TB) *Issuer {
 	t.Helper()
 	host := fmt.Sprintf("127.0.0.1:%d", 1+(inMemory.Add(1)-1)%1023)
 	iss := newIssuer("http://" + host)
@@ -84,7 +91,7 @@ func StartAt(addr string) (*Issuer, error) { return start(addr, false) }
 // tokens need it (RFC 8705). Its certificate is that of [httptest.NewTLSServer],
 // which [Issuer.Client] trusts. It asks for a client certificate and takes any, as
 // for self-signed ones (§2.2). It is closed when the test ends.
-func NewTLS(t testing.TB) *Issuer {
+func NewTLS(t TB) *Issuer {
 	t.Helper()
 	iss, err := StartTLS()
 	if err != nil {
