@@ -2,7 +2,6 @@ package layout_test
 
 import (
 	"encoding/json"
-	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -55,39 +54,46 @@ func TestLinked(t *testing.T) {
 	}
 }
 
-// TestDependencies: each direct requirement has its row, and each row its requirement.
+// TestDependencies: each direct requirement has its row with the version that is
+// required, and each row its requirement.
 func TestDependencies(t *testing.T) {
-	wanted := map[string][]string{}
-	for _, row := range table(t, ofRoot, 6) {
-		wanted["."] = append(wanted["."], strings.Trim(row[0], "`"))
-	}
-	apart := make(map[string]bool)
-	for _, row := range table(t, ofRooms, 6) {
-		apart[strings.Trim(row[0], "`")] = true
-	}
 	direct := requirements(t, ".")
-	slices.Sort(wanted["."])
-	if diff := gocmp.Diff(wanted["."], direct); diff != "" {
+	if diff := gocmp.Diff(required(t, ofRoot), direct); diff != "" {
 		t.Errorf("%s, %s, against go.mod (-page +go.mod):\n%s", dependencies, ofRoot, diff)
 	}
-	needed := make(map[string]bool)
+	needed := make(map[string]string)
 	for room := range nested {
 		if !isModule(filepath.Join(root, room)) || room == "examples/migrate" {
 			continue // or what it requires is its subject
 		}
-		for _, name := range requirements(t, room) {
-			if !slices.Contains(direct, name) {
-				needed[name] = true
+		for name, version := range requirements(t, room) {
+			if direct[name] != "" {
+				continue
 			}
+			if other := needed[name]; other != "" && other != version {
+				t.Errorf("%s is required at %s by %s, and at %s by another room", name, version, room, other)
+			}
+			needed[name] = version
 		}
 	}
-	if diff := gocmp.Diff(slices.Sorted(maps.Keys(apart)), slices.Sorted(maps.Keys(needed))); diff != "" {
+	if diff := gocmp.Diff(required(t, ofRooms), needed); diff != "" {
 		t.Errorf("%s, %s, against go.mod of each (-page +go.mod):\n%s", dependencies, ofRooms, diff)
 	}
 }
 
-// requirements are the modules of others that a module requires for itself, in order.
-func requirements(t *testing.T, room string) (names []string) {
+// required are the modules of a table of the page, with their versions.
+func required(t *testing.T, heading string) map[string]string {
+	t.Helper()
+	versions := make(map[string]string)
+	for _, row := range table(t, heading, 7) {
+		versions[strings.Trim(row[0], "`")] = row[1]
+	}
+	return versions
+}
+
+// requirements are the modules of others that a module requires for itself, with their
+// versions.
+func requirements(t *testing.T, room string) map[string]string {
 	t.Helper()
 	edit := exec.CommandContext(t.Context(), "go", "mod", "edit", "-json")
 	edit.Dir = filepath.Join(root, room)
@@ -97,20 +103,20 @@ func requirements(t *testing.T, room string) (names []string) {
 	}
 	var mod struct {
 		Require []struct {
-			Path     string
-			Indirect bool
+			Path, Version string
+			Indirect      bool
 		}
 	}
 	if err := json.Unmarshal(out, &mod); err != nil {
 		t.Fatal(err)
 	}
+	versions := make(map[string]string)
 	for _, r := range mod.Require {
 		if !r.Indirect && !within(r.Path, module) {
-			names = append(names, r.Path)
+			versions[r.Path] = r.Version
 		}
 	}
-	slices.Sort(names)
-	return names
+	return versions
 }
 
 var code = regexp.MustCompile("`[^`]*`")
