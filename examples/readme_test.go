@@ -235,7 +235,9 @@ func TestREADME(t *testing.T) {
 }
 
 // Releases that README.md compares with are those that docs/comparison.md has read, on
-// the same day, and that examples/migrate asks; each row has a cell for each.
+// the same day, and that examples/migrate asks. Each row has a cell for each library, and
+// each of another's cells has its line there, in which the figures of the cell stand. Of
+// ours, those with figures have one.
 func TestComparison(t *testing.T) {
 	_, section, _ := strings.Cut(read(t, "../README.md"), "## Beside others\n")
 	section, _, _ = strings.Cut(section, "\n## ")
@@ -259,18 +261,59 @@ func TestComparison(t *testing.T) {
 			t.Errorf("docs/comparison.md does not name the version of %s that is in migrate/go.mod: %q", module, m)
 		}
 	}
+	said := make([]map[string]string, len(compared))
+	for n, library := range compared {
+		said[n] = linesAbout(evidence, library)
+	}
 	rows := 0
 	for line := range strings.Lines(section) {
-		if strings.HasPrefix(line, "|") {
-			rows++
-			if cells := strings.Split(strings.TrimSpace(line), "|"); len(cells) != 8 || rows > 2 && slices.ContainsFunc(cells[1:7], func(c string) bool { return strings.TrimSpace(c) == "" }) {
-				t.Errorf("wanted six cells, none of them empty: %s", line)
+		if !strings.HasPrefix(line, "| ") || strings.HasPrefix(line, "|  |") {
+			continue
+		}
+		rows++
+		row := cells(line)
+		if len(row) != 1+len(compared) || slices.Contains(row, "") {
+			t.Errorf("wanted six cells, none of them empty: %s", line)
+			continue
+		}
+		for n, cell := range row[1:] {
+			line, found := said[n][row[0]]
+			figures := regexp.MustCompile(`\b\d+(?:[.,]\d+)*(?: (?:min|h|s)\b)?`).FindAllString(cell, -1)
+			if !found && (n > 0 || figures != nil) {
+				t.Errorf("docs/comparison.md has no line %q of %s", row[0], compared[n])
 			}
+			for _, figure := range figures {
+				if !regexp.MustCompile(`\b` + regexp.QuoteMeta(figure) + `\b`).MatchString(line) {
+					t.Errorf("docs/comparison.md, %s, %s: %q of README's cell is not in its line: %s", compared[n], row[0], figure, line)
+				}
+			}
+			delete(said[n], row[0])
+		}
+	}
+	for n, left := range said {
+		for name := range left {
+			t.Errorf("docs/comparison.md, %s: README's table has no row %q", compared[n], name)
 		}
 	}
 	if rows < 12 {
 		t.Errorf("%d rows", rows)
 	}
+}
+
+// compared are how the sections of docs/comparison.md begin that are about the columns
+// of README's table, in their order.
+var compared = []string{"m2mguard", "auth0/go-jwt-middleware v", "labstack/echo-jwt v", "coreos/go-oidc v", "Spring Security "}
+
+// linesAbout are what a section says of a library, by the row of the table that each is
+// about.
+func linesAbout(page, library string) map[string]string {
+	_, section, _ := strings.Cut(page, "\n## "+library)
+	section, _, _ = strings.Cut(section, "\n## ")
+	lines := make(map[string]string)
+	for _, m := range regexp.MustCompile(`(?m)^- \*\*(.+?)\*\*(.*(?:\n  .*)*)`).FindAllStringSubmatch(section, -1) {
+		lines[m[1]] = fields(m[2])
+	}
+	return lines
 }
 
 // Every snippet of docs/recipes.md stands, line by line, in recipes_test.go, whose
