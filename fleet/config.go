@@ -94,7 +94,7 @@ type Config struct {
 	ReplayTimeout time.Duration
 
 	// MaxProofs is how many live proofs this instance remembers beside Redis, which bounds
-	// what clients can have Redis hold, too, of 135 bytes each there: 1,000 to 100,000,000, of 48 bytes each at most;
+	// what clients can have Redis hold, too, of at most 170 bytes each there: 1,000 to 100,000,000, of 48 bytes each at most;
 	// default 1,000,000. With defaults each lives for 100 s, so that is 10,000 requests with
 	// a proof a second. When that is nearly full, whoever holds most is refused (503) before
 	// others, as by dpop.Memory.
