@@ -108,7 +108,7 @@ func isKeyAddress(url string) bool {
 	}
 	for _, end := range []string{"/certs", "/keys"} {
 		before, ok := strings.CutSuffix(url, end)
-		if ok && strings.HasSuffix(strings.TrimRight(before, "0123456789"), "/oauth2/v") {
+		if n := len(before) - 1; ok && n >= 0 && '0' <= before[n] && before[n] <= '9' && strings.HasSuffix(before[:n], "/oauth2/v") {
 			return true
 		}
 	}

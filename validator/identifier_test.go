@@ -69,6 +69,8 @@ var identifiers = []struct {
 	{"https://www.googleapis.com/oauth2/v3/certs", "is the address of keys or of an endpoint", "is the address of keys or of an endpoint"},
 	{"https://id.example.com/oauth2/keys", "", ""},
 	{"https://id.example.com/oauth2/v1", "", ""},
+	{"https://id.example.com/oauth2/v/keys", "", ""},
+	{"https://id.example.com/oauth2/v12/certs", "", ""},
 	{"https://id.example.com/my-jwks", "", ""},
 	{"https://id.example.com/protocol/openid-connected", "", ""},
 	{"https://login.microsoftonline.com/t/discovery/keys", "is the address of keys or of an endpoint", "is the address of keys or of an endpoint"},
