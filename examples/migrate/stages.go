@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/m2mguard/m2mguard/adapters/httpauth"
-	"github.com/m2mguard/m2mguard/scopes"
+	"github.com/m2mguard/m2mguard/validator"
 )
 
 // A stage is how far a route has come.
@@ -45,16 +45,28 @@ func ParseStages(list string, routes ...string) (Stages, error) {
 }
 
 // Guard is a route's handler at its stage, behind the old library's middleware, the new
-// one, or both.
-func (s Stages) Guard(auth *httpauth.Middleware, old func(http.Handler) http.Handler, pattern string, rule scopes.Rule, h http.Handler) http.Handler {
+// one, or both. The gate is what the route asks for when all is done: its rule, and what the
+// old library or the handler checked besides, as the gate's policy. The old middleware
+// must find its token where the new one does, or "both" may be about two tokens.
+func (s Stages) Guard(auth *httpauth.Middleware, old func(http.Handler) http.Handler, pattern string, gate httpauth.Gate, h http.Handler) http.Handler {
 	switch s[pattern] {
 	case report:
-		return auth.DangerouslyReportOnly(rule)(old(h))
+		gate.Policy, gate.MaxAge, gate.Bound, gate.Live = nil, nil, false, false // which only reporting cannot be about
+		gate.DangerouslyReportOnly = true
+		return auth.Gate(gate)(Forget(old(h)))
 	case enforce:
-		return auth.Require(rule)(old(h))
+		return auth.Gate(gate)(old(h))
 	case after:
-		return auth.Require(rule)(h)
+		return auth.Gate(gate)(h)
 	default:
 		return old(h)
 	}
+}
+
+// Forget hides the new token, which DangerouslyReportOnly hands on also where it lacks a
+// scope: a handler that finds none goes by the old claims, and checks them.
+func Forget(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h.ServeHTTP(w, r.WithContext(validator.NewContext(r.Context(), nil)))
+	})
 }

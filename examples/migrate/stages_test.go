@@ -1,9 +1,11 @@
 package migrate_test
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -18,6 +20,7 @@ import (
 	"github.com/m2mguard/m2mguard/adapters/ginauth"
 	"github.com/m2mguard/m2mguard/adapters/httpauth"
 	"github.com/m2mguard/m2mguard/examples/migrate"
+	"github.com/m2mguard/m2mguard/examples/migrate/fromginjwt"
 	"github.com/m2mguard/m2mguard/scopes"
 	m2mvalidator "github.com/m2mguard/m2mguard/validator"
 	"github.com/m2mguard/m2mguard/validator/issuertest"
@@ -26,9 +29,32 @@ import (
 // rule is what the route of all stages asks.
 var rule = scopes.All("orders:read")
 
+// orders is its handler on the way, as the page's third step has it: the new token where
+// there is one, else the old claims with the check that was there before.
+func orders(client *string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if m2mvalidator.FromContext(r.Context()) != nil {
+			*client = "new"
+			return
+		}
+		token := jwtmiddleware.MustGetClaims[*validator.ValidatedClaims](r.Context())
+		if !slices.Contains(strings.Fields(token.CustomClaims.(*claims).Scope), "orders:read") {
+			http.Error(w, "insufficient scope", http.StatusForbidden)
+			return
+		}
+		*client = "old"
+	})
+}
+
+type claims struct {
+	Scope string `json:"scope"`
+}
+
+func (*claims) Validate(context.Context) error { return nil }
+
 // TestStages: a token that only the old library takes passes until the new one is
 // enforced, and is in the log from the first stage on; a good one always passes; one
-// that both refuse never does.
+// that both refuse never does, nor one without the scope.
 func TestStages(t *testing.T) {
 	for list, want := range map[string]struct {
 		// A token of another kind, which only the old library takes; one that expired a
@@ -38,7 +64,7 @@ func TestStages(t *testing.T) {
 		client          string // what the handler knows a good token's client by
 	}{
 		"":                                       {200, 401, 200, false, "old"},
-		"GET /orders=report":                     {200, 401, 200, true, "new"},
+		"GET /orders=report":                     {200, 401, 200, true, "old"},
 		"POST /orders=after,GET /orders=enforce": {401, 401, 200, true, "new"},
 		"GET /orders=after":                      {401, 200, 200, true, "new"},
 	} {
@@ -51,15 +77,7 @@ func TestStages(t *testing.T) {
 			var log lines
 			auth := httpauth.New(logging(t, iss, &log), nil)
 			var client string
-			handler := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-				switch token := m2mvalidator.FromContext(r.Context()); {
-				case token != nil:
-					client = "new"
-				case jwtmiddleware.HasClaims(r.Context()):
-					client = "old"
-				}
-			})
-			api := stages.Guard(auth, auth0(t, iss), "GET /orders", rule, handler)
+			api := stages.Guard(auth, auth0(t, iss), "GET /orders", httpauth.Gate{Rule: rule}, orders(&client))
 
 			lax := good(func(c *issuertest.Claims) { c.Type = "logout+jwt" })
 			if w := call(api, iss.Token(lax)); w.Code != want.lax || strings.Contains(log.String(), "check=typ") != want.reported {
@@ -75,7 +93,10 @@ func TestStages(t *testing.T) {
 			if w := call(api, iss.Bad(issuertest.Expired, good(nil))); w.Code != http.StatusUnauthorized {
 				t.Errorf("an expired one: %d", w.Code)
 			}
-			client = ""
+			scopeless := good(func(c *issuertest.Claims) { c.Scope = "profile" })
+			if client = ""; call(api, iss.Token(scopeless)).Code != http.StatusForbidden || client != "" {
+				t.Errorf("one without the scope is served by %q", client)
+			}
 			if w := call(api, iss.Token(good(nil))); w.Code != want.good || client != want.client {
 				t.Errorf("a good one: %d by %q, wanted %d by %q", w.Code, client, want.good, want.client)
 			}
@@ -93,19 +114,27 @@ func TestStages(t *testing.T) {
 	}
 }
 
-// TestReportInOtherFrameworks: Echo's and Gin's middlewares stand before the old ones likewise.
+// TestReportInOtherFrameworks: Echo's and Gin's middlewares stand before the old ones
+// likewise, and no handler gets a token that lacks the scope.
 func TestReportInOtherFrameworks(t *testing.T) {
 	iss := issuertest.New(t)
 	var log lines
 	v := logging(t, iss, &log)
+	var handed *m2mvalidator.Token
 	e := echo.New()
-	e.GET("/orders", func(c echo.Context) error { return c.NoContent(http.StatusOK) }, echoauth.New(v, nil).DangerouslyReportOnly(rule), oldEcho)
+	e.GET("/orders", func(c echo.Context) error {
+		handed = echoauth.Token(c)
+		return c.NoContent(http.StatusOK)
+	}, echoauth.New(v, nil).DangerouslyReportOnly(rule), echo.WrapMiddleware(migrate.Forget), oldEcho)
 	r := gin.New()
-	r.GET("/orders", ginauth.New(v, nil).DangerouslyReportOnly(rule), oldGin, func(c *gin.Context) { c.Status(http.StatusOK) })
+	r.GET("/orders", ginauth.New(v, nil).DangerouslyReportOnly(rule), fromginjwt.Forget, oldGin, func(c *gin.Context) {
+		handed = ginauth.Token(c)
+		c.Status(http.StatusOK)
+	})
 	for name, api := range map[string]http.Handler{"Echo": e, "Gin": r} {
 		if w := call(api, iss.Token(good(func(c *issuertest.Claims) { c.Scope = "orders:" + name }))); w.Code != http.StatusOK ||
-			w.Header().Get("Old") != "asked" || !strings.Contains(log.String(), "orders:"+name) {
-			t.Errorf("%s: %d, %v, %s", name, w.Code, w.Header(), log.String())
+			w.Header().Get("Old") != "asked" || !strings.Contains(log.String(), "orders:"+name) || handed != nil {
+			t.Errorf("%s: %d, %v, handed %v, %s", name, w.Code, w.Header(), handed, log.String())
 		}
 	}
 }
@@ -154,7 +183,8 @@ func logging(t *testing.T, iss *issuertest.Issuer, log *lines) *m2mvalidator.Val
 func auth0(t *testing.T, iss *issuertest.Issuer) func(http.Handler) http.Handler {
 	t.Helper()
 	v, err := validator.New(validator.WithKeyFunc(auth0Keys(t, iss)), validator.WithAlgorithm(validator.RS256),
-		validator.WithIssuer(iss.URL()), validator.WithAudience(issuertest.Audience))
+		validator.WithIssuer(iss.URL()), validator.WithAudience(issuertest.Audience),
+		validator.WithCustomClaims(func() *claims { return new(claims) }))
 	if err != nil {
 		t.Fatal(err)
 	}

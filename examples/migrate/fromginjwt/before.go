@@ -15,13 +15,23 @@ import (
 
 // Before is the API as it was.
 func Before(ctx context.Context, keySet string) (http.Handler, error) {
+	m, err := middleware(ctx, keySet)
+	if err != nil {
+		return nil, err
+	}
+	r := gin.New()
+	r.GET("/orders", m.MiddlewareFunc(), listOrders)
+	return r, nil
+}
+
+func middleware(ctx context.Context, keySet string) (*jwt.GinJWTMiddleware, error) {
 	keys, err := keyfunc.Get(keySet, keyfunc.Options{
 		Ctx: ctx, RefreshInterval: time.Hour, RefreshRateLimit: 5 * time.Minute, RefreshUnknownKID: true,
 	})
 	if err != nil {
 		return nil, err
 	}
-	m, err := jwt.New(&jwt.GinJWTMiddleware{
+	return jwt.New(&jwt.GinJWTMiddleware{
 		Realm:       "orders",
 		KeyFunc:     keys.Keyfunc,
 		TokenLookup: "header: Authorization, query: token, cookie: jwt",
@@ -30,12 +40,6 @@ func Before(ctx context.Context, keySet string) (http.Handler, error) {
 			return slices.Contains(strings.Fields(scope), "orders:read")
 		},
 	})
-	if err != nil {
-		return nil, err
-	}
-	r := gin.New()
-	r.GET("/orders", m.MiddlewareFunc(), listOrders)
-	return r, nil
 }
 
 func listOrders(c *gin.Context) {

@@ -15,12 +15,12 @@ import (
 func After(v *validator.Validator) http.Handler {
 	auth := httpauth.New(v, nil)
 	mux := http.NewServeMux()
-	mux.Handle("GET /orders", auth.RequireThat(scopes.All("orders:read"), ofATenant)(http.HandlerFunc(orders)))
+	mux.Handle("GET /orders", auth.RequireThat(scopes.All("orders:read"), OfATenant)(http.HandlerFunc(orders)))
 	return mux
 }
 
-// ofATenant was claims.Validate.
-func ofATenant(_ context.Context, token *validator.Token) error {
+// OfATenant was claims.Validate.
+func OfATenant(_ context.Context, token *validator.Token) error {
 	var tenant string
 	if err := token.Claim("tenant", &tenant); err != nil || tenant == "" {
 		return errors.New("the token has no tenant")
