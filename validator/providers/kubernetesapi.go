@@ -85,9 +85,9 @@ func (a KubernetesAPI) server() string {
 func (a KubernetesAPI) client() *http.Client {
 	return &http.Client{
 		Transport: &kubernetesTransport{
-			server:    a.server(),
-			tokenFile: cmp.Or(a.TokenFile, podFiles+"token"),
-			caFile:    cmp.Or(a.CAFile, podFiles+"ca.crt"),
+			server: a.server(),
+			token:  podFile{cmp.Or(a.TokenFile, podFiles+"token"), "KubernetesAPI.TokenFile", a.TokenFile == ""},
+			ca:     podFile{cmp.Or(a.CAFile, podFiles+"ca.crt"), "KubernetesAPI.CAFile", a.CAFile == ""},
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
@@ -95,7 +95,22 @@ func (a KubernetesAPI) client() *http.Client {
 
 // kubernetesTransport sends a token along, to one server and no other.
 type kubernetesTransport struct {
-	server, tokenFile, caFile string
+	server    string
+	token, ca podFile
+}
+
+// podFile is a file that pods have. Where another one is named, no error says its name:
+// somebody may have written the token in its place.
+type podFile struct {
+	path, field string
+	byDefault   bool
+}
+
+func (f podFile) String() string {
+	if f.byDefault {
+		return f.path
+	}
+	return f.field
 }
 
 var _ http.RoundTripper = (*kubernetesTransport)(nil)
@@ -106,9 +121,9 @@ func (k *kubernetesTransport) RoundTrip(req *http.Request) (*http.Response, erro
 		defer req.Body.Close()
 	}
 	if !strings.HasPrefix(k.server, "https://") || !strings.HasPrefix(req.URL.String(), k.server+"/") {
-		return nil, fmt.Errorf("the token of %s is for %s alone", k.tokenFile, k.server)
+		return nil, fmt.Errorf("the token of %s is for %s alone", k.token, k.server)
 	}
-	token, err := readBounded(k.tokenFile, maxTokenFile)
+	token, err := k.token.read(maxTokenFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w: no token is mounted there (automountServiceAccountToken); outside a pod, set KubernetesAPI.TokenFile", err)
 	}
@@ -117,9 +132,9 @@ func (k *kubernetesTransport) RoundTrip(req *http.Request) (*http.Response, erro
 	}
 	token = bytes.TrimSpace(token)
 	if len(token) == 0 || bytes.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		return nil, fmt.Errorf("%s holds no token", k.tokenFile)
+		return nil, fmt.Errorf("%s holds no token", k.token)
 	}
-	ca, err := readBounded(k.caFile, maxCAFile)
+	ca, err := k.ca.read(maxCAFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w: no certificates are mounted there; outside a pod, set KubernetesAPI.CAFile", err)
 	}
@@ -128,7 +143,7 @@ func (k *kubernetesTransport) RoundTrip(req *http.Request) (*http.Response, erro
 	}
 	roots := x509.NewCertPool()
 	if !roots.AppendCertsFromPEM(ca) {
-		return nil, fmt.Errorf("%s holds no certificate in PEM", k.caFile)
+		return nil, fmt.Errorf("%s holds no certificate in PEM", k.ca)
 	}
 	once := &http.Transport{ // so that nothing is left to close
 		TLSClientConfig:        &tls.Config{RootCAs: roots},
@@ -140,19 +155,27 @@ func (k *kubernetesTransport) RoundTrip(req *http.Request) (*http.Response, erro
 	return once.RoundTrip(req)
 }
 
-// readBounded reads a file of at most so many bytes.
-func readBounded(name string, most int64) ([]byte, error) {
-	file, err := os.Open(name)
+// read reads at most so many bytes of it.
+func (f podFile) read(most int64) ([]byte, error) {
+	file, err := os.Open(f.path)
 	if err != nil {
-		return nil, err
+		return nil, f.fault(err)
 	}
 	defer file.Close()
 	data, err := io.ReadAll(io.LimitReader(file, most+1))
 	switch {
 	case err != nil:
-		return nil, err
+		return nil, f.fault(err)
 	case int64(len(data)) > most:
-		return nil, errors.New(name + " is too long")
+		return nil, fmt.Errorf("%s is too long", f)
 	}
 	return data, nil
+}
+
+// fault is err with the file as it is shown.
+func (f podFile) fault(err error) error {
+	if at, ok := errors.AsType[*fs.PathError](err); ok {
+		err = at.Err
+	}
+	return fmt.Errorf("%s: %w", f, err)
 }

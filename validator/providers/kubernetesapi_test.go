@@ -156,8 +156,8 @@ func TestKubernetesKeysInCluster(t *testing.T) {
 	}
 }
 
-// What is wrong with the files is told with their names, and without what is in
-// them; the token goes to no other server.
+// What is wrong with the files is told with their fields, and without their names, which
+// may be a misplaced token, or what is in them; the token goes to no other server.
 func TestKubernetesKeysThatCannotBeHad(t *testing.T) {
 	const secret = "pod.token.1"
 	for name, tt := range map[string]struct {
@@ -168,38 +168,42 @@ func TestKubernetesKeysThatCannotBeHad(t *testing.T) {
 			if err := os.Remove(a.TokenFile); err != nil {
 				t.Fatal(err)
 			}
-		}, "no such file or directory: no token is mounted there (automountServiceAccountToken); outside a pod, set KubernetesAPI.TokenFile"},
+		}, "KubernetesAPI.TokenFile: no such file or directory: no token is mounted there (automountServiceAccountToken); outside a pod, set KubernetesAPI.TokenFile"},
 		"no file of certificates": {func(t *testing.T, a *providers.KubernetesAPI, _ *jwks.Config) {
 			if err := os.Remove(a.CAFile); err != nil {
 				t.Fatal(err)
 			}
 		}, "no certificates are mounted there; outside a pod, set KubernetesAPI.CAFile"},
-		"an empty token": {func(t *testing.T, a *providers.KubernetesAPI, _ *jwks.Config) { write(t, a.TokenFile, "\n") }, "token holds no token"},
+		"the token for its file": {func(_ *testing.T, a *providers.KubernetesAPI, _ *jwks.Config) { a.TokenFile = secret },
+			"KubernetesAPI.TokenFile: no such file"},
+		"an empty token": {func(t *testing.T, a *providers.KubernetesAPI, _ *jwks.Config) { write(t, a.TokenFile, "\n") }, "KubernetesAPI.TokenFile holds no token"},
 		"a token of two lines": {func(t *testing.T, a *providers.KubernetesAPI, _ *jwks.Config) {
 			write(t, a.TokenFile, secret+"\r\nX-Remote-User: admin")
-		}, "token holds no token"},
+		}, "KubernetesAPI.TokenFile holds no token"},
 		"a long token": {func(t *testing.T, a *providers.KubernetesAPI, _ *jwks.Config) {
 			write(t, a.TokenFile, strings.Repeat(secret, 10_000))
-		}, "token is too long"},
-		"no certificates": {func(t *testing.T, a *providers.KubernetesAPI, _ *jwks.Config) { write(t, a.CAFile, secret) }, "ca.crt holds no certificate in PEM"},
+		}, "KubernetesAPI.TokenFile is too long"},
+		"no certificates": {func(t *testing.T, a *providers.KubernetesAPI, _ *jwks.Config) { write(t, a.CAFile, secret) }, "KubernetesAPI.CAFile holds no certificate in PEM"},
 		"another CA": {func(t *testing.T, a *providers.KubernetesAPI, _ *jwks.Config) {
 			write(t, a.CAFile, anotherCA(t))
 		}, "certificate"},
 		"another server": {func(_ *testing.T, _ *providers.KubernetesAPI, keys *jwks.Config) {
 			keys.URL = "https://keys.example.com/openid/v1/jwks"
-		}, "token is for https://127.0.0.1"},
+		}, "KubernetesAPI.TokenFile is for https://127.0.0.1"},
 		"a server whose address begins alike": {func(_ *testing.T, a *providers.KubernetesAPI, keys *jwks.Config) {
 			keys.URL = a.URL + "0/openid/v1/jwks"
-		}, "token is for https://127.0.0.1"},
+		}, "KubernetesAPI.TokenFile is for https://127.0.0.1"},
 		"without TLS": {func(_ *testing.T, _ *providers.KubernetesAPI, keys *jwks.Config) {
 			keys.URL = "http://127.0.0.1:1/openid/v1/jwks"
-		}, "token is for https://127.0.0.1"},
+		}, "KubernetesAPI.TokenFile is for https://127.0.0.1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := newAPIServer(t, kubernetesKeys(t))
 			api := server.pod(t)
 			keys := api.Keys()
-			tt.change(t, &api, keys)
+			if tt.change(t, &api, keys); name == "the token for its file" {
+				keys = api.Keys()
+			}
 			err := verifyInCluster(t, keys)
 			if !errors.Is(err, validator.ErrUnavailable) || !strings.Contains(err.Error(), tt.says) || strings.Contains(err.Error(), secret) {
 				t.Errorf("got %v, wanted it to say %s", err, tt.says)

@@ -67,7 +67,7 @@ func (a Auth) ClientAuth() (introspection.ClientAuth, error) {
 var unreadAuth = introspection.ClientSecretBasic("unread", introspection.Secret("unread"))
 
 func (a Auth) signer() (introspection.AssertionSigner, error) {
-	key, err := privateKey(a.KeyFile)
+	key, err := PrivateKey(a.KeyFile)
 	if err != nil {
 		return nil, fmt.Errorf("keyFile %w", err)
 	}
@@ -77,8 +77,9 @@ func (a Auth) signer() (introspection.AssertionSigner, error) {
 	return validator.NewAssertionSigner(a.ClientID, key, a.KeyID, a.Algorithm)
 }
 
-// privateKey reads a key of PKCS #8, or of the older forms. No error holds any of it.
-func privateKey(name string) (crypto.Signer, error) {
+// PrivateKey reads a key of PKCS #8, or of the older forms. No error holds any of it, or
+// what was given as its file's name; what it says follows the name of a key.
+func PrivateKey(name string) (crypto.Signer, error) {
 	if name == "" {
 		return nil, errors.New("is missing")
 	}
@@ -88,7 +89,7 @@ func privateKey(name string) (crypto.Signer, error) {
 	}
 	block, _ := pem.Decode(text)
 	if block == nil {
-		return nil, fmt.Errorf("names %q, which holds no PEM", name)
+		return nil, errors.New("names a file that holds no PEM, wanted a private key in PKCS #8")
 	}
 	if key, err := x509.ParsePKCS8PrivateKey(block.Bytes); err == nil {
 		if signer, ok := key.(crypto.Signer); ok {
@@ -101,7 +102,7 @@ func privateKey(name string) (crypto.Signer, error) {
 	if key, err := x509.ParsePKCS1PrivateKey(block.Bytes); err == nil {
 		return key, nil
 	}
-	return nil, fmt.Errorf("names %q, which holds no private key that can sign: wanted one of RSA, ECDSA or Ed25519 without a password", name)
+	return nil, errors.New("names a file that holds no private key that can sign: wanted one of RSA, ECDSA or Ed25519 without a password")
 }
 
 // ownToken is a token that somebody else keeps fresh in a file.

@@ -132,11 +132,22 @@ func (d *decoder) decodeStruct(n *yaml.Node, v reflect.Value, path string) {
 		case Provider, *Fleet: // prepared
 			return
 		}
+		if (key.Value == "file" || strings.HasSuffix(key.Value, "File")) && isContent(value) {
+			d.fault(value, join(path, key.Value), "is what a file holds, wanted the path of one that holds it")
+			return
+		}
 		d.decode(value, field, join(path, key.Value))
 	})
 	if s, secret := v.Addr().Interface().(unreadable); secret && d.leaves(path) {
 		s.leave()
 	}
+}
+
+// isContent reports whether a value is a key in PEM or JSON, and no path: nothing that is
+// said of a path later, such as that nothing is there, may quote it.
+func isContent(n *yaml.Node) bool {
+	text := strings.TrimSpace(n.Value)
+	return strings.Contains(text, "-----") || strings.Contains(text, "\n") || strings.HasPrefix(text, "{")
 }
 
 // leaves reports whether what is secret at this path is not read.

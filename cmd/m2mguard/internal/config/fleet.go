@@ -62,10 +62,7 @@ func (k Key) read() ([]byte, error) {
 			return nil, errors.New("has the encoding raw, which is for file")
 		}
 		content, err := readFile(k.File, maxSecret)
-		if err != nil {
-			return nil, fmt.Errorf("names a file that cannot be read: %w", anonymous(err))
-		}
-		return content, nil
+		return content, err
 	}
 	text, err := Secret{Env: k.Env, File: k.File}.Read()
 	if err != nil {

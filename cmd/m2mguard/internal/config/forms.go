@@ -124,15 +124,6 @@ func secretForm() form {
 	})
 }
 
-// anonymous is what is wrong with a file, without its name: somebody may have written
-// the secret where the name belongs.
-func anonymous(err error) error {
-	if at, ok := errors.AsType[*os.PathError](err); ok {
-		return at.Err
-	}
-	return errors.New("it is no file, or too large")
-}
-
 // maxSecret bounds a secret's file, in bytes.
 const maxSecret = 64 << 10
 
@@ -152,7 +143,7 @@ func (s Secret) Read() (string, error) {
 	default:
 		content, err := readFile(s.File, maxSecret)
 		if err != nil {
-			return "", fmt.Errorf("names a file that cannot be read: %w", anonymous(err))
+			return "", err
 		}
 		text = strings.TrimSuffix(strings.TrimSuffix(string(content), "\n"), "\r")
 	}
@@ -170,17 +161,17 @@ func (s Secret) secretFunc() (introspection.SecretFunc, error) {
 	return func(context.Context) (string, error) { return s.Read() }, nil
 }
 
-// readFile reads at most so many bytes. The error names the file and nothing in it.
+// readFile reads at most so many bytes. The error says nothing of what is in the file, and
+// not its name either: somebody may have written a secret or a key where the name belongs.
 func readFile(name string, most int64) ([]byte, error) {
 	info, err := os.Stat(name)
-	switch {
-	case err != nil:
-	case !info.Mode().IsRegular():
-		return nil, fmt.Errorf("names %q, which is no file", name)
-	case info.Size() > most:
-		return nil, fmt.Errorf("names %q, which has %d bytes, wanted at most %d", name, info.Size(), most)
+	if err == nil && (!info.Mode().IsRegular() || info.Size() > most) {
+		return nil, errors.New("names a file that cannot be read: it is no file, or too large")
 	}
 	content, err := os.ReadFile(name)
+	if at, ok := errors.AsType[*os.PathError](err); ok {
+		err = at.Err
+	}
 	if err != nil {
 		return nil, fmt.Errorf("names a file that cannot be read: %w", err)
 	}
@@ -221,15 +212,25 @@ func (t TLS) config() (*tls.Config, error) {
 		case err != nil:
 			faults = append(faults, fmt.Errorf("caFile %w", err))
 		case !cfg.RootCAs.AppendCertsFromPEM(text):
-			faults = append(faults, fmt.Errorf("caFile names %q, which holds no certificate in PEM", t.CAFile))
+			faults = append(faults, errors.New("caFile names a file that holds no certificate in PEM"))
 		}
 	}
 	if t.CertificateFile != "" || t.KeyFile != "" {
-		pair, err := tls.LoadX509KeyPair(t.CertificateFile, t.KeyFile)
-		if err != nil {
-			faults = append(faults, fmt.Errorf("certificateFile and keyFile: %w", err))
+		certificate, unread := readFile(t.CertificateFile, maxPEM)
+		if unread != nil {
+			faults = append(faults, fmt.Errorf("certificateFile %w", unread))
 		}
-		cfg.Certificates = []tls.Certificate{pair}
+		key, err := readFile(t.KeyFile, maxPEM)
+		if err != nil {
+			faults = append(faults, fmt.Errorf("keyFile %w", err))
+		}
+		if unread == nil && err == nil {
+			pair, err := tls.X509KeyPair(certificate, key)
+			if err != nil {
+				faults = append(faults, fmt.Errorf("certificateFile and keyFile: %w", err))
+			}
+			cfg.Certificates = []tls.Certificate{pair}
+		}
 	}
 	return cfg, errors.Join(faults...)
 }

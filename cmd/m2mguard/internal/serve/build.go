@@ -5,15 +5,12 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
 	"net/http"
 	"net/netip"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -143,7 +140,9 @@ func (b *Builder) identity(i config.Identity, public []string) (*gateway.Signed,
 	}
 	var read, err error
 	if i.JWT.KeyFile != "" {
-		s.Key, read = readKey(i.JWT.KeyFile)
+		if s.Key, read = config.PrivateKey(i.JWT.KeyFile); read != nil {
+			read = fmt.Errorf("serve.identity.jwt.keyFile %w", read)
+		}
 	}
 	if s.Key == nil { // also in the place of one that cannot be read, so that that is told once
 		s.Key, err = b.ownKey()
@@ -217,27 +216,6 @@ func (b *Builder) remember(c *dpop.Config) {
 		}
 	}
 	c.Replays = b.replays
-}
-
-// readKey reads a private key. No error says what is in its file.
-func readKey(name string) (crypto.Signer, error) {
-	text, err := os.ReadFile(name)
-	if err != nil {
-		return nil, fmt.Errorf("serve.identity.jwt.keyFile: %w", err)
-	}
-	block, _ := pem.Decode(text)
-	if block == nil {
-		return nil, errors.New("serve.identity.jwt.keyFile holds no PEM, wanted a private key in PKCS #8")
-	}
-	if key, err := x509.ParsePKCS8PrivateKey(block.Bytes); err == nil {
-		if signer, ok := key.(crypto.Signer); ok {
-			return signer, nil
-		}
-	}
-	if key, err := x509.ParseECPrivateKey(block.Bytes); err == nil {
-		return key, nil
-	}
-	return nil, errors.New("serve.identity.jwt.keyFile holds no private key that can be read, wanted one in PKCS #8, of P-256 or Ed25519")
 }
 
 // certificate reads the client's certificate as the proxy hands it on. Who may ask is

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/base64"
+	"encoding/pem"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -45,6 +46,27 @@ serve:
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("nothing of %s in:\n%v", want, err)
+		}
+	}
+}
+
+// TestMisplacedKey: no fault quotes the key that stands where the name of its file belongs,
+// when the program starts and when it reads the file again.
+func TestMisplacedKey(t *testing.T) {
+	iss := issuertest.New(t)
+	key, err := x509.MarshalPKCS8PrivateKey(testdata.PrivateKey("p256-a"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	bare := base64.StdEncoding.EncodeToString(key)
+	text := string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}))
+	for name, value := range map[string]string{"PEM": text, "PEM in a line": strings.ReplaceAll(text, "\n", " "), "without its frame": bare} {
+		b := &serve.Builder{Log: slog.New(slog.DiscardHandler)}
+		for range 2 {
+			_, err := build(t, b, file(iss, fmt.Sprintf("  identity: {jwt: {keyFile: %q}}\n", value)))
+			if err == nil || !strings.Contains(err.Error(), "serve.identity.jwt.keyFile") || strings.Contains(err.Error(), bare[:40]) {
+				t.Errorf("%s: %v", name, err)
+			}
 		}
 	}
 }
