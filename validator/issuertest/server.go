@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 )
 
 const (
@@ -98,9 +99,12 @@ func (iss *Issuer) endpoint(e Endpoint, handler http.HandlerFunc) http.Handler {
 		r = r.WithContext(ctx)
 
 		// The form is read first: only then does net/http notice that a client
-		// has gone, which a slow answer waits for.
+		// has gone, which a slow answer waits for. Close waits for nobody's rest of one.
 		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-		if err := r.ParseForm(); err != nil {
+		read := context.AfterFunc(iss.ctx, func() { _ = http.NewResponseController(w).SetReadDeadline(time.Now()) })
+		err := r.ParseForm()
+		read()
+		if err != nil {
 			writeError(w, invalidRequest("the form cannot be read"))
 			return
 		}
