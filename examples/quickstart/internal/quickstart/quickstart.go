@@ -24,6 +24,7 @@ const timeLimit = 2 * time.Minute
 // process.
 func Main(frameworks ...Framework) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // so that a second signal ends what the first one could not
 	code := Run(ctx, os.Args[1:], os.Stdout, os.Stderr, frameworks...)
 	stop()
 	os.Exit(code)
