@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/m2mguard/m2mguard/revocation"
+	"github.com/m2mguard/m2mguard/validator/issuertest"
 )
 
 // operator is what -serve lets be done to the demo from a shell: keys rotated, a
@@ -35,6 +37,18 @@ func (d *demo) sends(entry func(revocation.Target) revocation.Entry, what string
 			return
 		}
 		fmt.Fprintf(w, "%s is %s; instances that were told: %d\n", client, what, instances)
+	}
+}
+
+// guardIssuer has the issuer answer a shell alone, too: it hands out tokens.
+func (d *demo) guardIssuer() {
+	host := strings.TrimPrefix(d.issuer.URL(), "http://")
+	for _, e := range []issuertest.Endpoint{
+		issuertest.Discovery, issuertest.JWKS, issuertest.TokenEndpoint, issuertest.Introspection, issuertest.Revocation,
+	} {
+		d.issuer.SetFault(e, func(w http.ResponseWriter, r *http.Request, healthy http.Handler) {
+			fromShell(host, healthy).ServeHTTP(w, r)
+		})
 	}
 }
 

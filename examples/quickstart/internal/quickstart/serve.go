@@ -21,6 +21,7 @@ func serve(ctx context.Context, d *demo, addr string, s Screen) error {
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()
 
+	d.guardIssuer()
 	introduce(s, d)
 	for _, p := range pastes(d, "http://"+host) {
 		s.printf("\n%s\n", s.paint(bold, p.what))

@@ -38,6 +38,34 @@ func TestServe(t *testing.T) {
 	if pasted < 15 {
 		t.Errorf("%d lines to paste", pasted)
 	}
+	for name, tc := range map[string]struct {
+		change func(*http.Request)
+		status int
+	}{
+		"a shell":              {func(*http.Request) {}, http.StatusOK},
+		"a page":               {func(r *http.Request) { r.Header.Set("Origin", "https://shop.example") }, http.StatusForbidden},
+		"a page that was read": {func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "none") }, http.StatusForbidden},
+		"another name":         {func(r *http.Request) { r.Host = "shop.example:8400" }, http.StatusForbidden},
+	} {
+		for _, asked := range []string{"GET /jwks", "GET /.well-known/openid-configuration", "POST /token", "POST /introspect", "POST /revoke"} {
+			method, path, _ := strings.Cut(asked, " ")
+			r, err := http.NewRequestWithContext(t.Context(), method, d.issuer.URL()+path, strings.NewReader("grant_type=client_credentials&token=none"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			r.SetBasicAuth(jwt.clientID, clientSecret)
+			tc.change(r)
+			resp, err := http.DefaultClient.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp.Body.Close()
+			if resp.StatusCode != tc.status {
+				t.Errorf("the issuer answers %s that sends %s with %d, wanted %d", name, asked, resp.StatusCode, tc.status)
+			}
+		}
+	}
 	if err := serve(ctx, d, "192.0.2.1:1", Screen{&out, false}); err == nil {
 		t.Error("it listens at somebody else's address")
 	}
