@@ -43,6 +43,7 @@ var presetMutants = []mutant{
 	{"presets", "a pod's token is sent to its API server alone", []edit{{"validator/providers/kubernetesapi.go", `!strings.HasPrefix(req.URL.String(), k.server+"/")`, "false"}}, ofProviders},
 	{"presets", "a pod's token is sent over TLS alone", []edit{{"validator/providers/kubernetesapi.go", `!strings.HasPrefix(k.server, "https://")`, "false"}}, ofProviders},
 	{"presets", "a pod's token is one line", []edit{{"validator/providers/kubernetesapi.go", "bytes.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' })", "false"}}, ofProviders},
+	{"presets", "a pod's token for its file's name is not quoted", []edit{{"validator/providers/kubernetesapi.go", "		err = at.Err\n", "		_ = at\n"}}, ofProviders},
 	{"presets", "what was loosened after FAPI2 is refused", []edit{{"validator/issuer.go", "	faults = append(faults, c.unmet(v.given)...)\n", ""}}, ofFAPI2},
 	{"presets", "FAPI 2.0 takes bound tokens alone", []edit{never("validator/providers/fapi2.go", "iss.Binding != validator.BindingRequired")}, ofFAPI2},
 	{"presets", "FAPI 2.0 takes three algorithms", []edit{{"validator/providers/fapi2.go", `alg == "Ed25519" || slices.Contains(fapi2Algorithms, alg)`, `alg != "HS256"`}}, ofFAPI2},
