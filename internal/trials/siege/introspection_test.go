@@ -246,8 +246,11 @@ func TestStaleIfError(t *testing.T) {
 			config := byAsking(iss, ask)
 			config.ClockSkew = -1
 			a := listen(t, config)
-			token := iss.Opaque(issuertest.Claims{Scope: scope, ExpiresIn: tc.life})
-			a.become(token, ok, unavailable)
+			token := ""
+			until(t, "a token to be accepted", func() bool { // on a slow machine, a short-lived one is not
+				token = iss.Opaque(issuertest.Claims{Scope: scope, ExpiresIn: tc.life})
+				return a.get(token) == ok
+			})
 			iss.SetFault(issuertest.Introspection, issuertest.Down())
 			asked := iss.Requests(issuertest.Introspection)
 			until(t, "the lifetime to pass, and the endpoint to be asked", func() bool {
