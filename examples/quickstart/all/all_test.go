@@ -32,7 +32,7 @@ var (
 	cells = regexp.MustCompile(`(?m)^ [a-zAPI' ]{12}  (\d{3})      (\d{3})  (\d{3})  \S`)
 	// varying is what differs from run to run beside ports: times, and how many of a
 	// crowd had to come again.
-	varying = regexp.MustCompile(`\d+\.\d+ s|, \d+ by a second request; one fetch\.|, by one fetch of the key set\.`)
+	varying = regexp.MustCompile(`\d+\.\d+ s|, by one fetch(?: of the key set|; \d+ after a 503)\.`)
 	server  = regexp.MustCompile(`127\.0\.0\.1:\d+`)
 )
 

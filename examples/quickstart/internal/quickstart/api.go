@@ -28,19 +28,24 @@ const (
 	revocationLimit = time.Second
 )
 
-// newValidator is what an API configures: whom it trusts, how it is called, and
-// how tokens are proven. Keys serve for JWTs, Introspection for opaque tokens, DPoP
-// for those that are bound to their client's key; killed is what must not pass
-// although its issuer calls it good.
+// newValidator is what an API configures: whom it trusts, and how it is called there.
+// All else is a field of its own, for what this quickstart goes through: opaque tokens,
+// for which Keys must say that there are JWTs, too; tokens that are bound to their
+// client's key; killed, which is what must not pass although its issuer calls it good.
 func newValidator(trusted string, killed *revocation.List, log observe.Observer) (*validator.Validator, error) {
-	asking := &introspection.Config{
+	issuer := validator.Issuer{URL: trusted, Audience: []string{audience}}
+	issuer.Keys = &jwks.Config{}
+	issuer.Introspection = &introspection.Config{
 		Auth:             introspection.ClientSecretBasic(apiID, introspection.Secret(apiSecret)),
 		PositiveLifetime: revocationLimit,
 	}
-	issuer := validator.Issuer{URL: trusted, Audience: []string{audience}}
-	issuer.Keys, issuer.Introspection = &jwks.Config{}, asking // JWTs, opaque
-	v, err := validator.New(validator.Config{Issuers: []validator.Issuer{issuer},
-		DPoP: &dpop.Config{}, Revocations: killed, Observer: log})
+
+	config := validator.Config{Issuers: []validator.Issuer{issuer}}
+	config.DPoP = &dpop.Config{}
+	config.Revocations = killed
+	config.Observer = log
+
+	v, err := validator.New(config)
 	return v, err
 }
 
@@ -63,8 +68,8 @@ func onNetHTTP(v *validator.Validator, cfg *httpauth.Config) http.Handler {
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(Greet(validator.FromContext(r.Context()))) // the client may have gone
 	})
-	mux := http.NewServeMux()
 	auth := httpauth.New(v, cfg)
+	mux := http.NewServeMux()
 	mux.Handle("GET /orders", auth.Require(scopes.All("orders:read"))(orders))
 	mux.Handle("POST /orders", auth.Require(scopes.All("orders:write"))(orders))
 	mux.Handle("DELETE /orders", auth.RequireFresh(0, scopes.All("orders:read"))(orders))

@@ -29,9 +29,9 @@ var drills = []drill{
 	{"keys rotated", "The issuer signs with a new key; settings for keys: the defaults.", keysRotated},
 	{"revoked", "An opaque token is revoked at its issuer.", tokenRevoked},
 	{"asked anew", "A revoked token goes to DELETE, which asks the issuer each time.", askedAnew},
-	{"killed", "A client is blocked on all instances (in a fleet: through Redis).", clientKilled},
+	{"killed", "A client is blocked, on 4 more instances, too (far ones: by Redis).", clientKilled},
 	{"stolen", "A thief has a token that is bound to a key (DPoP), and a proof.", tokenStolen},
-	{"issuer down", "The issuer answers nobody any more.", issuerDown},
+	{"issuer down", "The issuer answers nobody any more; later it is back.", issuerDown},
 	{"cold start", "5,000 clients come at once to an instance that has just started.", coldStart},
 }
 
@@ -248,5 +248,5 @@ func issuerDown(ctx context.Context, d *demo) (string, error) {
 	if err := d.expectAll(ctx, d.apis, http.MethodGet, first, http.StatusOK); err != nil {
 		return "", fmt.Errorf("after the outage: %w", err)
 	}
-	return fmt.Sprintf("A new JWT: 200. An opaque one: 503 (Retry-After: %s), later 200.", retryAfter), nil
+	return fmt.Sprintf("A new JWT: 200. An opaque one: 503 (Retry-After: %s), then 200.", retryAfter), nil
 }

@@ -103,14 +103,19 @@ func introduce(s Screen, d *demo) {
 	s.printf("GET /orders needs orders:read, POST orders:write, DELETE asks the issuer anew.\n")
 }
 
-// sixLines are those of api.go that an API needs for all of this.
+// sixLines are those of api.go that every API needs.
 const sixLines = `issuer := validator.Issuer{URL: trusted, Audience: []string{audience}}
-issuer.Keys, issuer.Introspection = &jwks.Config{}, asking // JWTs, opaque
-v, err := validator.New(validator.Config{Issuers: []validator.Issuer{issuer},
-	DPoP: &dpop.Config{}, Revocations: killed, Observer: log})
+config := validator.Config{Issuers: []validator.Issuer{issuer}}
+v, err := validator.New(config)
 auth := httpauth.New(v, cfg)
 mux.Handle("GET /orders", auth.Require(scopes.All("orders:read"))(orders))
+mux.Handle("POST /orders", auth.Require(scopes.All("orders:write"))(orders))
 `
+
+// besides says what api.go has beside them.
+const besides = `What it has beside them is a field each: Keys and Introspection, for opaque
+tokens; DPoP, with the API's own URL in cfg, for bound ones; and Revocations, by
+which a client is blocked.`
 
 // pointOn says where to go from here.
 func pointOn(s Screen, d *demo) {

@@ -88,8 +88,9 @@ func tell(reason string) string {
 
 // printSixLines prints the code that did it.
 func printSixLines(s Screen) {
-	s.printf("\nThe code that did it, from examples/quickstart/internal/quickstart/api.go:\n\n")
+	s.printf("\nThe code that did it, in examples/quickstart/internal/quickstart/api.go:\n\n")
 	for line := range strings.Lines(sixLines) {
-		s.printf("  %s\n", s.paint(cyan, strings.ReplaceAll(strings.TrimRight(line, "\n"), "\t", "    ")))
+		s.printf("  %s\n", s.paint(cyan, strings.TrimRight(line, "\n")))
 	}
+	s.printf("\n%s\n", besides)
 }
