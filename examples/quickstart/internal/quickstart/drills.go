@@ -29,7 +29,7 @@ var drills = []drill{
 	{"keys rotated", "The issuer signs with a new key; settings for keys: the defaults.", keysRotated},
 	{"revoked", "An opaque token is revoked at its issuer.", tokenRevoked},
 	{"asked anew", "A revoked token goes to DELETE, which asks the issuer each time.", askedAnew},
-	{"killed", "A client is blocked, on 4 more instances, too (far ones: by Redis).", clientKilled},
+	{"killed", "A client is blocked, also on 4 more instances (fleets: by Redis).", clientKilled},
 	{"stolen", "A thief has a token that is bound to a key (DPoP), and a proof.", tokenStolen},
 	{"issuer down", "The issuer answers nobody any more; later it is back.", issuerDown},
 	{"cold start", "5,000 clients come at once to an instance that has just started.", coldStart},
