@@ -1,0 +1,103 @@
+package layout_test
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestCIMissing: .ci/run on machines that lack what its groups need. It stops before the
+// first step and names all of that, or installs it, as root on Debian.
+func TestCIMissing(t *testing.T) {
+	for _, file := range []string{"run", "needs"} { // so that go test runs it again after a change of theirs
+		if _, err := os.ReadFile("../../../.ci/" + file); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const lists = "-o Dir::State::Lists="
+	for _, c := range []struct {
+		name, root string
+		apt        bool
+		groups     []string
+		says, not  []string // in this order
+	}{
+		{
+			name: "no apt-get", root: "0", groups: []string{"race", "nested", "fleet", "interop"},
+			says: []string{
+				"this machine lacks", "a C compiler (for race)", "Node ", "(for interop)", "a JDK", "(for interop)", "Maven (for interop)", "redis-server", "(for nested fleet)",
+				"apt-get install --no-install-recommends gcc libc6-dev nodejs npm default-jdk-headless maven\n", "stopped before the first step",
+			},
+			not: []string{"race detector", "Chromium"},
+		},
+		{
+			name: "not root", root: "1000", apt: true, groups: []string{"race"},
+			says: []string{"a C compiler (for race)", "apt-get install --no-install-recommends gcc libc6-dev\n", "stopped before the first step"},
+			not:  []string{"race detector", lists},
+		},
+		{
+			name: "root", root: "0", apt: true, groups: []string{"race"},
+			says: []string{
+				"== installed: gcc libc6-dev (", lists, " update\n", lists, " --no-install-recommends install gcc libc6-dev\n",
+				"== race detector (", "go test -race", "== 1 steps", "installed: gcc", "== failed after", "race detector\n",
+			},
+			not: []string{"this machine lacks"},
+		},
+		{
+			name: "nothing is missing", root: "1000", groups: []string{"quickstart"},
+			says: []string{"== quickstart (", "go run ./examples/quickstart\n", "== failed after", "quickstart\n"},
+			not:  []string{"this machine lacks", "installed"},
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			path := t.TempDir()
+			for _, name := range []string{"bash", "dirname", "sort", "sed", "mktemp", "mkdir", "rm", "uname"} {
+				if err := os.Symlink(lookPath(t, name), filepath.Join(path, name)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			fakes := map[string]string{"id": "echo " + c.root, "go": `echo "go $*"; exit 1`}
+			if c.apt { // what is installed is a C compiler that takes anything
+				fakes["apt-get"] = fmt.Sprintf(`echo "apt-get $*"; case "$*" in *gcc*) echo '#!%[1]s/bash' >%[1]s/gcc; %[2]s +x %[1]s/gcc;; esac`, path, lookPath(t, "chmod"))
+				fakes["dpkg-deb"] = "exit 1"
+			}
+			for name, does := range fakes {
+				if err := os.WriteFile(filepath.Join(path, name), []byte("#!"+path+"/bash\n"+does+"\n"), 0o755); err != nil {
+					t.Fatal(err)
+				}
+			}
+			cmd := exec.Command(filepath.Join(path, "bash"), append([]string{"../../../.ci/run"}, c.groups...)...)
+			cmd.Env = []string{"PATH=" + path, "HOME=" + t.TempDir(), "TMPDIR=" + t.TempDir()}
+			var output bytes.Buffer
+			cmd.Stdout, cmd.Stderr = &output, &output
+			if err := cmd.Run(); err == nil {
+				t.Error("it passed")
+			}
+			rest := output.String()
+			for _, text := range c.says {
+				_, after, found := strings.Cut(rest, text)
+				if !found {
+					t.Fatalf("it does not say %q in its turn:\n%s", text, &output)
+				}
+				rest = after
+			}
+			if i := slices.IndexFunc(c.not, func(text string) bool { return strings.Contains(output.String(), text) }); i >= 0 {
+				t.Errorf("it says %q:\n%s", c.not[i], &output)
+			}
+		})
+	}
+}
+
+func lookPath(t *testing.T, name string) string {
+	t.Helper()
+	found, err := exec.LookPath(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
