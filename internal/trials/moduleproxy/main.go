@@ -1,8 +1,9 @@
 // Command moduleproxy uses this repository as strangers will once it is published: it
 // makes a module proxy of the checkout, in files, with each module of it at v0.1.0, and
-// then installs every program and builds a module that imports every package. So a
-// replace in a go.mod, a requirement that is missing, or a file that is not in its
-// module is noticed here and not by users (golang/go#44840).
+// then installs every program, builds a module that imports every package, and does in
+// a new module what each page says about go get. So a replace in a go.mod, a requirement
+// that is missing, a file that is not in its module, or a command that is not enough is
+// noticed here and not by users (golang/go#44840).
 //
 //	go run ./internal/trials/moduleproxy
 //
@@ -12,10 +13,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -57,9 +60,25 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	var importable []string
 	for _, m := range modules {
-		if err := user.use(ctx, m); err != nil {
+		packages, err := user.use(ctx, m)
+		if err != nil {
 			return fmt.Errorf("%s: %w", m.path, err)
+		}
+		importable = append(importable, packages...)
+	}
+	pages, err := readPages(root)
+	if err != nil {
+		return err
+	}
+	at := slices.IndexFunc(pages, func(p page) bool { return p.name == "README.md" })
+	if at < 0 {
+		return errors.New("README.md does not say what to get")
+	}
+	for _, p := range pages {
+		if err := user.follow(ctx, p, pages[at], byName(importable)); err != nil {
+			return fmt.Errorf("%s: %w", p.name, err)
 		}
 	}
 	return nil

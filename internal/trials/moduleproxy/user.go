@@ -40,11 +40,11 @@ func newUser(ctx context.Context, scratch, proxy string) (*user, error) {
 	return u, os.MkdirAll(u.home, 0o755)
 }
 
-// use installs the programs of m and imports its packages.
-func (u *user) use(ctx context.Context, m module) error {
+// use installs the programs of m and imports its packages, which it returns.
+func (u *user) use(ctx context.Context, m module) (packages []string, err error) {
 	programs, packages, err := m.contents(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if len(programs) > 0 {
 		args := []string{"install"}
@@ -52,22 +52,22 @@ func (u *user) use(ctx context.Context, m module) error {
 			args = append(args, program+"@"+version)
 		}
 		if _, err := output(ctx, u.home, u.env, args...); err != nil {
-			return err
+			return nil, err
 		}
 		for _, program := range programs {
 			if _, err := os.Stat(filepath.Join(u.home, "bin", path.Base(program))); err != nil {
-				return err
+				return nil, err
 			}
 			fmt.Printf("installed %s@%s\n", program, version)
 		}
 	}
 	if len(packages) > 0 {
 		if err := u.imports(ctx, m, packages); err != nil {
-			return err
+			return nil, err
 		}
 		fmt.Printf("imported %d packages of %s@%s\n", len(packages), m.path, version)
 	}
-	return nil
+	return packages, nil
 }
 
 // contents lists what a user can have of m: programs, and packages that may be
@@ -96,14 +96,8 @@ func (u *user) imports(ctx context.Context, m module, packages []string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	var code strings.Builder
-	code.WriteString("package main\n\n")
-	for _, name := range packages {
-		fmt.Fprintf(&code, "import _ %q\n", name)
-	}
-	code.WriteString("\nfunc main() {}\n")
 	definition := fmt.Sprintf("module example.com/user\n\ngo 1.26.0\n\nrequire %s %s\n", m.path, version)
-	for name, text := range map[string]string{"main.go": code.String(), "go.mod": definition} {
+	for name, text := range map[string]string{"main.go": importing(packages), "go.mod": definition} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
 			return err
 		}
