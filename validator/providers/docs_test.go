@@ -1,6 +1,7 @@
 package providers_test
 
 import (
+	"cmp"
 	"go/ast"
 	"go/importer"
 	"go/parser"
@@ -10,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -95,6 +97,47 @@ func TestGuideHasEveryFunction(t *testing.T) {
 	for _, file := range files {
 		if name := filepath.Base(file); name != "README.md" && !pages[name] {
 			t.Errorf("%s is nobody's page", name)
+		}
+	}
+}
+
+// productOf is what a function's issuer is called where it has another name in prose.
+var productOf = map[string]string{
+	"ADFS": "AD FS", "Authentik": "authentik", "EntraID": "Entra ID", "GitHubActions": "GitHub Actions", "GoogleServiceAccount": "Google",
+	"Zitadel": "ZITADEL", "RFC9068": "RFC 9068", "FAPI2": "FAPI 2.0",
+}
+
+// README's list of issuers and CHANGELOG's name whom each function is for. A second
+// function for the same issuer has the first one's name in front, and needs no other;
+// README leaves standards to the guide.
+func TestListsNameEveryIssuer(t *testing.T) {
+	lists := make(map[string]string)
+	for file, bounds := range map[string][2]string{
+		"README.md":    {"[Known issuers](docs/issuers/README.md)", "\n\n"},
+		"CHANGELOG.md": {"### Issuers (`validator/providers`)", "\n### "},
+	} {
+		text, err := os.ReadFile("../../" + file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, list, _ := strings.Cut(string(text), bounds[0])
+		list, _, found := strings.Cut(list, bounds[1])
+		if !found {
+			t.Fatalf("%s has no list of issuers", file)
+		}
+		lists[file] = strings.Join(strings.Fields(list), " ")
+	}
+	names := functions(t)
+	for _, name := range names {
+		second := slices.ContainsFunc(names, func(first string) bool { return first != name && strings.HasPrefix(name, first) })
+		product := cmp.Or(productOf[name], name)
+		for file, list := range lists {
+			if standard := name == "RFC9068" || name == "FAPI2"; second || standard && file == "README.md" {
+				continue
+			}
+			if !regexp.MustCompile(`\b` + regexp.QuoteMeta(product) + `\b`).MatchString(strings.NewReplacer("providers."+name, "", "`"+name+"`", "").Replace(list)) {
+				t.Errorf("%s does not name %s, for which there is providers.%s", file, product, name)
+			}
 		}
 	}
 }
