@@ -2,6 +2,7 @@ package layout_test
 
 import (
 	"encoding/json"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -51,6 +52,48 @@ func TestLinked(t *testing.T) {
 	}
 	if diff := gocmp.Diff(want, got); diff != "" {
 		t.Errorf("a net/http service links something else than %s says (-page +linked):\n%s", dependencies, diff)
+	}
+}
+
+// TestDownloaded: the page names what go get and go mod tidy take beside what is linked:
+// modules that jwx imports under its tags, and those of the tests of what is linked.
+func TestDownloaded(t *testing.T) {
+	list := func(args ...string) map[string]bool {
+		t.Helper()
+		cmd := exec.CommandContext(t.Context(), "go", append([]string{"list", "-deps"}, args...)...)
+		cmd.Dir, cmd.Env = root, append(os.Environ(), "GOWORK=off")
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := make(map[string]bool)
+		for name := range strings.FieldsSeq(string(out)) {
+			found[name] = true
+		}
+		return found
+	}
+	const modules = `{{with .Module}}{{if not .Main}}{{.Path}}{{end}}{{end}}`
+	imported := slices.Collect(maps.Keys(list("-f", `{{with .Module}}{{$.ImportPath}}{{end}}`, "./validator", "./adapters/httpauth")))
+	got := list(append([]string{"-e", "-test", "-f", modules}, imported...)...)
+	maps.Copy(got, list("-tags", "jwx_goccy,jwx_asmbase64,jwx_es256k", "-f", modules, "./validator", "./adapters/httpauth"))
+	for module := range list("-f", modules, "./validator", "./adapters/httpauth") {
+		delete(got, module)
+	}
+	text, err := os.ReadFile(filepath.Join(root, dependencies))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, more, _ := strings.Cut(string(text), "\n`go get` and `go mod tidy` download more")
+	more, _, _ = strings.Cut(more, "\n\n")
+	var want []string
+	for _, name := range code.FindAllString(more, -1) {
+		if name = strings.Trim(name, "`"); strings.Contains(name, "/") {
+			want = append(want, name)
+		}
+	}
+	slices.Sort(want)
+	if diff := gocmp.Diff(want, slices.Sorted(maps.Keys(got))); diff != "" {
+		t.Errorf("go get and go mod tidy take something else than %s says (-page +taken):\n%s", dependencies, diff)
 	}
 }
 
