@@ -216,6 +216,10 @@ func TestREADME(t *testing.T) {
 	if shown := blocks(section, "go"); len(shown) == 0 || strings.Count(shown[0], "\n") != 9 {
 		t.Errorf("wanted nine lines of code, six and three for the error, of %q", shown)
 	}
+	before, _, _ := strings.Cut(readme, "```sh")
+	if clone := "`git clone https://github.com/m2mguard/m2mguard`, `cd m2mguard`"; !strings.Contains(before, clone) {
+		t.Errorf("README.md does not say %s before the commands that need it", clone)
+	}
 	shown := strings.Split(strings.TrimSpace(strings.Join(blocks(readme, "sh"), "")), "\n")
 	groups := map[string]string{"go test ./...": "root", "go run ./examples/quickstart": "quickstart"}
 	if len(shown) != len(groups) {
