@@ -47,7 +47,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer, framework
 	// the reason behind it, and that is in the log.
 	log := slog.New(slog.DiscardHandler)
 	if *stay {
-		log = slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
+		log = slog.New(slog.NewTextHandler(stderr, nil)) // at Info, as an API would
 	}
 	d, err := start(*stay, log, frameworks)
 	if err != nil {

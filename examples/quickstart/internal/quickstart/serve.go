@@ -29,7 +29,8 @@ func serve(ctx context.Context, d *demo, addr string, s Screen) error {
 			s.printf("  %s\n", s.paint(cyan, line))
 		}
 	}
-	s.printf("\nCtrl-C ends it.\n\n")
+	s.printf("\nCtrl-C ends it. What the API logs follows, with the reason why it refuses, and\n" +
+		"goes to standard error: with 2>log.txt into a file.\n\n")
 
 	<-ctx.Done()
 	_ = server.Close() // whoever is still there has been told to expect it

@@ -24,6 +24,9 @@ func TestServe(t *testing.T) {
 		t.Fatal(err)
 	}
 	fits(t, out.String())
+	if _, end, _ := strings.Cut(out.String(), "Ctrl-C"); !strings.Contains(end, "standard error") {
+		t.Errorf("it does not say that a log follows, and where: %q", end)
+	}
 	if strings.Contains(out.String(), "\x1b") {
 		t.Error("colours")
 	}
