@@ -137,5 +137,5 @@ func clientKilled(ctx context.Context, d *demo) (string, error) {
 			return "", err
 		}
 	}
-	return fmt.Sprintf("401 on all %d, which had its token cached; lifted: 200.", len(instances)), nil
+	return fmt.Sprintf("401 on all %d instances, though its token was cached; lifted: 200.", len(instances)), nil
 }
