@@ -5,11 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"iter"
+	"maps"
 	"net/http"
 	"reflect"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/m2mguard/m2mguard/validator"
@@ -242,11 +245,41 @@ func complete(a *answer, e *validator.Error, token *validator.Token) *Failure {
 // sentences, a few for some checks, and each is built when it is first needed.
 func (m *Middleware) answer(e *validator.Error) *answer {
 	key := answerKey{e.Check(), e.Description()}
-	a, ok := m.answers.Load(key)
-	if !ok {
-		a, _ = m.answers.LoadOrStore(key, newAnswer(m.realm, e, ""))
+	if a := m.answers.of(key); a != nil {
+		return a
 	}
-	return a.(*answer)
+	return m.answers.add(key, newAnswer(m.realm, e, ""))
+}
+
+// answers are read without a lock, and copied when one is added. A sync.Map would be
+// compiled again by every package that imports this one, as generic types of fields are.
+type answers struct {
+	mu    sync.Mutex // held while one is added
+	known atomic.Pointer[map[answerKey]*answer]
+}
+
+// of returns the answer that is known, or nil.
+func (s *answers) of(key answerKey) *answer {
+	known := s.known.Load()
+	if known == nil {
+		return nil
+	}
+	return (*known)[key]
+}
+
+// add keeps an answer, and returns the one that was kept first.
+func (s *answers) add(key answerKey, a *answer) *answer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if first := s.of(key); first != nil {
+		return first
+	}
+	more := map[answerKey]*answer{key: a}
+	if known := s.known.Load(); known != nil {
+		maps.Copy(more, *known)
+	}
+	s.known.Store(&more)
+	return a
 }
 
 type answerKey struct {

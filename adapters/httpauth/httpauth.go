@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/m2mguard/m2mguard/revocation"
@@ -146,7 +145,7 @@ type Middleware struct {
 	metadata          Metadata
 	reportOnly        bool
 	errorHandler      func(http.ResponseWriter, *http.Request, *Failure) // nil for the default
-	answers           sync.Map                                           // answerKey to *answer, for what is the same on each route
+	answers           answers                                            // for what is the same on each route
 	open              openRoutes
 	registry          registry
 }

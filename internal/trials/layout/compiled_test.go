@@ -18,7 +18,13 @@ func TestInstantiatedOnce(t *testing.T) {
 	if ours, _ := instantiated(t, "validator"); !slices.Contains(ours, registry) {
 		t.Errorf("validator has instantiated types of %q, wanted %s among them: does this test find any?", ours, registry)
 	}
+	if !ofMap.Match(symbols(t, "validator/internal/registry")) && !ofMap.Match(symbols(t, "validator")) {
+		t.Error("nobody compiles the map of sync.Map: does this test find any?")
+	}
 	for _, importer := range []string{"adapters/httpauth", "examples/nethttp"} {
+		if ofMap.Match(symbols(t, importer)) {
+			t.Errorf("%s compiles the map of sync.Map: what struct leads there?", importer)
+		}
 		ours, others := instantiated(t, importer)
 		if slices.Contains(ours, registry) {
 			others = append(others, registry)
@@ -32,6 +38,9 @@ func TestInstantiatedOnce(t *testing.T) {
 // ofGeneric matches the code of a generic function or method in the compiler's table of
 // symbols, and its package. Of one in the standard library there is no host.
 var ofGeneric = regexp.MustCompile(`(?m)^ *[0-9a-f]+ T ([\w-]+(?:\.[\w-]+)+/[\w./%-]*?)\.(?:\(\*?)?\w+\[`)
+
+// ofMap matches what is compiled of the generic map behind sync.Map, which is large.
+var ofMap = regexp.MustCompile(`(?m)^ *[0-9a-f]+ T internal/sync\.\(\*HashTrieMap\[`)
 
 // instantiated are the packages of which a package compiles generic types or functions,
 // those of this module and those of other ones.
