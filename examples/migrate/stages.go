@@ -14,7 +14,7 @@ import (
 type stage string
 
 const (
-	report  stage = "report"  // the old one decides, and the log says what the new one would
+	report  stage = "report"  // the old one decides, and the log says what the new one would refuse of the rest
 	enforce stage = "enforce" // a request must pass both
 	after   stage = "after"   // the new one alone; a route without a stage has the old one alone
 )
@@ -53,7 +53,7 @@ func (s Stages) Guard(auth *httpauth.Middleware, old func(http.Handler) http.Han
 	case report:
 		gate.Policy, gate.MaxAge, gate.Bound, gate.Live = nil, nil, false, false // which only reporting cannot be about
 		gate.DangerouslyReportOnly = true
-		return auth.Gate(gate)(Forget(old(h)))
+		return old(auth.Gate(gate)(Forget(h)))
 	case enforce:
 		return auth.Gate(gate)(old(h))
 	case after:

@@ -54,7 +54,8 @@ func (*claims) Validate(context.Context) error { return nil }
 
 // TestStages: a token that only the old library takes passes until the new one is
 // enforced, and is in the log from the first stage on; a good one always passes; one
-// that both refuse never does, nor one without the scope.
+// that both refuse never does, nor one without the scope, and while only reporting it is
+// not in the log, which is about whom the new one would lose.
 func TestStages(t *testing.T) {
 	for list, want := range map[string]struct {
 		// A token of another kind, which only the old library takes; one that expired a
@@ -93,6 +94,9 @@ func TestStages(t *testing.T) {
 			if w := call(api, iss.Bad(issuertest.Expired, good(nil))); w.Code != http.StatusUnauthorized {
 				t.Errorf("an expired one: %d", w.Code)
 			}
+			if judged := strings.Contains(log.String(), "check=exp"); judged != (want.client == "new") {
+				t.Errorf("an expired one was judged by the new library: %v; log: %s", judged, log.String())
+			}
 			scopeless := good(func(c *issuertest.Claims) { c.Scope = "profile" })
 			if client = ""; call(api, iss.Token(scopeless)).Code != http.StatusForbidden || client != "" {
 				t.Errorf("one without the scope is served by %q", client)
@@ -114,7 +118,7 @@ func TestStages(t *testing.T) {
 	}
 }
 
-// TestReportInOtherFrameworks: Echo's and Gin's middlewares stand before the old ones
+// TestReportInOtherFrameworks: Echo's and Gin's middlewares stand behind the old ones
 // likewise, and no handler gets a token that lacks the scope.
 func TestReportInOtherFrameworks(t *testing.T) {
 	iss := issuertest.New(t)
@@ -125,9 +129,9 @@ func TestReportInOtherFrameworks(t *testing.T) {
 	e.GET("/orders", func(c echo.Context) error {
 		handed = echoauth.Token(c)
 		return c.NoContent(http.StatusOK)
-	}, echoauth.New(v, nil).DangerouslyReportOnly(rule), echo.WrapMiddleware(migrate.Forget), oldEcho)
+	}, oldEcho, echoauth.New(v, nil).DangerouslyReportOnly(rule), echo.WrapMiddleware(migrate.Forget))
 	r := gin.New()
-	r.GET("/orders", ginauth.New(v, nil).DangerouslyReportOnly(rule), fromginjwt.Forget, oldGin, func(c *gin.Context) {
+	r.GET("/orders", oldGin, ginauth.New(v, nil).DangerouslyReportOnly(rule), fromginjwt.Forget, func(c *gin.Context) {
 		handed = ginauth.Token(c)
 		c.Status(http.StatusOK)
 	})
