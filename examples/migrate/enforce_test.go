@@ -15,6 +15,7 @@ import (
 	"github.com/m2mguard/m2mguard/examples/migrate"
 	"github.com/m2mguard/m2mguard/examples/migrate/fromginjwt"
 	"github.com/m2mguard/m2mguard/examples/migrate/fromgolangjwt"
+	"github.com/m2mguard/m2mguard/validator"
 	"github.com/m2mguard/m2mguard/validator/issuertest"
 )
 
@@ -105,6 +106,38 @@ func TestPolicies(t *testing.T) {
 		}
 		if w := call(api, iss.Token(good(nil))); w.Code != http.StatusOK {
 			t.Errorf("%q: %d", list, w.Code)
+		}
+	}
+}
+
+// TestOtherScopes: a scope in scp, which no handler looked at, lets its client in from
+// enforce on, unless the profile names scope alone.
+func TestOtherScopes(t *testing.T) {
+	iss := issuertest.New(t)
+	for name, profile := range map[string]validator.Profile{"scope or scp": {}, "scope": {ScopeClaims: []string{"scope"}}} {
+		v, err := validator.New(validator.Config{Issuers: []validator.Issuer{{
+			URL: iss.URL(), Audience: []string{issuertest.Audience}, Profile: profile,
+		}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer v.Close()
+		for list, want := range map[string]int{
+			"": http.StatusForbidden, "GET /orders=report": http.StatusForbidden, "GET /orders=enforce": http.StatusOK, "GET /orders=after": http.StatusOK,
+		} {
+			if name == "scope" {
+				want = http.StatusForbidden
+			}
+			stages, err := migrate.ParseStages(list, "GET /orders")
+			if err != nil {
+				t.Fatal(err)
+			}
+			var client string
+			api := stages.Guard(httpauth.New(v, nil), auth0(t, iss), "GET /orders", httpauth.Gate{Rule: rule}, orders(&client))
+			token := iss.Token(good(func(c *issuertest.Claims) { c.Scope, c.Extra["scp"] = "", "orders:read" }))
+			if w := call(api, token); w.Code != want {
+				t.Errorf("%s, %q: %d, %s, wanted %d", name, list, w.Code, w.Body, want)
+			}
 		}
 	}
 }
