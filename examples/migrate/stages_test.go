@@ -13,6 +13,7 @@ import (
 
 	jwtmiddleware "github.com/auth0/go-jwt-middleware/v3"
 	"github.com/auth0/go-jwt-middleware/v3/validator"
+	"github.com/coreos/go-oidc/v3/oidc"
 	"github.com/gin-gonic/gin"
 	"github.com/labstack/echo/v4"
 
@@ -21,6 +22,7 @@ import (
 	"github.com/m2mguard/m2mguard/adapters/httpauth"
 	"github.com/m2mguard/m2mguard/examples/migrate"
 	"github.com/m2mguard/m2mguard/examples/migrate/fromginjwt"
+	"github.com/m2mguard/m2mguard/examples/migrate/fromoidc"
 	"github.com/m2mguard/m2mguard/scopes"
 	m2mvalidator "github.com/m2mguard/m2mguard/validator"
 	"github.com/m2mguard/m2mguard/validator/issuertest"
@@ -114,6 +116,45 @@ func TestStages(t *testing.T) {
 	} {
 		if s, err := migrate.ParseStages(list, "GET /orders"); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, %v, wanted %s", list, s, err, want)
+		}
+	}
+}
+
+// TestStagesOfHandlers: what stood in a handler goes the same way, once it is a middleware.
+func TestStagesOfHandlers(t *testing.T) {
+	iss := issuertest.New(t)
+	provider, err := oidc.NewProvider(t.Context(), iss.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := fromoidc.Old(provider.Verifier(&oidc.Config{ClientID: issuertest.Audience}))
+	auth := httpauth.New(logging(t, iss, new(lines)), nil)
+	for list, want := range map[string]struct {
+		lax, late int
+		body      string // of a good token's answer
+	}{
+		"":                    {200, 401, "orders of " + issuertest.ClientID},
+		"GET /orders=report":  {200, 401, "orders of " + issuertest.ClientID},
+		"GET /orders=enforce": {401, 401, "orders of " + issuertest.ClientID + `, plan ""`},
+		"GET /orders=after":   {401, 200, "orders of " + issuertest.ClientID + `, plan ""`},
+	} {
+		stages, err := migrate.ParseStages(list, "GET /orders")
+		if err != nil {
+			t.Fatal(err)
+		}
+		api := stages.Guard(auth, old, "GET /orders", httpauth.Gate{Rule: rule}, http.HandlerFunc(fromoidc.EitherOrders))
+		lax := good(func(c *issuertest.Claims) { c.Type = "logout+jwt" })
+		late := good(func(c *issuertest.Claims) { c.Expiry = time.Now().Add(-10 * time.Second) })
+		scopeless := good(func(c *issuertest.Claims) { c.Scope = "profile" })
+		for i, status := range []int{want.lax, want.late, http.StatusForbidden, http.StatusOK} {
+			w := call(api, iss.Token([]issuertest.Claims{lax, late, scopeless, good(nil)}[i]))
+			if w.Code != status || i == 3 && w.Body.String() != want.body {
+				t.Errorf("%q, token %d: %d, %q, wanted %d", list, i, w.Code, w.Body, status)
+			}
+		}
+		w := httptest.NewRecorder()
+		if api.ServeHTTP(w, httptest.NewRequest("GET", "/orders", http.NoBody)); w.Code != http.StatusUnauthorized {
+			t.Errorf("%q, no token: %d", list, w.Code)
 		}
 	}
 }
