@@ -15,6 +15,7 @@ import (
 	"github.com/m2mguard/m2mguard/adapters/echoauth"
 	"github.com/m2mguard/m2mguard/adapters/ginauth"
 	"github.com/m2mguard/m2mguard/adapters/httpauth"
+	"github.com/m2mguard/m2mguard/scopes"
 	"github.com/m2mguard/m2mguard/validator"
 )
 
@@ -36,7 +37,7 @@ var (
 		echojwt.Config{}.ContextKey, echojwt.Config{}.NewClaimsFunc, echojwt.Config{}.Skipper, echojwt.Config{}.ErrorHandler,
 		echojwt.Config{}.ContinueOnIgnoredError, echojwt.Config{}.TokenLookup, echojwt.Config{}.TokenLookupFuncs, echojwt.Config{}.SigningKey,
 		echojwt.Config{}.ParseTokenFunc, echojwt.ErrJWTMissing, echojwt.ErrJWTInvalid, echo.Echo{}.HTTPErrorHandler, echo.HTTPError{}.Internal,
-		echo.Context.Get,
+		echo.Context.Get, (*echo.Echo).Use, echojwt.WithConfig,
 	}
 	_ = []any{
 		(*ginjwt.GinJWTMiddleware).LoginHandler, (*ginjwt.GinJWTMiddleware).RefreshHandler, (*ginjwt.GinJWTMiddleware).LogoutHandler,
@@ -49,6 +50,6 @@ var (
 		validator.Profile{}.Accept, validator.Config{}.Issuers, validator.Config{}.Resolver, validator.Config{}.DPoP, validator.Issuer{}.Audience,
 		validator.Issuer{}.Clients, validator.New, (*validator.Validator).Ready, (*validator.Error).Check,
 		(*httpauth.Middleware).Require, (*httpauth.Middleware).RequireThat, (*httpauth.Middleware).Optional, (*httpauth.Middleware).RequireBound,
-		httpauth.Config{}.Credentials, httpauth.Config{}.ErrorHandler, httpauth.Body{}, echoauth.Token, ginauth.Token,
+		httpauth.Config{}.Credentials, httpauth.Config{}.ErrorHandler, httpauth.Body{}, echoauth.Token, ginauth.Token, scopes.AnyToken,
 	}
 )

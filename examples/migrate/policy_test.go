@@ -2,6 +2,7 @@ package migrate_test
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"testing"
 
 	echojwt "github.com/labstack/echo-jwt/v4"
@@ -9,6 +10,8 @@ import (
 
 	"github.com/m2mguard/m2mguard/adapters/echoauth"
 	"github.com/m2mguard/m2mguard/examples/migrate"
+	"github.com/m2mguard/m2mguard/examples/migrate/fromechojwt"
+	"github.com/m2mguard/m2mguard/scopes"
 	"github.com/m2mguard/m2mguard/validator/issuertest"
 )
 
@@ -49,6 +52,42 @@ func TestIgnored(t *testing.T) {
 		e.GET("/orders", func(c echo.Context) error { return c.NoContent(http.StatusOK) }, tc.optional)
 		if w := call(e, iss.Bad(issuertest.Expired, good(nil))); w.Code != tc.status {
 			t.Errorf("%s: %d, wanted %d", name, w.Code, tc.status)
+		}
+	}
+}
+
+// TestUse: echo-jwt in Use keeps out who asks for a route that nobody thought of, or for
+// none at all. So does AnyToken in its place; a rule with its route says nothing of others.
+func TestUse(t *testing.T) {
+	iss := issuertest.New(t)
+	v, err := migrate.Trust(iss.URL(), issuertest.Audience)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer v.Close()
+	before, err := fromechojwt.Before(t.Context(), iss.JWKSURL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	auth := echoauth.New(v, nil)
+	shut := echo.New()
+	shut.Use(auth.Require(scopes.AnyToken()))
+	shut.GET("/orders", func(c echo.Context) error { return c.NoContent(http.StatusOK) }, auth.Require(rule))
+	for name, tc := range map[string]struct {
+		api  http.Handler
+		want int
+	}{
+		"before": {before, http.StatusUnauthorized}, "after": {fromechojwt.After(v), http.StatusNotFound}, "with AnyToken": {shut, http.StatusUnauthorized},
+	} {
+		w := httptest.NewRecorder()
+		if tc.api.ServeHTTP(w, httptest.NewRequest("GET", "/prices", http.NoBody)); w.Code != tc.want {
+			t.Errorf("%s: %d, wanted %d", name, w.Code, tc.want)
+		}
+		if w := call(tc.api, iss.Token(good(nil))); w.Code != http.StatusOK {
+			t.Errorf("%s: %d, %q", name, w.Code, w.Body)
+		}
+		if w := call(tc.api, iss.Token(issuertest.Claims{Scope: "profile"})); w.Code != http.StatusForbidden {
+			t.Errorf("%s, without the scope: %d, %q", name, w.Code, w.Body)
 		}
 	}
 }
