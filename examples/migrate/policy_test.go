@@ -1,8 +1,11 @@
 package migrate_test
 
 import (
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
+	"strings"
 	"testing"
 
 	echojwt "github.com/labstack/echo-jwt/v4"
@@ -88,6 +91,25 @@ func TestUse(t *testing.T) {
 		}
 		if w := call(tc.api, iss.Token(issuertest.Claims{Scope: "profile"})); w.Code != http.StatusForbidden {
 			t.Errorf("%s, without the scope: %d, %q", name, w.Code, w.Body)
+		}
+	}
+}
+
+// TestLog: none of the old libraries writes a line about a refused token, and ours says why.
+func TestLog(t *testing.T) {
+	before := slog.Default()
+	defer slog.SetDefault(before)
+	for _, l := range append(slices.Clone(old), newer...) {
+		iss := issuertest.New(t)
+		api := start(t, l, iss)
+		var log lines
+		slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil))) // which package log writes to as well
+		if w := api(bad(issuertest.Expired)); w.Code != http.StatusUnauthorized {
+			t.Errorf("%s: %d", l.name, w.Code)
+		}
+		ours := slices.ContainsFunc(newer, func(n library) bool { return n.name == l.name })
+		if text := log.String(); ours != strings.Contains(text, "level=WARN msg=\"m2mguard: token refused\" check=exp") || !ours && text != "" {
+			t.Errorf("%s wrote %q", l.name, text)
 		}
 	}
 }
