@@ -120,7 +120,7 @@ var questions = []struct {
 	{"`alg: none` or HMAC with the public key", nil},
 	{"PS256, by a key of the issuer", bearer(func(c *issuertest.Claims) { c.Algorithm = "PS256" })},
 	{"RS512, by a key of the issuer", bearer(func(c *issuertest.Claims) { c.Algorithm = "RS512" })},
-	{"20 kB long", bearer(func(c *issuertest.Claims) { c.Extra["groups"] = strings.Repeat("orders ", 2_100) })},
+	{"longer than 16 KiB", bearer(func(c *issuertest.Claims) { c.Extra["groups"] = strings.Repeat("orders ", 2_100) })},
 	{"another kind of token (`typ: logout+jwt`)", bearer(func(c *issuertest.Claims) { c.Type = "logout+jwt" })},
 	{"bound to a certificate, shown without it", bad(issuertest.SenderBound)},
 	{"bound to a DPoP key, shown as `Bearer`", bearer(func(c *issuertest.Claims) { c.JWKThumbprint = strings.Repeat("A", 43) })},
