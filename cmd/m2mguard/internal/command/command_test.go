@@ -180,7 +180,7 @@ func TestWrong(t *testing.T) {
 		"nobody to ask":     {[]string{"token", "--client-id", "x", "--secret-env", "RIGHT"}, "nobody to ask"},
 		"no secret":         {[]string{"token", "--client-id", "x", "--issuer", "https://id.example.com"}, "has no secret"},
 		"method":            {[]string{"token", "--client-id", "x", "--method", "none", "--issuer", "https://id.example.com"}, "has another method than"},
-		"no CA":             {[]string{"token", "--client-id", "x", "--secret-env", "RIGHT", "--issuer", "https://id.example.com", "--ca-file", "caFile names a file that cannot be read: no such file"}, "caFile names a file that cannot be read: no such file"},
+		"no CA":             {[]string{"token", "--client-id", "x", "--secret-env", "RIGHT", "--issuer", "https://id.example.com", "--ca-file", "/nowhere"}, "caFile names a file that cannot be read: no such file"},
 		"a certificate":     {[]string{"token", "--client-id", "x", "--method", "tls_client_auth", "--issuer", "https://id.example.com", "--certificate-file", "/nowhere"}, "certificateFile names a file that cannot be read"},
 		"length of time":    {[]string{"doctor", "--timeout", "soon"}, "invalid argument"},
 		"no private key":    {[]string{"token", "--client-id", "x", "--method", "private_key_jwt", "--issuer", "https://id.example.com"}, "keyFile is missing"},
@@ -189,6 +189,8 @@ func TestWrong(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			if r := run(t, right, test.args...); r.code != 2 || !strings.Contains(r.err, test.want) || r.out != "" {
 				t.Errorf("%+v, wanted %q", r, test.want)
+			} else if strings.Contains(test.want, "File names a file") && strings.Contains(r.err, "/nowhere") {
+				t.Errorf("%+v quotes what stands in the place of a file's name", r)
 			}
 		})
 	}
