@@ -2,6 +2,7 @@ package migrate_test
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -155,6 +156,30 @@ func TestStagesOfHandlers(t *testing.T) {
 		w := httptest.NewRecorder()
 		if api.ServeHTTP(w, httptest.NewRequest("GET", "/orders", http.NoBody)); w.Code != http.StatusUnauthorized {
 			t.Errorf("%q, no token: %d", list, w.Code)
+		}
+	}
+}
+
+// TestReportOfWhatIsStrict: where all requests will have to be fresh, bound, live or of a
+// policy, the old library alone decides until that is enforced, and nothing ends early.
+func TestReportOfWhatIsStrict(t *testing.T) {
+	iss := issuertest.New(t)
+	var log lines
+	auth, old := httpauth.New(logging(t, iss, &log), nil), auth0(t, iss)
+	for name, gate := range map[string]httpauth.Gate{
+		"MaxAge": {Rule: rule, MaxAge: new(time.Duration)},
+		"Bound":  {Rule: rule, Bound: true},
+		"Live":   {Rule: rule, Live: true},
+		"Policy": httpauth.GateThat(rule, func(context.Context, *m2mvalidator.Token) error { return errors.New("no") }),
+	} {
+		var client string
+		mayEnd := false
+		api := migrate.Stages{"GET /orders": "report"}.Guard(auth, old, "GET /orders", gate, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			mayEnd = r.Context().Done() != nil
+			orders(&client).ServeHTTP(w, r)
+		}))
+		if w := call(api, iss.Token(good(nil))); w.Code != http.StatusOK || client != "old" || mayEnd {
+			t.Errorf("%s: %d by %q; its request may end early: %v", name, w.Code, client, mayEnd)
 		}
 	}
 }
