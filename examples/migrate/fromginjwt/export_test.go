@@ -1,0 +1,4 @@
+package fromginjwt
+
+// EitherOrders is the handler at the stage enforce.
+var EitherOrders = eitherOrders
