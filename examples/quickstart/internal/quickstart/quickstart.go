@@ -23,16 +23,27 @@ const timeLimit = 2 * time.Minute
 // Main is the main function of a quickstart with these frameworks. It ends the
 // process.
 func Main(frameworks ...Framework) {
+	os.Exit(untilSignalled(func(ctx context.Context) int {
+		return Run(ctx, os.Args[1:], os.Stdout, os.Stderr, frameworks...)
+	}))
+}
+
+// untilSignalled calls f with a context that ends when the process is to end.
+func untilSignalled(f func(context.Context) int) (code int) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
 	context.AfterFunc(ctx, stop) // so that a second signal ends what the first one could not
-	code := Run(ctx, os.Args[1:], os.Stdout, os.Stderr, frameworks...)
-	stop()
-	os.Exit(code)
+	return f(ctx)
 }
 
 // Run is Main with its surroundings passed in; standard output may be a Screen. It
 // returns the exit code: 0 if all went as expected, 1 if not, and 2 for wrong arguments.
 func Run(ctx context.Context, args []string, stdout, stderr io.Writer, frameworks ...Framework) int {
+	return run(ctx, args, stdout, stderr, true, frameworks)
+}
+
+// run is Run, with -serve on its ports or on free ones.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer, fixed bool, frameworks []Framework) int {
 	flags := flag.NewFlagSet("quickstart", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	stay := flags.Bool("serve", false, "keep the servers up on ports 8400 to 8404, and print lines to paste")
@@ -49,7 +60,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer, framework
 	if *stay {
 		log = slog.New(slog.NewTextHandler(stderr, nil)) // at Info, as an API would
 	}
-	d, err := start(*stay, log, frameworks)
+	d, err := start(*stay && fixed, log, frameworks)
 	if err != nil {
 		fmt.Fprintln(stderr, "quickstart:", err)
 		return 1
@@ -58,7 +69,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer, framework
 
 	s := screenOn(stdout, os.Getenv)
 	if *stay {
-		if err := serve(ctx, d, loopback(true, operatorPort), s); err != nil {
+		if err := serve(ctx, d, loopback(fixed, operatorPort), s); err != nil {
 			fmt.Fprintln(stderr, "quickstart:", err)
 			return 1
 		}

@@ -3,6 +3,8 @@ package quickstart
 import (
 	"bytes"
 	"context"
+	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -22,10 +24,19 @@ import (
 	"github.com/m2mguard/m2mguard/validator/issuertest"
 )
 
-// TestMain is also the curl that TestPastes has a shell find.
+// TestMain is also the curl that TestPastes has a shell find, and the program that
+// TestSignals ends.
 func TestMain(m *testing.M) {
-	if filepath.Base(os.Args[0]) == "curl" {
+	switch filepath.Base(os.Args[0]) {
+	case "curl":
 		os.Exit(curl(os.Args[1:], os.Stdout, os.Stderr))
+	case "quickstart":
+		os.Exit(untilSignalled(func(ctx context.Context) int {
+			code := run(ctx, os.Args[1:], os.Stdout, os.Stderr, false, []Framework{NetHTTP})
+			fmt.Println("ending")
+			_, _ = io.Copy(io.Discard, os.Stdin) // until TestSignals closes it
+			return code
+		}))
 	}
 	goleak.VerifyTestMain(m)
 }

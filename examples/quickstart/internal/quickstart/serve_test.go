@@ -1,6 +1,7 @@
 package quickstart
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"fmt"
@@ -71,6 +72,53 @@ func TestServe(t *testing.T) {
 	}
 	if err := serve(ctx, d, "192.0.2.1:1", Screen{&out, false}); err == nil {
 		t.Error("it listens at somebody else's address")
+	}
+}
+
+// TestServeLogs: standard error has what an operator reads, and no flood of it.
+func TestServeLogs(t *testing.T) {
+	r, w := io.Pipe()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var log bytes.Buffer // what is asked ends before it is read
+	ended := make(chan int, 1)
+	go func() {
+		code := run(ctx, []string{"-serve"}, w, &log, false, []Framework{NetHTTP})
+		w.Close()
+		ended <- code
+	}()
+	told := bufio.NewScanner(r)
+	var issuer, api, operator string
+	for told.Scan() && !strings.Contains(told.Text(), "Ctrl-C") {
+		if rest, found := strings.CutPrefix(strings.TrimSpace(told.Text()), "ISSUER="); found {
+			issuer, api, _ = strings.Cut(rest, " API=")
+		} else if rest, found := strings.CutPrefix(strings.TrimSpace(told.Text()), "OPERATOR="); found {
+			operator, _, _ = strings.Cut(rest, " ")
+		}
+	}
+	go func() { _, _ = io.Copy(io.Discard, r) }()
+	ask := func(args ...string) string {
+		var answer bytes.Buffer
+		if code := curl(args, &answer, t.Output()); code != 0 {
+			t.Errorf("%q: exit code %d", args, code)
+		}
+		return answer.String()
+	}
+	for range 2 { // with a key each, and the same refusal
+		answer := ask("-su", jwt.clientID+":"+clientSecret, "-d", "grant_type=client_credentials", issuer+"/token")
+		_, token, _ := strings.Cut(answer, `"access_token":"`)
+		token, _, _ = strings.Cut(token, `"`)
+		ask("-iH", "Authorization: Bearer "+token, "-X", "POST", api+"/orders")
+		ask("-X", "POST", operator+"/rotate")
+	}
+	cancel()
+	if code := <-ended; code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	for level, want := range map[string]int{"DEBUG": 0, "INFO": 1, "WARN": 1} { // the other key, the first refusal
+		if n := strings.Count(log.String(), "level="+level); n != want {
+			t.Errorf("%d lines at %s, wanted %d: %s", n, level, want, &log)
+		}
 	}
 }
 
