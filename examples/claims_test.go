@@ -24,6 +24,10 @@ const (
 
 var claims = []claim{
 	{"README.md", "One RS256 token of 965 bytes", ofResults, "an RS256 one of 965 bytes"},
+	{"README.md", "| made-up key ids cause | two fetches", "jwks/keyset.go", "rate.Every(config.MinFetchInterval), 2)"},
+	{"README.md", ", then one in 5 s |", "jwks/config.go", "defaultMinFetchInterval = 5 * time.Second"},
+	{"README.md", "| keys serve while their issuer is down | 24 h |", "jwks/config.go", "defaultMaxStale = 24 * time.Hour"},
+	{"README.md", "| opaque tokens | yes, remembered 30 s |", "introspection/config.go", "defaultPositiveLifetime = 30 * time.Second"},
 	{"SECURITY.md", "costs a twentieth of one (`dpop.BenchmarkRefusals`)", ofResults, "escapes | at most 5 % of an ES256 primitive"},
 	{"SECURITY.md", "the memory has at most so many of 48 bytes", ofProofs, "each > 48"},
 	{"SECURITY.md", "whoever holds more than four times what is left", "dpop/memory.go", "more than four times what is left"},
