@@ -284,12 +284,13 @@ func TestBadFileNeverReplacesGoodKeys(t *testing.T) {
 	}
 }
 
-// TestFileThatIsNotThereYet: 503 until it is.
+// TestFileThatIsNotThereYet: 503 until it is. What may be a secret in the place of a path
+// is told to nobody, and a path that leads somewhere is.
 func TestFileThatIsNotThereYet(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
-		file := filepath.Join(dir, "jwks.json")
-		s, err := jwks.New(jwks.Config{File: file})
+		file, seen := filepath.Join(dir, "jwks.json"), &events{}
+		s, err := jwks.New(jwks.Config{File: file, Observer: observe.Observer{Event: seen.add}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -297,6 +298,21 @@ func TestFileThatIsNotThereYet(t *testing.T) {
 		k := ed("k")
 		if u := wantUnavailable(t, s, k); !errors.Is(u, fs.ErrNotExist) {
 			t.Error(u)
+		}
+		want := fmt.Sprintf("key set in the file that Config.File names in %d bytes: no such file", len(file))
+		if told := seen.of(observe.RefreshFailed); len(told) != 1 || told[0].URL != "" || !strings.Contains(told[0].Err.Error(), want) || strings.Contains(told[0].Err.Error(), file) {
+			t.Errorf("told %v, wanted %s", told, want)
+		}
+		if err := os.Mkdir(file, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		elapse(5 * time.Second)
+		wantUnavailable(t, s, k)
+		if told := seen.of(observe.RefreshFailed); len(told) != 2 || !strings.HasSuffix(told[1].URL, file) || !strings.Contains(told[1].Err.Error(), fmt.Sprintf("%q: it is not a regular file", file)) {
+			t.Errorf("told %v", told)
+		}
+		if err := os.Remove(file); err != nil {
+			t.Fatal(err)
 		}
 		write(t, file, set(k))
 		elapse(5 * time.Second)

@@ -9,7 +9,6 @@ import (
 
 	"github.com/m2mguard/m2mguard/internal/fetch"
 	"github.com/m2mguard/m2mguard/internal/hanging"
-	"github.com/m2mguard/m2mguard/internal/quote"
 	"github.com/m2mguard/m2mguard/internal/textfile"
 )
 
@@ -24,6 +23,7 @@ type file struct {
 	limit   int64
 	calls   hanging.Calls
 	seen    os.FileInfo // of what last holds; nil if that cannot be told by it
+	led     bool        // to a file, once
 }
 
 var _ source = (*file)(nil)
@@ -36,12 +36,15 @@ func newFile(c Config) *file {
 func (f *file) close() {}
 
 func (f *file) fetch(ctx context.Context, last *snapshot) (got fetched, err error) {
-	got = fetched{address: f.address, maxAge: -1}
+	got = fetched{maxAge: -1}
 	seen := f.seen
 	if last == nil {
 		seen = nil
 	}
 	read, err := hanging.Do(ctx, &f.calls, func(context.Context) (textfile.Content, error) { return textfile.Read(f.path, seen, f.limit) })
+	if f.led = f.led || textfile.Leads(err); f.led {
+		got.address = f.address
+	}
 	switch {
 	case err == nil && read.Same:
 		got.set, got.unmodified = last, true
@@ -51,7 +54,7 @@ func (f *file) fetch(ctx context.Context, last *snapshot) (got fetched, err erro
 	}
 	f.seen = nil
 	if err != nil {
-		return got, fmt.Errorf("key set in the file %s: %w", quote.Value(f.path), err)
+		return got, fmt.Errorf("key set in the file %s: %w", textfile.Name(f.path, "Config.File", f.led), err)
 	}
 	f.seen = read.Seen
 	return got, nil

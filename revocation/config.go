@@ -72,8 +72,9 @@ type Config struct {
 	// every PollInterval, and read when its time, size or inode has changed: also where
 	// a link on the way to it was replaced, as those of a mounted ConfigMap are. Replace
 	// it as a whole, by renaming another one to its name. What cannot be read changes
-	// nothing, and is told once to Observer. docs/revocation.md has its form. Empty:
-	// another feed calls Merge and Current.
+	// nothing, and is told once to Observer; not with a path that never led anywhere,
+	// because it may be a secret in the wrong place. docs/revocation.md has its form.
+	// Empty: another feed calls Merge and Current.
 	File string
 
 	// PollInterval is how often File is looked at: at least 100 ms and at most half of

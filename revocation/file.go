@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/m2mguard/m2mguard/internal/hanging"
-	"github.com/m2mguard/m2mguard/internal/quote"
 	"github.com/m2mguard/m2mguard/internal/textfile"
 	"github.com/m2mguard/m2mguard/observe"
 )
@@ -27,6 +26,7 @@ type watch struct {
 	list  *List
 	calls hanging.Calls
 	seen  os.FileInfo // of what was taken in last; nil if that cannot be told by it
+	led   bool        // to a file, once
 	fault string      // that was told last
 }
 
@@ -62,6 +62,7 @@ func (w *watch) look(ctx context.Context) error {
 	limit := min(maxFileBytes, int64(c.MaxEntries)*bytesOfEntry)
 	seen := w.seen
 	read, err := hanging.Do(ctx, &w.calls, func(context.Context) (textfile.Content, error) { return textfile.Read(c.File, seen, limit) })
+	w.led = w.led || textfile.Leads(err)
 	if err != nil || read.Same {
 		return err
 	}
@@ -126,6 +127,7 @@ func (w *watch) report(err error) {
 		w.fault = ""
 		return
 	}
+	name := textfile.Name(w.list.config.File, "Config.File", w.led)
 	text := strings.ReplaceAll(err.Error(), "\n", "; ") // one line, for logs
 	if text == w.fault {
 		return
@@ -135,7 +137,7 @@ func (w *watch) report(err error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		mend = "put it there"
 	}
-	w.list.tell(&observe.Event{Kind: observe.FeedFailed, Err: &fileError{fmt.Sprintf("revocation: the file %s: %s (what is held goes on counting; %s)", quote.Value(w.list.config.File), text, mend), err}})
+	w.list.tell(&observe.Event{Kind: observe.FeedFailed, Err: &fileError{fmt.Sprintf("revocation: the file %s: %s (what is held goes on counting; %s)", name, text, mend), err}})
 }
 
 // fileError is a fault in one line.

@@ -169,7 +169,8 @@ func TestFile(t *testing.T) {
 	}
 }
 
-// TestFileThatIsNotThereYet: nothing passes until it is.
+// TestFileThatIsNotThereYet: nothing passes until it is. What may be a secret in the place
+// of a path is told to nobody.
 func TestFileThatIsNotThereYet(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
@@ -180,7 +181,8 @@ func TestFileThatIsNotThereYet(t *testing.T) {
 		if v := ask(l, good); v.Outcome() != revocation.Unavailable || l.Ready() == nil {
 			t.Error(v)
 		}
-		if failed := seen.of(observe.FeedFailed); len(failed) != 1 || !errors.Is(failed[0].Err, fs.ErrNotExist) || !strings.Contains(failed[0].Err.Error(), "put it there") {
+		if failed := seen.of(observe.FeedFailed); len(failed) != 1 || !errors.Is(failed[0].Err, fs.ErrNotExist) || !strings.Contains(failed[0].Err.Error(), "put it there") ||
+			!strings.Contains(failed[0].Err.Error(), fmt.Sprintf("that Config.File names in %d bytes:", len(file))) || strings.Contains(failed[0].Err.Error(), file) {
 			t.Errorf("told %v", failed)
 		}
 		write(t, file, document(1))

@@ -8,6 +8,8 @@ import (
 	"io"
 	"os"
 	"time"
+
+	"github.com/m2mguard/m2mguard/internal/quote"
 )
 
 // ErrTooLarge is a file over its limit.
@@ -33,7 +35,7 @@ func Read(path string, seen os.FileInfo, limit int64) (Content, error) {
 	}
 	opened, err := open(path)
 	if err != nil {
-		return Content{}, withoutPath(err)
+		return Content{}, &unopened{withoutPath(err)}
 	}
 	defer func() { _ = opened.Close() }()
 	before, err := opened.Stat() // of what is read, whatever the path leads to now
@@ -58,6 +60,27 @@ func Read(path string, seen os.FileInfo, limit int64) (Content, error) {
 		read.Seen = before
 	}
 	return read, nil
+}
+
+// unopened says that what a path leads to was not opened.
+type unopened struct{ error }
+
+func (e *unopened) Unwrap() error { return e.error }
+
+// Leads reports whether the path that Read failed for, or did not, leads to anything.
+func Leads(err error) bool {
+	_, not := errors.AsType[*unopened](err)
+	return !not || errors.Is(err, os.ErrPermission)
+}
+
+// Name is how an error about a file names it: by its path, if that led to anything. One
+// that never did may be a secret that was written in the place of a path, of which only
+// the field and the length are told.
+func Name(path, field string, led bool) string {
+	if !led {
+		return fmt.Sprintf("that %s names in %d bytes", field, len(path))
+	}
+	return quote.Value(path)
 }
 
 func unchanged(before, after os.FileInfo) bool {

@@ -45,6 +45,7 @@ var keyMutants = []mutant{
 	{"key file", "a pipe is not read", []edit{{"internal/textfile/textfile.go", "	case !before.Mode().IsRegular():\n", "	case false:\n"}}, ofKeys},
 	{"key file", "and opened without waiting for a writer", []edit{{"internal/textfile/open_unix.go", "|syscall.O_NONBLOCK", ""}}, ofKeys},
 	{"key file", "it has a limit", []edit{never("internal/textfile/textfile.go", "int64(len(text)) > limit")}, ofKeys},
+	{"key file", "a name that leads nowhere is not told", []edit{never("internal/textfile/textfile.go", "!led")}, ofKeys},
 	{"key function", "one that hangs is not called again and again", []edit{never("internal/hanging/hanging.go", "c.hanging.Load() >= most")}, ofKeys},
 	{"key function", "nor waited for", []edit{{"internal/hanging/hanging.go", "	case <-ctx.Done():\n		return none, ctx.Err()\n", ""}}, ofKeys},
 	{"key function", "what it returns has a limit", []edit{{"jwks/local.go", "	case int64(len(text)) > f.limit:\n", "	case false:\n"}}, ofKeys},

@@ -210,6 +210,7 @@ func TestNoOutputHoldsAToken(t *testing.T) {
 	pasted := write(t, "issuers: [{url: '%s', audience: [x], introspection: {auth: {clientID: x, secret: %s, token: {env: %s}}}}]\nclient: %s\ndpop: {nonces: {secrets: [{file: %s}]}}\n? %s\n: 1\n", iss.URL(), stray, stray, stray, stray, stray)
 	away := write(t, "issuers: [{url: '%s', audience: [x]}]\nrevocations: fleet\nfleet: {url: 'redis://127.0.0.1:1', user: orders, password: {env: REDIS}, name: orders, secrets: [{env: FLEET}]}\n", iss.URL())
 	misplaced := write(t, "issuers: [{url: '%s', audience: [x]}]\nfleet: {url: 'redis://orders:%s@127.0.0.1:1', user: %s, password: %s, name: %s, secrets: [{file: %s}, %s, {env: FLEET, encoding: %s}]}\n", iss.URL(), right["REDIS"], stray, right["REDIS"], stray, stray, right["FLEET"], right["FLEET"])
+	absent := write(t, "issuers: [{url: '%s', audience: [x], keys: {file: %s}}, {url: 'https://id.example.com', audience: [x], keys: {file: %s}}]\nrevocations: {file: %s}\n", iss.URL(), stray, right["REDIS"], right["FLEET"])
 	strayFile := filepath.Join(t.TempDir(), "token.txt")
 	if err := os.WriteFile(strayFile, []byte("Bearer "+stray+"\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -235,6 +236,7 @@ func TestNoOutputHoldsAToken(t *testing.T) {
 		{"revoke", "-c", away, "--issuer", stray}, {"revoke", "-c", away, "--issuer", stray, "--any-issuer"}, {"revoke", "-c", away, "--issued-before=" + stray, "--client", "x"}, {"revoke", "-c", misplaced, "--client", "x"},
 		{"revoke", stray}, {"revoke", "-c", away, "--client", "x", stray}, {"revoke", "-c", good, "--client", "x"}, {"revoke", "--" + stray}, {"revocations", "-c", away, "--timeout", "200ms"},
 		{"revocations", "-c", away, "--token-id", stray}, {"revocations", "-c", misplaced}, {"revocations", stray}, {"revocations", "--most", stray}, {"doctor", "-c", away, "--timeout", "1s"}, {"explain", "-c", away, "--timeout", "200ms"}, {"schema"}, {"schema", stray}, {"completion", "bash"}, {"completion", stray}, {"help", "token"}, {"help", stray}, {"--version"},
+		{"doctor", "-c", absent, "--timeout", "200ms"}, {"explain", "-c", absent}, {"explain", "-c", absent, "--timeout", "200ms", strayFile},
 		{"serve", "--check", "-c", gate}, {"serve", "--check", "-c", broken}, {"serve", "--check", "-c", pasted}, {"serve", "-c", good}, {"serve", stray},
 		{"routes", "-c", gate}, {"routes", "-c", broken}, {"routes", "--from", strayFile}, {"routes", "--from", "-"}, {"routes", "--format", stray, "-c", gate}, {"routes", stray},
 		{"schema"}, {"schema", stray}, {"completion", "bash"}, {"completion", stray}, {"help", "token"}, {"help", stray}, {"--version"},

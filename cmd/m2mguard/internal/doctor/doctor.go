@@ -56,8 +56,8 @@ func Examine(ctx context.Context, f *config.File, o Options) []Line {
 	}
 	e := &examination{file: f, Options: o}
 	e.configuration()
-	for _, iss := range f.Config.Issuers {
-		e.issuer(ctx, iss)
+	for n, iss := range f.Config.Issuers {
+		e.issuer(ctx, n, iss)
 	}
 	answers := e.redis(ctx)
 	e.revocations(ctx, answers)

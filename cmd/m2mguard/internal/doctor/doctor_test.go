@@ -303,6 +303,30 @@ func TestManyKeys(t *testing.T) {
 	expect(t, doctor.Examine(t.Context(), named(at(iss)), doctor.Options{}), doctor.Doubtful, "keys", "and 10 more", "a handful")
 }
 
+// TestFilesThatAreNotThere: a name that leads nowhere may be a secret in the place of one.
+// The key is named with its line, where the program's file has it.
+func TestFilesThatAreNotThere(t *testing.T) {
+	const misplaced = "correct-horse-battery-staple"
+	f, err := config.Read(strings.NewReader("issuers:\n- url: https://id.example.com\n  audience: [x]\n  keys:\n    file: " + misplaced + "\nrevocations: {file: " + misplaced + "}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Revocations.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	lines := doctor.Examine(ctx, f, doctor.Options{Waiting: func(what string) func() {
+		if strings.Contains(what, "revocations") {
+			cancel() // nothing will come
+		}
+		return func() {}
+	}})
+	expect(t, lines, doctor.Bad, "key set", "names in 28 bytes: no such file", "line 5: issuers[0].keys.file must name a file that is there")
+	expect(t, lines, doctor.Bad, "list", "", "revocations.file")
+	if text := fmt.Sprint(lines); strings.Contains(text, misplaced) {
+		t.Errorf("it is quoted: %s", text)
+	}
+}
+
 // TestListThatIsNotThere is no fault of an issuer's.
 func TestListThatIsNotThere(t *testing.T) {
 	list, err := revocation.New(revocation.Config{})

@@ -12,9 +12,9 @@ import (
 	"github.com/m2mguard/m2mguard/validator"
 )
 
-// issuer looks at one issuer through a validator of its own, so that what ails one is
+// issuer looks at the issuer of that number through a validator of its own, so that what ails one is
 // not said of another.
-func (e *examination) issuer(ctx context.Context, iss validator.Issuer) {
+func (e *examination) issuer(ctx context.Context, n int, iss validator.Issuer) {
 	defer e.Waiting("asking " + iss.URL)()
 	cfg := e.file.Config
 	cfg.Revocations = nil                                                            // looked at apart
@@ -43,7 +43,7 @@ func (e *examination) issuer(ctx context.Context, iss validator.Issuer) {
 	defer v.Close()
 	ready := v.Ready(ctx)
 	if iss.Keys != nil {
-		e.keys(iss, recorders[0], ready)
+		e.keys(n, iss, recorders[0], ready)
 	} else if ready != nil { // of the keys of signed answers
 		e.note(Bad, iss.URL, "key set", ready.Error(), keysDo)
 	}

@@ -18,8 +18,9 @@ import (
 // mostKeys is how many keys of a set are told one by one.
 const mostKeys = 50
 
-// keys tells how the key set was found and every key of it, with why one is skipped.
-func (e *examination) keys(iss validator.Issuer, r *recorder, ready error) {
+// keys tells how the key set of the issuer of that number was found and every key of it,
+// with why one is skipped.
+func (e *examination) keys(n int, iss validator.Issuer, r *recorder, ready error) {
 	field, wanted := "url", iss.URL
 	if iss.Keys.Issuer != "" {
 		field, wanted = "keys.issuer", iss.Keys.Issuer
@@ -46,6 +47,9 @@ func (e *examination) keys(iss validator.Issuer, r *recorder, ready error) {
 		e.note(Bad, iss.URL, "key set", ready.Error(), spell)
 	case set != nil:
 		e.note(Bad, iss.URL, "key set", ready.Error(), "have the issuer publish a key for one of the issuer's algorithms, or list in algorithms what it signs with")
+	case iss.Keys.File != "":
+		do := fmt.Errorf("issuers[%d].keys.file must name a file that is there, can be read, and holds a key set", n)
+		e.note(Bad, iss.URL, "key set", ready.Error(), e.file.Locate(do).Error())
 	default:
 		e.note(Bad, iss.URL, "key set", ready.Error(), keysDo)
 	}
