@@ -29,7 +29,7 @@ var drills = []drill{
 	{"keys rotated", "The issuer signs with a new key; settings for keys: the defaults.", keysRotated},
 	{"revoked", "An opaque token is revoked at its issuer.", tokenRevoked},
 	{"asked anew", "A revoked token goes to DELETE, which asks the issuer each time.", askedAnew},
-	{"killed", "A client is blocked, also on 4 more instances (fleets: by Redis).", clientKilled},
+	{"killed", "A client is blocked, also on 4 more instances of the API.", clientKilled},
 	{"stolen", "A thief has a token that is bound to a key (DPoP), and a proof.", tokenStolen},
 	{"issuer down", "The issuer answers nobody any more; later it is back.", issuerDown},
 	{"cold start", "5,000 clients come at once to an instance that has just started.", coldStart},
@@ -98,8 +98,8 @@ func tokenRevoked(ctx context.Context, d *demo) (string, error) {
 	if err := group.Wait(); err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("Let in for %.2f s more; the limit is set to %v (by default 30s).",
-		slices.Max(passed).Seconds(), revocationLimit), nil
+	return fmt.Sprintf("Let in for %.1f s more; the limit is set to %v s (by default 30 s).",
+		slices.Max(passed).Seconds(), revocationLimit.Seconds()), nil
 }
 
 // lastPass calls a with a revoked token until it is refused, and returns how

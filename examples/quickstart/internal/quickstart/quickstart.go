@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"os/signal"
 	"syscall"
@@ -52,6 +53,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, fixed boo
 		return 0
 	case err != nil:
 		return 2
+	case flags.NArg() > 0: // serve, say, whose hyphen was forgotten
+		fmt.Fprintf(stderr, "quickstart: there is no argument %q, wanted -serve or nothing\n", flags.Arg(0))
+		return 2
 	}
 
 	// The table says what clients are told. With -serve somebody may look for
@@ -62,7 +66,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, fixed boo
 	}
 	d, err := start(*stay && fixed, log, frameworks)
 	if err != nil {
-		fmt.Fprintln(stderr, "quickstart:", err)
+		complain(stderr, err, *stay)
 		return 1
 	}
 	defer d.close()
@@ -70,7 +74,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, fixed boo
 	s := screenOn(stdout, os.Getenv)
 	if *stay {
 		if err := serve(ctx, d, loopback(fixed, operatorPort), s); err != nil {
-			fmt.Fprintln(stderr, "quickstart:", err)
+			complain(stderr, err, *stay)
 			return 1
 		}
 		return 0
@@ -81,6 +85,15 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, fixed boo
 		return 1
 	}
 	return 0
+}
+
+// complain says why nothing was started, and what to do where a port is taken.
+func complain(stderr io.Writer, err error, fixed bool) {
+	fmt.Fprintln(stderr, "quickstart:", err)
+	if at, ok := errors.AsType[*net.OpError](err); ok && at.Op == "listen" && fixed {
+		fmt.Fprintf(stderr, "-serve needs the ports %d to %d: end what listens there, perhaps another quickstart.\nWithout -serve it takes ports that are free.\n",
+			issuerPort, operatorPort)
+	}
 }
 
 // show prints the table, the drills and the lines that did it, and returns how often
@@ -124,9 +137,10 @@ mux.Handle("POST /orders", auth.Require(scopes.All("orders:write"))(orders))
 `
 
 // besides says what api.go has beside them.
-const besides = `What it has beside them is a field each: Keys and Introspection, for opaque
-tokens; DPoP, with the API's own URL in cfg, for bound ones; and Revocations, by
-which a client is blocked.`
+const besides = `Opaque tokens, bound tokens and blocked clients take one setting more each, in
+the same file: Introspection, with Keys for JWTs beside them; DPoP, with the
+API's own URL in cfg; and Revocations, the list of who is blocked. Here that
+is filled within one process; a fleet shares it through Redis (docs/fleet.md).`
 
 // pointOn says where to go from here.
 func pointOn(s Screen, d *demo) {

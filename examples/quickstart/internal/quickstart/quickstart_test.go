@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -274,10 +275,26 @@ func TestColourful(t *testing.T) {
 	}
 }
 
+// Whoever forgets a hyphen is told so, and does not get a run without it.
 func TestWrongUse(t *testing.T) {
+	for _, args := range [][]string{{"-no-such-flag"}, {"serve"}, {"foo", "bar"}, {"-serve", "now"}} {
+		var stdout, stderr bytes.Buffer
+		if code := Run(t.Context(), args, &stdout, &stderr, NetHTTP); code != 2 || stdout.Len() > 0 || !strings.Contains(stderr.String(), "-serve") {
+			t.Errorf("%q: exit code %d, wanted 2, and printed %s%s", args, code, &stdout, &stderr)
+		}
+	}
+}
+
+// Where a port of -serve is taken, it says what to do.
+func TestPortTaken(t *testing.T) {
+	taken, err := net.Listen("tcp", loopback(true, issuerPort))
+	if err == nil { // else another program has it, which is as good
+		defer taken.Close()
+	}
 	var stdout, stderr bytes.Buffer
-	if code := Run(t.Context(), []string{"-no-such-flag"}, &stdout, &stderr, NetHTTP); code != 2 || stdout.Len() > 0 {
-		t.Errorf("exit code %d, wanted 2, and printed %s", code, &stdout)
+	code := Run(t.Context(), []string{"-serve"}, &stdout, &stderr, NetHTTP)
+	if code != 1 || stdout.Len() > 0 || !strings.Contains(stderr.String(), "needs the ports 8400 to 8404: end what") {
+		t.Errorf("exit code %d, wanted 1, and printed %s%s", code, &stdout, &stderr)
 	}
 }
 

@@ -16,7 +16,7 @@ func printTable(s Screen, rows []row) (surprises int) {
 	for _, c := range rows[0].cells {
 		header += fmt.Sprintf("%-*s ", columnWidth(c), c.api)
 	}
-	header += " what the client is told (the access token …)"
+	header += " what the client is told about its token"
 	s.printf("\n%s\n", s.paint(bold, header))
 
 	kind, challenge := "", ""
