@@ -56,7 +56,7 @@ func Example() {
 	// Output:
 	// 503 the list of revocations is not up to date
 	// 200
-	// 401 revoked by client, until that is lifted
+	// 401 an entry for its client stands until it is lifted
 	// 200
 }
 
@@ -99,7 +99,7 @@ func ExampleNew() {
 	list.Mark(&marks, &revocation.Token{Issuer: example, Client: "invoices", Subject: "invoices", IssuedAt: time.Date(2026, 11, 26, 9, 1, 0, 0, time.UTC)})
 	fmt.Println(list.Check(&marks, revocation.StaleByConfig))
 	// Output:
-	// revoked by issuer, if it was issued up to 2026-11-26T09:00:00Z
+	// an entry for its issuer refuses what was issued up to 2026-11-26T09:00:00Z
 	// nothing is held against it
 }
 

@@ -433,14 +433,17 @@ func TestNothingIsTold(t *testing.T) {
 
 // TestWords of verdicts and names.
 func TestWords(t *testing.T) {
-	l := newList(t, revocation.Config{})
+	secret := []byte(strings.Repeat("7", 32))
+	l := newList(t, revocation.Config{Secrets: func() [][]byte { return [][]byte{secret} }})
 	at := time.Date(2026, 11, 26, 9, 0, 0, 0, time.UTC)
-	tell(t, l, 1, revocation.IssuedBefore(revocation.KeyID(example, "k"), at), revocation.Block(revocation.Subject(example, "s")))
+	tell(t, l, 1, revocation.IssuedBefore(revocation.KeyID(example, "k"), at), revocation.Block(revocation.Subject(example, "s")),
+		revocation.Block(revocation.OpaqueToken(example, revocation.HashOpaque(secret, example, "o"))))
 	for want, token := range map[string]*revocation.Token{
-		"revoked by key id, if it was issued up to 2026-11-26T09:00:00Z":             {Issuer: example, Client: "c", Subject: "t", KeyID: "k", IssuedAt: at},
-		"revoked by subject, until that is lifted":                                   {Issuer: example, Client: "c", Subject: "s", KeyID: "k", IssuedAt: at},
-		"it names no subject, and one of its issuer is revoked until that is lifted": {Issuer: example, Client: "c"},
-		"nothing is held against it":                                                 {Issuer: example, Client: "c", Subject: "t", KeyID: "k", IssuedAt: at.Add(time.Second)},
+		"an entry for its key id refuses what was issued up to 2026-11-26T09:00:00Z":          {Issuer: example, Client: "c", Subject: "t", KeyID: "k", IssuedAt: at},
+		"an entry for its subject stands until it is lifted":                                  {Issuer: example, Client: "c", Subject: "s", KeyID: "k", IssuedAt: at},
+		"an entry for this opaque token stands until it is lifted":                            {Issuer: example, Client: "c", Subject: "t", Opaque: "o"},
+		"it names no subject, and an entry for one of its issuer's stands until it is lifted": {Issuer: example, Client: "c"},
+		"nothing is held against it":                                                          {Issuer: example, Client: "c", Subject: "t", KeyID: "k", IssuedAt: at.Add(time.Second)},
 	} {
 		if got := ask(l, token).String(); got != want {
 			t.Errorf("%q, wanted %q", got, want)

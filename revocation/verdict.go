@@ -61,12 +61,15 @@ func (v Verdict) String() string {
 	default:
 		return "the list of revocations is not up to date"
 	}
-	until := "until that is lifted"
+	does := "stands until it is lifted"
 	if !v.Cutoff().IsZero() {
-		until = "if it was issued up to " + v.Cutoff().Format(time.RFC3339)
+		does = "refuses what was issued up to " + v.Cutoff().Format(time.RFC3339)
 	}
-	if v.unnamed {
-		return fmt.Sprintf("it names no %v, and one of its issuer is revoked %s", v.by, until)
+	switch {
+	case v.unnamed:
+		return fmt.Sprintf("it names no %v, and an entry for one of its issuer's %s", v.by, does)
+	case v.by == ByOpaqueToken:
+		return "an entry for this " + v.by.String() + " " + does
 	}
-	return fmt.Sprintf("revoked by %v, %s", v.by, until)
+	return fmt.Sprintf("an entry for its %v %s", v.by, does)
 }

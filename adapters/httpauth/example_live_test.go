@@ -92,6 +92,6 @@ func ExampleMiddleware_RequireLive() {
 	fmt.Println(again.StatusCode)
 	// Output:
 	// data: an order
-	// validator: invalid_token: revoked: revoked by client, until that is lifted (Config.Revocations; the client needs a new token, or that its entry is lifted)
+	// validator: invalid_token: revoked: an entry for its client stands until it is lifted (Config.Revocations; the client needs a new token, or that its entry is lifted)
 	// 401
 }
