@@ -84,7 +84,7 @@ type facts struct {
 }
 
 var checks = map[Check]facts{
-	CheckMissing:     {ErrMissingToken, "No access token was sent.", "send it as: Authorization: Bearer <token>, or DPoP where validator.Config.DPoP is set; a client that does is behind a proxy that takes it off"},
+	CheckMissing:     {ErrMissingToken, "No access token was sent.", "send it as: Authorization: Bearer <token>, or DPoP where validator.Config.DPoP is set; if the client does send it, a proxy on the way removes it"},
 	CheckRequest:     {ErrInvalidRequest, "The request must carry exactly one well-formed bearer token, in the Authorization header.", "send one Authorization header with one token"},
 	CheckSize:        {ErrInvalidToken, "The access token is too large.", "Config.MaxTokenBytes"},
 	CheckShape:       {ErrInvalidToken, "The access token is not of a kind that this API accepts.", "Issuer.Keys proves JWTs, Issuer.Introspection proves any token"},

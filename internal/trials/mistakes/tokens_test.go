@@ -148,7 +148,7 @@ var programs = []mistake{
 	}, says: []string{"there is no token here", "not behind Require", "ginauth.Token"}},
 	{name: "a proxy that strips Authorization", program: "doctor", make: func(t *testing.T) string {
 		return open(t, trusting(issuertest.New(t))).request(t, orders)
-	}, says: []string{"missing", "Authorization: Bearer", "proxy that takes it off"}},
+	}, says: []string{"missing", "Authorization: Bearer", "a proxy on the way removes it"}},
 	{name: "a clock five minutes off", program: "doctor", make: mistaken(nil, claims(issuertest.Claims{IssuedAt: ago(65 * time.Minute)})),
 		says: []string{"exp", "expired 2", ", now 2", "Config.ClockSkew and Config.Now"}},
 	{name: "Close forgotten", program: "a test with goleak, as this package's", make: func(t *testing.T) string {
