@@ -58,14 +58,18 @@ func (verticals) Plot(c draw.Canvas, p *plot.Plot) {
 	}
 }
 
-// swatch is a coloured square in a legend.
-type swatch struct{ color color.Color }
+// swatch is a square in a legend, of a strip for each colour.
+type swatch []color.Color
 
 var _ plot.Thumbnailer = swatch{}
 
 // Thumbnail implements plot.Thumbnailer.
 func (s swatch) Thumbnail(c *draw.Canvas) {
-	c.FillPolygon(s.color, []vg.Point{c.Min, {X: c.Max.X, Y: c.Min.Y}, c.Max, {X: c.Min.X, Y: c.Max.Y}})
+	width := (c.Max.X - c.Min.X) / vg.Length(len(s))
+	for i, color := range s {
+		left := c.Min.X + vg.Length(i)*width
+		c.FillPolygon(color, []vg.Point{{X: left, Y: c.Min.Y}, {X: left + width, Y: c.Min.Y}, {X: left + width, Y: c.Max.Y}, {X: left, Y: c.Max.Y}})
+	}
 }
 
 // names puts a name at each whole number of an axis, the first on top, and

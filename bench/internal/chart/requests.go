@@ -60,8 +60,8 @@ func requests(r *suite.Results) ([]byte, error) {
 	p.X.Label.Text = "requests a second"
 	names(&p.Y, texts)
 	p.Add(verticals{}, bars{list, 13})
-	p.Legend.Add("upper bar: one RS256 token", swatch{seenColor})
-	p.Legend.Add("lower bar: "+thousands(suite.TokensInTurn)+" tokens in turn", swatch{firstColor})
+	p.Legend.Add("upper, darker bar: one RS256 token", swatch{seenColor, dotColor})
+	p.Legend.Add("lower, paler bar: "+thousands(suite.TokensInTurn)+" tokens in turn", swatch{firstColor, peerColor})
 	p.Legend.Top = true
 	p.Legend.Padding = 4
 	p.Y.Max += 1.3 // room for the legend above the bars

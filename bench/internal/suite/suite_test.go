@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -69,6 +71,20 @@ func TestRunReportAndCharts(t *testing.T) {
 			if !bytes.Contains(svg, []byte(part)) {
 				t.Errorf("%s has no %s", name, part)
 			}
+		}
+	}
+	// A square of the legend has the colours of everybody's bars: a strip of ours beside one
+	// of the others'.
+	const square = `(?m)^<path d="M([0-9.]+),-?[0-9.]+L([0-9.]+)[^"]*" style="fill:#%s`
+	for _, colours := range [][2]string{{"0B7285", "868E96"}, {"4DABBF", "C9CED4"}} {
+		var edges [2][][]byte
+		for i, colour := range colours {
+			if all := regexp.MustCompile(fmt.Sprintf(square, colour)).FindAllSubmatch(charts["requests.svg"], -1); len(all) > 0 {
+				edges[i] = all[len(all)-1]
+			}
+		}
+		if edges[0] == nil || edges[1] == nil || !bytes.Equal(edges[0][2], edges[1][1]) {
+			t.Errorf("requests.svg: the legend has no square of %q", colours)
 		}
 	}
 }
