@@ -106,6 +106,27 @@ func TestRoomsAreDrawn(t *testing.T) {
 	}
 }
 
+// TestAnswersAreDrawn: docs/request.svg has each status that a client can be told
+// (docs/answers.md), and no other.
+func TestAnswersAreDrawn(t *testing.T) {
+	status := regexp.MustCompile(`\b[45]\d\d\b`)
+	drawn, told := make(map[string]bool), make(map[string]bool)
+	picture(t, filepath.Join(root, "docs/request.svg")).all(func(e element) bool {
+		if e.XMLName.Local == "text" {
+			for _, s := range status.FindAllString(e.Text, -1) {
+				drawn[s] = true
+			}
+		}
+		return true
+	})
+	for _, row := range regexp.MustCompile(`(?m)^\|[^|]+\| (\d{3}) \|`).FindAllStringSubmatch(pages(t)["docs/answers.md"], -1) {
+		told[row[1]] = true
+	}
+	if !maps.Equal(drawn, told) || len(told) < 6 {
+		t.Errorf("docs/request.svg has %v, docs/answers.md %v", slices.Sorted(maps.Keys(drawn)), slices.Sorted(maps.Keys(told)))
+	}
+}
+
 // TestPictures: each picture of docs says what it shows to who cannot see it, brings its
 // own background, which light and dark pages leave alone, and nothing from elsewhere.
 func TestPictures(t *testing.T) {
