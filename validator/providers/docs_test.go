@@ -142,6 +142,43 @@ func TestListsNameEveryIssuer(t *testing.T) {
 	}
 }
 
+// Whether a user's token passes is told where somebody looks for it: each function's
+// comment names AppOnly, and the guide's column has a condition where it is set.
+func TestUsersAreTold(t *testing.T) {
+	comments := make(map[string]string)
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range files {
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments|parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, decl := range file.Decls {
+			if f, ok := decl.(*ast.FuncDecl); ok && f.Recv == nil {
+				comments[f.Name.Name] = f.Doc.Text()
+			}
+		}
+	}
+	for _, name := range functions(t) {
+		if !strings.Contains(comments[name], "AppOnly") {
+			t.Errorf("the comment of %s does not say whether users' tokens pass", name)
+		}
+		preset, ok := presets[name]
+		if !ok {
+			continue // FAPI2 is as what it goes around
+		}
+		_, row, _ := strings.Cut(read(t, "README.md"), "\n| [`"+name+"`](")
+		row, _, _ = strings.Cut(row, "\n")
+		cells := strings.Split(row, " | ")
+		condition := cells[len(cells)-2]
+		if unset := strings.HasPrefix(condition, "not asked") || strings.HasPrefix(condition, "cannot be told"); unset == preset().AppOnly {
+			t.Errorf("AppOnly of %s is %v, and the guide says that a client acts for itself if %q", name, preset().AppOnly, condition)
+		}
+	}
+}
+
 // What the guide shows in Go compiles: a call by itself returns an Issuer, and what
 // stands alone changes iss, which that returned.
 func TestGuideShowsGo(t *testing.T) {

@@ -65,7 +65,7 @@ func EntraID(tenant, audience string) validator.Issuer {
 //
 //	providers.EntraIDv1(tenant, clientID, "api://"+clientID)
 //
-// All else is as for [EntraID], with ver 1.0.
+// All else is as for [EntraID], with ver 1.0: AppOnly is set, too.
 func EntraIDv1(tenant string, audience ...string) validator.Issuer {
 	tenant = strings.ToLower(tenant)
 	args := of("EntraIDv1")

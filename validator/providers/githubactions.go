@@ -27,7 +27,8 @@ import (
 //	auth.Require(scopes.Any("1296269"))
 //	iss.Profile.Implies = map[string][]string{"1296269": {"orders:write"}}
 //
-// Token.Claim reads the others ("environment", "sha", "actor"). A job of a pull
+// AppOnly is set: each token is a job's, and none is a user's. Token.Claim reads
+// its other claims ("environment", "sha", "actor"). A job of a pull
 // request is never let in: what it runs is what somebody proposed.
 //
 // The keys are discovered, so that an enterprise needs no more than its issuer in

@@ -28,8 +28,8 @@ import (
 //	auth.Require(scopes.Any("reports@example.iam.gserviceaccount.com"))
 //
 // email_verified must be true, and email be there: a client of the IAM API must
-// ask for it with includeEmail. A user's ID token has the id of an OAuth client
-// in azp, and an account's has the account itself, which AppOnly asks for.
+// ask for it with includeEmail. AppOnly is set: a user's ID token has the id of an
+// OAuth client in azp, and an account's has the account itself.
 func GoogleServiceAccount(audience string, emails ...string) validator.Issuer {
 	emails = slices.Clone(emails)
 	args := of("GoogleServiceAccount")

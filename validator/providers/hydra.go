@@ -56,7 +56,7 @@ func hydra(issuerURL, audience string) validator.Issuer {
 // bare Hydra ignores them. Plain http to it, where it is not loopback, needs
 // Introspection.DangerouslyAllowHTTP.
 //
-// All else is as for [Hydra].
+// All else is as for [Hydra]: AppOnly is set, too.
 func HydraOpaque(issuerURL, audience, adminURL string, auth introspection.ClientAuth) validator.Issuer {
 	args := of("HydraOpaque")
 	args.issuer(issuerURL)

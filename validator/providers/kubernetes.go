@@ -28,7 +28,8 @@ import (
 // The list of accounts shuts out all others from every route. It holds whatever is
 // changed in the Issuer afterwards, and so does this: the namespace and name in the
 // claim kubernetes.io must be those in sub. Both names may have hyphens in them, so
-// never join them by one. Token.Tenant is the namespace.
+// never join them by one. Token.Tenant is the namespace. AppOnly is set: sub must be a
+// service account's.
 //
 // Where the keys are depends on the issuer:
 //   - one that everybody can reach, as that of EKS, GKE and AKS: discovered;

@@ -27,7 +27,8 @@ import (
 //	auth.Require(scopes.Any("spiffe://example.org/shop/reports"))
 //	iss.Profile.Implies = map[string][]string{"spiffe://example.org/shop/reports": {"orders:read"}}
 //
-// The list of workloads holds whatever is changed in the Issuer afterwards.
+// AppOnly is set: a trust domain has no users. The list of workloads holds whatever
+// is changed in the Issuer afterwards.
 //
 // Where the bundle comes from elsewhere, set Keys to a jwks.Config that says so, with
 // Use "jwt-svid"; without Use for SPIRE's OIDC discovery provider, whose keys are for
