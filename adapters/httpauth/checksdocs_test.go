@@ -1,0 +1,79 @@
+package httpauth_test
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/m2mguard/m2mguard/adapters/httpauth"
+	"github.com/m2mguard/m2mguard/validator"
+)
+
+// TestEachCheckIsDocumented: docs/troubleshooting.md has a row for each check of
+// validator, with the status that a client gets; and it and
+// docs/operate.md say how many there are.
+func TestEachCheckIsDocumented(t *testing.T) {
+	page, err := os.ReadFile("../../docs/troubleshooting.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(page), "\n## Each check\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	told := make(map[string]string) // check to status
+	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z]+)` \\| ([0-9]+) \\| [^|]+ \\| [^|]+ \\|$").FindAllStringSubmatch(section, -1) {
+		told[row[1]] = row[2]
+	}
+	checks := checksOf(t)
+	for _, check := range checks {
+		status, _ := httpauth.AnswerOf(validator.NewError(check))
+		if told[string(check)] != strconv.Itoa(status) {
+			t.Errorf("docs/troubleshooting.md says that %s is %q, and it is %d", check, told[string(check)], status)
+		}
+		delete(told, string(check))
+	}
+	if len(told) > 0 || len(checks) < 20 {
+		t.Errorf("%d checks; the page has others: %v", len(checks), told)
+	}
+	metrics, err := os.ReadFile("../../docs/operate.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := fmt.Sprintf("one of these %d.", len(checks)); !strings.Contains(section, n) {
+		t.Errorf("docs/troubleshooting.md does not say %q", n)
+	}
+	for _, n := range []string{"| %d checks × I × 2 |", "| (3 + %d checks) × I |"} {
+		if n = fmt.Sprintf(n, len(checks)); !strings.Contains(string(metrics), n) {
+			t.Errorf("docs/operate.md does not say %q", n)
+		}
+	}
+}
+
+// checksOf are the constants of type Check.
+func checksOf(t *testing.T) (checks []validator.Check) {
+	t.Helper()
+	file, err := parser.ParseFile(token.NewFileSet(), "../../validator/errors.go", nil, parser.SkipObjectResolution)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ast.Inspect(file, func(n ast.Node) bool {
+		c, ok := n.(*ast.ValueSpec)
+		if !ok || len(c.Values) != 1 {
+			return true
+		}
+		if of, ok := c.Type.(*ast.Ident); ok && of.Name == "Check" {
+			name, err := strconv.Unquote(c.Values[0].(*ast.BasicLit).Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			checks = append(checks, validator.Check(name))
+		}
+		return true
+	})
+	return checks
+}
