@@ -277,9 +277,11 @@ func TestColourful(t *testing.T) {
 
 // Whoever forgets a hyphen is told so, and does not get a run without it.
 func TestWrongUse(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel() // so that what is served or run nevertheless ends
 	for _, args := range [][]string{{"-no-such-flag"}, {"serve"}, {"foo", "bar"}, {"-serve", "now"}} {
 		var stdout, stderr bytes.Buffer
-		if code := Run(t.Context(), args, &stdout, &stderr, NetHTTP); code != 2 || stdout.Len() > 0 || !strings.Contains(stderr.String(), "-serve") {
+		if code := Run(ctx, args, &stdout, &stderr, NetHTTP); code != 2 || stdout.Len() > 0 || !strings.Contains(stderr.String(), "-serve") {
 			t.Errorf("%q: exit code %d, wanted 2, and printed %s%s", args, code, &stdout, &stderr)
 		}
 	}
@@ -291,8 +293,10 @@ func TestPortTaken(t *testing.T) {
 	if err == nil { // else another program has it, which is as good
 		defer taken.Close()
 	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
 	var stdout, stderr bytes.Buffer
-	code := Run(t.Context(), []string{"-serve"}, &stdout, &stderr, NetHTTP)
+	code := Run(ctx, []string{"-serve"}, &stdout, &stderr, NetHTTP)
 	if code != 1 || stdout.Len() > 0 || !strings.Contains(stderr.String(), "needs the ports 8400 to 8404: end what") {
 		t.Errorf("exit code %d, wanted 1, and printed %s%s", code, &stdout, &stderr)
 	}
