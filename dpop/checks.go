@@ -21,13 +21,13 @@ import (
 //	 4  encoding    decode          strict base64url, one spelling for each value; header, claims and
 //	                                signature when their turn comes
 //	 5  json        read            strict, header and claims; what holds too many pieces, a long header,
-//	                                and what is dear to read fail 2
+//	                                and what is dear to read fail size
 //	 6  typ         header          dpop+jwt, exactly
 //	 7  alg         algorithm       on Config.Algorithms, which are asymmetric
 //	 8  crit        header          no crit and no b64
 //	 9  reference   header          no x5u, x5c, x5t or jku, nor in the jwk
 //	10  jwk         jwk.check       public, without private members, in its one spelling, and one for alg;
-//	                jwk.public      that it is a point or a modulus for alg is looked at after 17, for no
+//	                jwk.public      that it is a point or a modulus for alg is looked at after nonce, for no
 //	                                token is bound to what is none
 //	11  claims      claims.check    jti of 1 to 128 bytes, htm, htu and iat, of their types
 //	12  htm         checkMethod     the request's method, in its case
@@ -40,8 +40,8 @@ import (
 //	18  signature   verify          by the jwk, under alg, once a turn has come
 //	19  replay      remember        not seen before; last, so that only a good proof is spent
 //
-// A header that is byte for byte that of a proof whose signature was good passes 4 to 10
-// by memory, for what it says is the same.
+// A header that is byte for byte that of a proof whose signature was good passes
+// encoding to jwk by memory, for what it says is the same.
 
 // check makes the checks. nonce is what the answer should hand out.
 func (v *Verifier) check(ctx context.Context, r *Request, spend bool) (nonce string, failed *Error) {

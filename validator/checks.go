@@ -19,14 +19,14 @@ import (
 //	 3  three parts   prove               else it is opaque or encrypted, which Keys alone cannot prove;
 //	                                      what begins with a JOSE header is never opaque
 //	 4  base64url     jws.AppendDecode    strict, one spelling for each value
-//	 5  JSON          jws.ParseHeader     strict, header and payload; what holds too many pieces fails 1
+//	 5  JSON          jws.ParseHeader     strict, header and payload; what holds too many pieces fails size
 //	 6  crit, b64     jws.ParseHeader     refused
 //	 7  forms         claims.parse        strings are strings, exp, nbf and iat are NumericDates
 //	 8  iss           whose               a configured issuer, byte for byte; no other is asked anything;
 //	                                      without iss, the issuer of the trust domain in sub, or the one
 //	                                      that may leave its name out
 //	 9  typ           checkType           an access token's
-//	10  alg           checkAlgorithm      on the issuer's list; one that is on none is refused before 7
+//	10  alg           checkAlgorithm      on the issuer's list; one that is on none is refused before forms
 //	11  exp           commonChecks        required; now < exp + skew
 //	12  nbf           commonChecks        now >= nbf - skew
 //	13  lifetime      checkLifetime       exp - iat at most what the issuer's tokens may live
@@ -44,10 +44,11 @@ import (
 // Beside the signature, these cost at most as much as three RS256 signatures,
 // whatever a token of Config.MaxTokenBytes's default holds.
 //
-// An introspected token passes 1 and 2; if it reads as a JWT, also 3 to 6 and 15,
-// so that nobody is asked about what two readers may take differently, and nothing
-// that it says of itself makes it better. Then introspection stands for 9, 10, 17
-// and 18, and the others are checked on what the answer holds.
+// An introspected token passes size and characters; if it reads as a JWT, also the
+// next four and cnf, so that nobody is asked about what two readers may take
+// differently, and nothing that it says of itself makes it better. Then introspection
+// stands for typ, alg, key and signature, and the others are checked on what the
+// answer holds.
 
 // checkHeader covers typ and alg.
 func (i *issuer) checkHeader(h *header) error {
@@ -77,7 +78,7 @@ func (i *issuer) checkAlgorithm(h *header) error {
 	return nil
 }
 
-// commonChecks are 11 to 16, which a JWT and an introspection answer have in common.
+// commonChecks are exp to sub, which a JWT and an introspection answer have in common.
 var commonChecks = [...]struct {
 	name  string
 	check Check
