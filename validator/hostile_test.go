@@ -76,6 +76,27 @@ func TestHostile(t *testing.T) {
 	}
 }
 
+// TestCatalogueFailsEachCheck that a token can fail without a setting of the issuer's, so
+// that a new one is tried by the adapters as well.
+func TestCatalogueFailsEachCheck(t *testing.T) {
+	failed := make(map[validator.Check]bool)
+	for _, tc := range hostile.New(t).Cases {
+		failed[validator.Check(tc.Want)] = true
+	}
+	for _, elsewhere := range []validator.Check{
+		validator.CheckMissing, validator.CheckProof, validator.CheckNonce, validator.CheckHost, // about the request
+		validator.CheckClient, validator.CheckApp, validator.CheckRevoked, validator.CheckPolicy, // by a setting, or a decision
+		validator.CheckShare, validator.CheckUnavailable, // no fault of the token's
+	} {
+		failed[elsewhere] = true
+	}
+	for check := range kinds {
+		if !failed[check] {
+			t.Errorf("no token of internal/trials/hostile fails check %q: a function there, in sections of hostile.go, wants those that do, and the odd ones that pass; or name the check here, if a setting makes it", check)
+		}
+	}
+}
+
 func requestsTo(iss *issuertest.Issuer) map[issuertest.Endpoint]int {
 	count := make(map[issuertest.Endpoint]int)
 	for _, e := range []issuertest.Endpoint{issuertest.Discovery, issuertest.JWKS, issuertest.Introspection} {

@@ -29,7 +29,7 @@ func TestOrderIsDocumented(t *testing.T) {
 	each := documented(t, "## What each request must pass, each time")
 	first, then := explained(t)
 	if diff := cmp.Diff(first, once.checks); diff != "" {
-		t.Errorf("docs/architecture.md, what proves a token (-explained +page):\n%s", diff)
+		t.Errorf("docs/architecture.md, what proves a token, where each step of an explanation has its row (-explained +page):\n%s", diff)
 	}
 	if diff := cmp.Diff(listed(t, "passes.go"), each.checks); diff != "" {
 		t.Errorf("docs/architecture.md, what each request must pass (-passes.go +page):\n%s", diff)
