@@ -45,6 +45,16 @@ func TestAPI(t *testing.T) {
 	}
 }
 
+// TestPublicIsComplete: examples and nested modules may import each package that has a
+// page.
+func TestPublicIsComplete(t *testing.T) {
+	for dir := range exported(t) {
+		if !slices.Contains(public(), dir) && !strings.Contains(dir, "/internal") {
+			t.Errorf("public(), in layout_test.go, does not name %s", dir)
+		}
+	}
+}
+
 func readPages(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	pages := make(map[string]string)

@@ -102,7 +102,7 @@ func TestDownloaded(t *testing.T) {
 func TestDependencies(t *testing.T) {
 	direct := requirements(t, ".")
 	if diff := gocmp.Diff(required(t, ofRoot), direct); diff != "" {
-		t.Errorf("%s, %s, against go.mod (-page +go.mod):\n%s", dependencies, ofRoot, diff)
+		t.Errorf("%s, %s, wants a row for each module that go.mod requires directly, and no other (-page +go.mod):\n%s", dependencies, ofRoot, diff)
 	}
 	needed := make(map[string]string)
 	for room := range nested {
@@ -120,7 +120,7 @@ func TestDependencies(t *testing.T) {
 		}
 	}
 	if diff := gocmp.Diff(required(t, ofRooms), needed); diff != "" {
-		t.Errorf("%s, %s, against go.mod of each (-page +go.mod):\n%s", dependencies, ofRooms, diff)
+		t.Errorf("%s, %s, wants a row for each module that one of their go.mod requires directly, and no other (-page +go.mod):\n%s", dependencies, ofRooms, diff)
 	}
 }
 

@@ -193,7 +193,7 @@ func TestImports(t *testing.T) {
 			case ours && slices.Contains(allowed, own):
 			case slices.ContainsFunc(allowed, func(a string) bool { return within(imported, a) }):
 			default:
-				t.Errorf("%s imports %s, wanted some of %q", file.name, imported, allowed)
+				t.Errorf("%s imports %s, wanted some of %q, which rooms has of it, in this test", file.name, imported, allowed)
 			}
 		}
 	}

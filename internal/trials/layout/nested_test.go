@@ -120,7 +120,7 @@ func checkNested(t *testing.T, room string, allowed []string) {
 			own := strings.TrimPrefix(imported, module+"/")
 			if thirdParty(imported) && own != "observe" && !within(own, room) && imported != otel && !slices.Contains(allowed, own) &&
 				!slices.ContainsFunc(allowed, func(a string) bool { return thirdParty(a) && within(imported, a) }) {
-				t.Errorf("%s imports %s, wanted some of %q", name, imported, allowed)
+				t.Errorf("%s imports %s, wanted some of %q, which nested has of %s; an example has a row of its own there", name, imported, allowed, room)
 			}
 		}
 		return nil
