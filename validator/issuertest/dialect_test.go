@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -12,11 +13,21 @@ import (
 	"github.com/m2mguard/m2mguard/validator/issuertest"
 )
 
-var dialects = []issuertest.Dialect{
-	issuertest.Auth0, issuertest.Okta, issuertest.OktaOrg, issuertest.EntraID, issuertest.EntraIDv1, issuertest.Cognito,
-	issuertest.GoogleServiceAccount, issuertest.Keycloak, issuertest.Hydra, issuertest.HydraOpaque, issuertest.GitHubActions,
-	issuertest.Kubernetes, issuertest.Authentik, issuertest.ADFS, issuertest.PingFederate, issuertest.GitLab, issuertest.FusionAuth,
-	issuertest.Zitadel, issuertest.Casdoor, issuertest.SPIFFE,
+// dialects are all that there are.
+var dialects = func() (all []issuertest.Dialect) {
+	for d := issuertest.Dialect(1); !strings.HasPrefix(d.String(), "Dialect("); d++ {
+		all = append(all, d)
+	}
+	return all
+}()
+
+// TestDialectForEachProvider: whoever uses a preset can test against tokens of that shape.
+func TestDialectForEachProvider(t *testing.T) {
+	for _, p := range testdata.Providers() {
+		if p.Name != "RFC9068" && !slices.ContainsFunc(dialects, func(d issuertest.Dialect) bool { return d.String() == p.Name }) {
+			t.Errorf("no dialect is called %s: dialect.go wants a constant and a row for it", p.Name)
+		}
+	}
 }
 
 // A dialect writes no header or claim that the provider's documentation does

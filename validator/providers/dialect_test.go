@@ -1,6 +1,7 @@
 package providers_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/m2mguard/m2mguard/introspection"
@@ -63,6 +64,11 @@ func TestDialects(t *testing.T) {
 		issuertest.Kubernetes:           pod,
 		issuertest.GitLab:               repository,
 		issuertest.SPIFFE:               svid,
+	}
+	for d := issuertest.Dialect(1); !strings.HasPrefix(d.String(), "Dialect("); d++ {
+		if _, ok := presets[d]; !ok {
+			t.Errorf("%s has no row in presets, in this test", d)
+		}
 	}
 	for dialect, preset := range presets {
 		t.Run(dialect.String(), func(t *testing.T) {

@@ -69,7 +69,7 @@ func TestGuideHasEveryFunction(t *testing.T) {
 	for _, name := range functions(t) {
 		_, row, ok := strings.Cut(read(t, "README.md"), "\n| [`"+name+"`](")
 		if !ok {
-			t.Errorf("%s has no row in the table", name)
+			t.Errorf("%s has no row in the table of docs/issuers/README.md, and no page there", name)
 			continue
 		}
 		file, _, _ := strings.Cut(row, ")")

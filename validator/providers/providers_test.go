@@ -300,7 +300,7 @@ func TestFixturesCoverEveryPreset(t *testing.T) {
 	names = append(names, "FAPI2") // which is around the others; see TestFAPI2
 	slices.Sort(names)
 	if diff := cmp.Diff(functions(t), names); diff != "" {
-		t.Error("functions and fixtures:", diff)
+		t.Error("each function wants a file in testdata/providers, with tokens, and a line in presets, in this file (-functions +fixtures):", diff)
 	}
 }
 
