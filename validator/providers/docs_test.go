@@ -8,6 +8,7 @@ import (
 	"go/token"
 	"go/types"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -97,6 +98,34 @@ func TestGuideHasEveryFunction(t *testing.T) {
 	for _, file := range files {
 		if name := filepath.Base(file); name != "README.md" && !pages[name] {
 			t.Errorf("%s is nobody's page", name)
+		}
+	}
+}
+
+// TestEachIsShownAndTriedWrong: each function has its example, and wrong arguments among
+// the faults. FAPI2, which is around the others, has tests of its own.
+func TestEachIsShownAndTriedWrong(t *testing.T) {
+	files, err := filepath.Glob("example*_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	texts := make(map[string]string)
+	for _, file := range append(files, "faults_test.go") {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts[file] = string(text)
+	}
+	faults := texts["faults_test.go"]
+	examples := strings.Join(slices.Collect(maps.Values(texts)), "\n")
+	for _, name := range functions(t) {
+		switch {
+		case name == "FAPI2":
+		case !strings.Contains(examples, "\nfunc Example"+name+"() {"):
+			t.Errorf("example_test.go wants an Example%s", name)
+		case !strings.Contains(faults, "providers."+name+"("):
+			t.Errorf("faults_test.go wants a line for each wrong argument of %s", name)
 		}
 	}
 }
