@@ -63,7 +63,7 @@ func TestServersThatBreakAtOddTokens(t *testing.T) {
 }
 
 func oddServer(t *testing.T, breaks http.HandlerFunc, one bool) {
-	const lasts, newcomersEvery, oddEvery = 1500 * time.Millisecond, 20 * time.Millisecond, 50 * time.Millisecond
+	const newcomers, newcomersEvery, oddEvery = 75, 20 * time.Millisecond, 50 * time.Millisecond
 	d := &desk{latency: 3 * time.Millisecond}
 	d.others = func(w http.ResponseWriter, r *http.Request) {
 		if breaksAt(r.PostForm.Get("token")) {
@@ -76,29 +76,30 @@ func oddServer(t *testing.T, breaks http.HandlerFunc, one bool) {
 	h.warm(3)
 	var stop atomic.Bool
 	var callers, requests sync.WaitGroup
-	call := func(group, source string, every time.Duration, token func(i int) string) {
+	call := func(group, source string, every time.Duration, token func(i int) string, more func(i int) bool) {
 		if one {
 			source = "proxy"
 		}
 		callers.Go(func() {
 			tick := time.NewTicker(every)
 			defer tick.Stop()
-			for i := 0; !stop.Load(); i++ {
+			for i := 0; more(i); i++ {
 				requests.Go(func() { h.get(group, source, "/orders", token(i)) })
 				<-tick.C
 			}
 		})
 	}
-	call("strangers", "stranger", oddEvery, oddTokens)
-	call("newcomers", "honest", newcomersEvery, func(i int) string { return fmt.Sprint("good-new-", i) })
-	<-time.After(lasts)
-	stop.Store(true)
+	call("strangers", "stranger", oddEvery, oddTokens, func(int) bool { return !stop.Load() })
+	call("newcomers", "honest", newcomersEvery, func(i int) string { return fmt.Sprint("good-new-", i) }, func(i int) bool {
+		stop.Store(i == newcomers)
+		return i < newcomers
+	})
 	callers.Wait()
 	requests.Wait()
 	by, all, _ := h.answers("newcomers")
 	theirs, _, run := h.answers("strangers")
 	t.Logf("newcomers %v, strangers %v with %d 5xx in a row, %d calls", by, theirs, run, d.asked())
-	if by[http.StatusOK] != all || all < 50 {
+	if by[http.StatusOK] != all || all != newcomers {
 		t.Errorf("newcomers were answered %v: %v", by, h.why)
 	}
 	if run >= 5 {
