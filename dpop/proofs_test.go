@@ -3,6 +3,8 @@ package dpop_test
 import (
 	"context"
 	"errors"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -73,6 +75,28 @@ func TestCatalogue(t *testing.T) {
 			}
 			judge(t, shared[key], tc)
 		})
+	}
+}
+
+// TestCatalogueFailsEachCheck that a proof can fail, so that Explain and the adapters are
+// tried with it.
+func TestCatalogueFailsEachCheck(t *testing.T) {
+	source, err := os.ReadFile("errors.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	failed := map[string]bool{string(dpop.CheckShare): true, string(dpop.CheckUnavailable): true} // no fault of the proof's
+	for _, tc := range catalogue() {
+		failed[tc.Want] = true
+	}
+	checks := regexp.MustCompile(`Check\w+ +Check += "(\w+)"`).FindAllSubmatch(source, -1)
+	if len(checks) < 20 {
+		t.Fatalf("%d checks found", len(checks))
+	}
+	for _, check := range checks {
+		if !failed[string(check[1])] {
+			t.Errorf("no proof of internal/trials/proofs fails check %q: a function there wants those that do, and the odd ones that pass", check[1])
+		}
 	}
 }
 

@@ -22,8 +22,8 @@ import (
 
 // TestOrderIsDocumented: the two lists of docs/architecture.md are in the order that an
 // explanation has of a request with everything switched on, which is VerifyRequest's
-// (TestExplainSaysWhatVerifyRequestSays), and the second one is the list of passes.go.
-// What makes a check is a function.
+// (TestExplainSaysWhatVerifyRequestSays). The second one is the list of passes.go, and
+// each line of that of checks.go is a step. What makes a check is a function.
 func TestOrderIsDocumented(t *testing.T) {
 	once := documented(t, "## What proves a token, once")
 	each := documented(t, "## What each request must pass, each time")
@@ -33,6 +33,15 @@ func TestOrderIsDocumented(t *testing.T) {
 	}
 	if diff := cmp.Diff(listed(t, "passes.go"), each.checks); diff != "" {
 		t.Errorf("docs/architecture.md, what each request must pass (-passes.go +page):\n%s", diff)
+	}
+	for _, name := range listed(t, "checks.go") {
+		switch name {
+		case "base64url", "JSON", "crit", "b64": // of header and payload
+		default:
+			if !slices.Contains(first, name) {
+				t.Errorf("checks.go lists %s, and an explanation has no such step: it goes into commonChecks, or into explainwalk.go", name)
+			}
+		}
 	}
 	at := 0
 	for _, name := range then {
@@ -119,8 +128,11 @@ func listed(t *testing.T, file string) (names []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, line := range regexp.MustCompile(`(?m)^//\t( \d|  )  ([a-z]+) +\S+ +\S`).FindAllStringSubmatch(string(text), -1) {
-		names = append(names, line[2])
+	for _, line := range regexp.MustCompile(`(?m)^//\t[ \d]{2}  (\S.*?)  +\S+ +\S`).FindAllStringSubmatch(string(text), -1) {
+		names = append(names, strings.Split(line[1], ", ")...)
+	}
+	if len(names) < 6 {
+		t.Fatalf("%s has a list of %q", file, names)
 	}
 	return names
 }
