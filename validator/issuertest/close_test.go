@@ -1,9 +1,11 @@
 package issuertest_test
 
 import (
-	"bufio"
+	"bytes"
+	"crypto/tls"
 	"fmt"
 	"net"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -11,37 +13,77 @@ import (
 	"github.com/m2mguard/m2mguard/validator/issuertest"
 )
 
-// TestCloseWaitsForNoRest: a client that has sent half a request holds no issuer up.
+// closeLimit is how long a test waits for Close before it says that it hangs.
+const closeLimit = 30 * time.Second
+
+// TestCloseWaitsForNoRest: a client that has sent half a request, or does not read its
+// answer, holds no issuer up.
 func TestCloseWaitsForNoRest(t *testing.T) {
-	const header = "POST /token HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 100\r\n"
-	for name, sent := range map[string]string{"half a header": header, "half a body": header + "Expect: 100-continue\r\n\r\n"} {
-		iss, err := issuertest.Start()
-		if err != nil {
-			t.Fatal(err)
-		}
-		conn, err := net.Dial("tcp", strings.TrimPrefix(iss.URL(), "http://"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := fmt.Fprint(conn, sent); err != nil {
-			t.Fatal(err)
-		}
-		if sent != header { // it says that it begins to read the body
-			if line, err := bufio.NewReader(conn).ReadString('\n'); err != nil || !strings.Contains(line, " 100 ") {
-				t.Fatalf("%q, %v", line, err)
-			}
-			if _, err := fmt.Fprint(conn, "grant"); err != nil {
-				t.Fatal(err)
-			}
-		}
-		closed := make(chan struct{})
-		go func() { defer close(closed); iss.Close() }()
-		select {
-		case <-closed:
-		case <-time.After(20 * time.Second):
-			t.Errorf("%s: it waits", name)
-		}
-		conn.Close() // which lets even one that waits end
-		<-closed
+	const form = "Content-Type: application/x-www-form-urlencoded\r\n"
+	request := func(line, header, body string) string {
+		return line + " HTTP/1.1\r\nHost: x\r\n" + header + "\r\n" + body
 	}
+	for name, sent := range map[string]string{
+		"nothing":               "",
+		"half a header":         "POST /token HTTP/1.1\r\nHost: x\r\n",
+		"half a second header":  request("GET /jwks", "", "GET /jwks HT"),
+		"half a form":           request("POST /token", form+"Content-Length: 100\r\n", "grant"),
+		"half a form, chunked":  request("POST /token", form+"Transfer-Encoding: chunked\r\n", "5\r\ngrant\r\n"),
+		"half a text":           request("POST /token", "Content-Type: text/plain\r\nContent-Length: 100\r\n", "grant"),
+		"half of what has none": request("POST /token", "Content-Length: 100\r\n", "grant"),
+		"half of many parts":    request("POST /token", "Content-Type: multipart/form-data; boundary=a\r\nContent-Length: 100\r\n", "--a\r\n"),
+		"half a body, GET":      request("GET /jwks", "Content-Length: 100\r\n", "grant"),
+		"half a body, 404":      request("POST /nowhere", "Content-Length: 100\r\n", "grant"),
+		"half a body, 405":      request("PUT /token", form+"Content-Length: 100\r\n", "grant"),
+		"no reader":             request("GET /jwks", "", ""),
+	} {
+		for kind, start := range map[string]func() (*issuertest.Issuer, error){"plain": issuertest.Start, "TLS": issuertest.StartTLS} {
+			t.Run(name+", "+kind, func(t *testing.T) {
+				t.Parallel()
+				iss, err := start()
+				if err != nil {
+					t.Fatal(err)
+				}
+				if name == "no reader" {
+					iss.SetJWKS(bytes.Repeat([]byte("x"), 64<<20), nil) // more than two sockets hold
+				}
+				conn := dial(t, iss)
+				if _, err := fmt.Fprint(conn, sent); err != nil {
+					t.Fatal(err)
+				}
+				get(t, iss, iss.URL()+"/.well-known/openid-configuration") // meanwhile the issuer begins with the other
+				closes(t, iss, func() { _ = conn.Close() })
+			})
+		}
+	}
+}
+
+// dial connects to an issuer, and says nothing yet but what TLS needs.
+func dial(t *testing.T, iss *issuertest.Issuer) net.Conn {
+	t.Helper()
+	scheme, host, _ := strings.Cut(iss.URL(), "://")
+	conn, err := net.Dial("tcp", host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if scheme == "https" {
+		config := iss.Client().Transport.(*http.Transport).TLSClientConfig.Clone()
+		config.ServerName = "127.0.0.1"
+		return tls.Client(conn, config)
+	}
+	return conn
+}
+
+// closes fails the test where Close waits. What it may wait for is ended then.
+func closes(t *testing.T, iss *issuertest.Issuer, end func()) {
+	t.Helper()
+	closed := make(chan struct{})
+	go func() { defer close(closed); iss.Close() }()
+	select {
+	case <-closed:
+	case <-time.After(closeLimit):
+		t.Error("Close waits")
+	}
+	end()
+	<-closed
 }

@@ -128,9 +128,19 @@ func start(addr string, secure bool) (*Issuer, error) {
 		server.Start()
 	}
 	iss.client = server.Client()
-	iss.stop = server.Close
+	iss.stop = func() {
+		// httptest waits for each connection with a request on it, and net/http for the rest
+		// of what that sends, or for its client to read.
+		cut := time.AfterFunc(closeGrace, func() { _ = server.Config.Close() })
+		defer cut.Stop()
+		server.Close()
+	}
 	return iss, nil
 }
+
+// closeGrace is how long Close lets clients send and read on: long enough on a busy
+// machine for one that does either, and too short to be noticed for one that does not.
+const closeGrace = time.Second
 
 func newIssuer(url string) *Issuer {
 	iss := &Issuer{
@@ -148,7 +158,8 @@ func newIssuer(url string) *Issuer {
 }
 
 // Close ends the issuer: slow answers are cut short, later requests find nobody,
-// and nothing of it is left running when Close returns. A second call does
+// and nothing of it is left running when Close returns. A client that has sent half a
+// request, or reads no answer, is waited for a second at most. A second call does
 // nothing. Tokens can still be made afterwards.
 func (iss *Issuer) Close() {
 	iss.cancel()

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 )
 
 const (
@@ -99,12 +98,9 @@ func (iss *Issuer) endpoint(e Endpoint, handler http.HandlerFunc) http.Handler {
 		r = r.WithContext(ctx)
 
 		// The form is read first: only then does net/http notice that a client
-		// has gone, which a slow answer waits for. Close waits for nobody's rest of one.
+		// has gone, which a slow answer waits for.
 		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-		read := context.AfterFunc(iss.ctx, func() { _ = http.NewResponseController(w).SetReadDeadline(time.Now()) })
-		err := r.ParseForm()
-		read()
-		if err != nil {
+		if err := r.ParseForm(); err != nil {
 			writeError(w, invalidRequest("the form cannot be read"))
 			return
 		}
