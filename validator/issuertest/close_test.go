@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"crypto/tls"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/m2mguard/m2mguard/validator/issuertest"
@@ -86,4 +88,23 @@ func closes(t *testing.T, iss *issuertest.Issuer, end func()) {
 	}
 	end()
 	<-closed
+}
+
+// TestCloseWaitsForNoRestInMemory: nor does one that sends half a body in memory.
+func TestCloseWaitsForNoRestInMemory(t *testing.T) {
+	for _, kind := range []string{"application/x-www-form-urlencoded", "text/plain"} {
+		synctest.Test(t, func(t *testing.T) {
+			iss := issuertest.NewInMemory(t)
+			body, rest := io.Pipe()
+			go func() {
+				resp, err := iss.Client().Post(iss.TokenURL(), kind, body)
+				if err == nil {
+					_ = resp.Body.Close()
+				}
+			}()
+			go func() { _, _ = rest.Write([]byte("grant")) }()
+			synctest.Wait()
+			closes(t, iss, func() { _ = rest.Close() })
+		})
+	}
 }

@@ -54,7 +54,11 @@ func (m *memoryTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 		// A reader of the body learns that the request was given up, and a
 		// writer that nobody reads.
 		defer context.AfterFunc(ctx, func() { _ = pipe.CloseWithError(context.Cause(ctx)) })()
-		defer context.AfterFunc(m.ended, cancel)()
+		// Close waits for no rest of a request either.
+		defer context.AfterFunc(m.ended, func() {
+			cancel()
+			_ = incoming.Body.Close()
+		})()
 		answer.serve(m.handler, incoming)
 	}) {
 		cancel()
