@@ -45,6 +45,7 @@ func (d *demo) guardIssuer() {
 	host := strings.TrimPrefix(d.issuer.URL(), "http://")
 	for _, e := range []issuertest.Endpoint{
 		issuertest.Discovery, issuertest.JWKS, issuertest.TokenEndpoint, issuertest.Introspection, issuertest.Revocation,
+		issuertest.Elsewhere,
 	} {
 		d.issuer.SetFault(e, func(w http.ResponseWriter, r *http.Request, healthy http.Handler) {
 			fromShell(host, healthy).ServeHTTP(w, r)
