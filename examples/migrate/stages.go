@@ -23,7 +23,8 @@ const (
 type Stages map[string]stage
 
 // ParseStages reads what an operator sets, such as "GET /orders=report,POST /orders=enforce".
-// A route that the API does not have is an error, so that none stays behind by a slip.
+// A route that the API does not have is an error, so that none stays behind by a slip,
+// and so is one named twice, of which a forgotten entry could be the one that counts.
 func ParseStages(list string, routes ...string) (Stages, error) {
 	s := make(Stages)
 	for entry := range strings.SplitSeq(list, ",") {
@@ -33,6 +34,9 @@ func ParseStages(list string, routes ...string) (Stages, error) {
 		pattern, name, _ := strings.Cut(entry, "=")
 		if !slices.Contains(routes, pattern) {
 			return nil, fmt.Errorf("got the route %q, wanted one of %q", pattern, routes)
+		}
+		if _, twice := s[pattern]; twice {
+			return nil, fmt.Errorf("%s: stands a second time, wanted one stage for each route", pattern)
 		}
 		switch stage(name) {
 		case report, enforce, after:

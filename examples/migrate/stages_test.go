@@ -114,6 +114,9 @@ func TestStages(t *testing.T) {
 		"GET /orders=reports": `got the stage "reports"`,
 		"GET /orders=":        `got the stage ""`,
 		"GET /order=enforce":  `got the route "GET /order"`,
+
+		"GET /orders=enforce,GET /orders=report": "GET /orders: stands a second time",
+		"GET /orders=after,,GET /orders=after":   "GET /orders: stands a second time",
 	} {
 		if s, err := migrate.ParseStages(list, "GET /orders"); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, %v, wanted %s", list, s, err, want)
