@@ -1,0 +1,112 @@
+package layout_test
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestCICaches: root runs nothing out of caches that another user may have filled, as
+// with sudo -E. Another user who runs this test has nothing refused.
+func TestCICaches(t *testing.T) {
+	const ran = "this came from the caches"
+	for name, c := range map[string]struct {
+		anothers []string // below the home
+		linked   string
+		group    string
+		runs     bool
+	}{
+		"root's own":              {nil, "", "nested", true},
+		"another's home":          {[]string{"."}, "", "nested", false},
+		"another's caches":        {[]string{".cache"}, "", "nested", false},
+		"another's folder":        {[]string{".cache/m2mguard-redis"}, "", "nested", false},
+		"a folder for later":      {[]string{".cache/m2mguard-node"}, "", "nested", false},
+		"a link":                  {nil, ".cache/m2mguard-interop", "nested", false},
+		"what needs no caches":    {[]string{"."}, "", "quickstart", false},
+		"a folder of other tools": {[]string{".cache/pip"}, "", "nested", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			home, path := t.TempDir(), t.TempDir()
+			for _, folder := range []string{"m2mguard-redis", "m2mguard-node", "pip"} {
+				if err := os.MkdirAll(filepath.Join(home, ".cache", folder), 0o755); err != nil {
+					t.Fatal(err)
+				}
+			}
+			program(t, filepath.Join(home, ".cache/m2mguard-redis/redis-server"), "echo "+ran)
+			for name, does := range map[string]string{
+				"go": `[[ $1 == version ]] && echo go version go99.0 linux/amd64 || exit 1`, "apt-get": "exit 1", "dpkg-deb": "exit 1",
+			} {
+				program(t, filepath.Join(path, name), does)
+			}
+			for _, name := range []string{"bash", "dirname", "sort", "sed", "uname", "id"} {
+				if err := os.Symlink(lookPath(t, name), filepath.Join(path, name)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			root := os.Geteuid() == 0
+			runs := c.runs || !root && c.group == "nested"
+			for _, folder := range c.anothers {
+				if err := os.Chown(filepath.Join(home, folder), 65534, 65534); err != nil && root {
+					t.Fatal(err)
+				}
+			}
+			if c.linked != "" {
+				if err := os.Symlink(t.TempDir(), filepath.Join(home, c.linked)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			got := runCI(t, "../../..", []string{"PATH=" + path, "HOME=" + home}, c.group)
+			refused := strings.Contains(got, "root runs nothing out of /") && strings.Contains(got, "XDG_CACHE_HOME")
+			if strings.Contains(got, ran) != runs || refused == (runs || c.group == "quickstart") {
+				t.Errorf("%s", got)
+			}
+		})
+	}
+}
+
+// TestCIFolder: .ci/run works in its own tree, also where CDPATH leads elsewhere.
+func TestCIFolder(t *testing.T) {
+	const hijacked = "another tree was here"
+	elsewhere := t.TempDir()
+	if err := os.Mkdir(filepath.Join(elsewhere, ".ci"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(elsewhere, ".ci", "needs"), []byte("echo "+hijacked+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got := runCI(t, "../../..", []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "CDPATH=" + elsewhere}, "nothing")
+	if strings.Contains(got, hijacked) || !strings.Contains(got, "no group nothing") {
+		t.Errorf("%s", got)
+	}
+}
+
+// runCI returns what .ci/run prints in a tree, where it fails.
+func runCI(t *testing.T, tree string, env []string, groups ...string) string {
+	t.Helper()
+	for _, file := range []string{"run", "needs"} { // so that go test runs it again after a change of theirs
+		if _, err := os.ReadFile(filepath.Join(tree, ".ci", file)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd := exec.Command(lookPath(t, "bash"), append([]string{".ci/run"}, groups...)...)
+	cmd.Dir, cmd.Env = tree, env
+	var output bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &output, &output
+	if err := cmd.Run(); err == nil {
+		t.Error("it passed")
+	}
+	return output.String()
+}
+
+// program writes a program in bash.
+func program(t *testing.T, name, does string) {
+	t.Helper()
+	if err := os.WriteFile(name, fmt.Appendf(nil, "#!%s\n%s\n", lookPath(t, "bash"), does), 0o755); err != nil {
+		t.Fatal(err)
+	}
+}
