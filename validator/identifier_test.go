@@ -173,3 +173,25 @@ func TestNamesThatNoTokenHolds(t *testing.T) {
 		}
 	}
 }
+
+// TestPastedKey: a key in the place of an address is in no fault.
+func TestPastedKey(t *testing.T) {
+	for _, key := range []string{"c2VjcmV0LW9mLWNsaWVudA0123456789", "0123456789abcdef0123456789abcdef", `{"kty":"oct","k":"c2VjcmV0"}`, "-----BEGIN PRIVATE KEY----- c2VjcmV0 -----END PRIVATE KEY-----"} {
+		asked, pasted := fineIntrospection(), fineIntrospection()
+		pasted.Endpoint = key
+		for name, issuers := range map[string][]validator.Issuer{
+			"URL":                    {{URL: key, Audience: []string{"a"}}},
+			"URL, asked about":       {{URL: key, Audience: []string{"a"}, Introspection: fineIntrospection()}, {URL: "https://id.example.com", Audience: []string{"a"}, Introspection: asked}},
+			"Keys.URL":               {{URL: "https://id.example.com", Audience: []string{"a"}, Keys: &jwks.Config{URL: key}}},
+			"Introspection.Endpoint": {{URL: "https://id.example.com", Audience: []string{"a"}, Introspection: pasted}},
+		} {
+			v, err := validator.New(validator.Config{Issuers: issuers})
+			if err == nil {
+				v.Close()
+				t.Errorf("%s: it is taken", name)
+			} else if strings.Contains(err.Error(), "c2VjcmV0") || strings.Contains(err.Error(), "0123456789") {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+}

@@ -201,24 +201,6 @@ func isHTTPS(raw string) bool {
 	return err == nil && u.Scheme == "https" // in lower case, whatever raw has
 }
 
-// Shown quotes an address, or what was found in place of one, as it may be shown:
-// without its query and fragment, which may hold an API key, and without what is
-// before an @, which may be a password. Where a query may be part of a password,
-// or an @ of a query, nothing is shown.
-func Shown(raw string) string {
-	at := strings.LastIndexByte(raw, '@')
-	end := strings.IndexAny(raw, "?#")
-	switch {
-	case at >= 0 && end >= 0:
-		return "a URL that is not shown, because it may hold a password,"
-	case at >= 0:
-		return quote.Value("..." + raw[at:])
-	case end >= 0:
-		return quote.Value(raw[:end])
-	}
-	return quote.Value(raw)
-}
-
 // WithoutQuery is an address up to its query.
 func WithoutQuery(url string) string {
 	before, _, _ := strings.Cut(url, "?")

@@ -184,6 +184,20 @@ func TestCheckURL(t *testing.T) {
 		"fragment, no scheme":       {url: "id.example.com/#secret", want: "absolute"},
 		"fragment, not a URL":       {url: "https://%zz#secret", want: "not a URL"},
 		"not a URL":                 {url: "https://%zz", want: "not a URL"},
+		"words":                     {url: "Acme/orders", want: `"Acme/orders" is not an absolute`},
+		"a host and a port":         {url: "keycloak:8080/realms/x1", want: `"keycloak:8080/realms/x1" is not`},
+		"an address and a port":     {url: "10.0.0.1:8080", want: `"10.0.0.1:8080" is not`},
+		"a key, PEM":                {url: "-----BEGIN PRIVATE KEY-----\nsecret\n-----END PRIVATE KEY-----\n", want: "[a value of 61 bytes] is not"},
+		"a key, PEM in a line":      {url: "-----BEGIN PRIVATE KEY----- secret -----END PRIVATE KEY-----", want: "[a value of 60 bytes] is not"},
+		"a key, base64":             {url: "MIIEvQsecret0123/abc+def", want: "[a value of 24 bytes] is not"},
+		"a key, base64, slashes":    {url: "/secret/0123+/abcDEF==", want: "[a value of 22 bytes] is not"},
+		"a key, JWK":                {url: `{"kty":"EC","d":"secret"}`, want: "[a value of 25 bytes] is not"},
+		"a key, hex":                {url: "0123456789abcdef0123456789abcdef", want: "[a value of 32 bytes] is not"},
+		"a token":                   {url: "eyJ0eXAi.secret1.secret2", want: "[a value of 24 bytes] is not"},
+		"a key of one word":         {url: "secret2026", want: "[a value of 10 bytes] is not"},
+		"a key, and what it is":     {url: "base64:secret2026", want: "[a value of 17 bytes] is not"},
+		"a key with an @":           {url: "pass@secret2026", want: "not"},
+		"a key with a query":        {url: "secret2026?", want: "[a value of 11 bytes] is not"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
