@@ -11,6 +11,8 @@ var programMutants = []mutant{
 	{"program", "nor does an explanation", []edit{{"cmd/m2mguard/internal/command/explain.go", "		e.Accepted = false\n", ""}}, []suite{{"cmd/m2mguard/internal/command", "TestUnreadList"}}},
 	{"program", "an opt-out in another form is told", []edit{{programConfig + "/decode.go", "	d.dangers = append(d.dangers, dangers(said, path)...)\n", ""}}, ofProgram},
 	{"program", "a secret that a command needs is read", []edit{{programConfig + "/decode.go", "secret && d.leaves(path)", "secret"}}, ofProgram},
-	{"program", "a key for its file's name is a fault at once", []edit{{programConfig + "/decode.go", " && isContent(value) {", " && false {"}}, []suite{{programConfig, "TestMisplaced"}}},
+	{"program", "a key for its file's name is a fault at once", []edit{{programConfig + "/decode.go", " && isContent(value.Value) {", " && false {"}}, []suite{{programConfig, "TestMisplaced"}}},
+	{"program", "in base64, too", []edit{{programConfig + "/content.go", "return err == nil && isDER(bytes)", "return err == nil && isDER(bytes) && false"}}, []suite{{programConfig, "TestMisplaced"}}},
+	{"program", "a secret for a key is not shown", []edit{{programConfig + "/keys.go", "		return \"[another key]\"\n", "		_ = key\n"}}, []suite{{programConfig, "TestSecretForAKey"}}},
 	{"program", "no fault quotes what stands for a file's name", []edit{{programConfig + "/forms.go", "		err = at.Err\n", "		_ = at\n"}}, []suite{{programConfig, "TestMisplaced"}}},
 }

@@ -93,8 +93,9 @@ func (d *decoder) decodeForm(n *yaml.Node, v reflect.Value, path string, form fo
 	}
 }
 
-// entries lists a mapping's keys with their values. A key that stands twice is a fault.
-func (d *decoder) entries(n *yaml.Node, path string, each func(key, value *yaml.Node)) {
+// entries lists a mapping's keys with their values. A key that stands twice is a fault,
+// in which it is as shown says.
+func (d *decoder) entries(n *yaml.Node, path string, shown func(key string) string, each func(key, value *yaml.Node)) {
 	if n.Kind != yaml.MappingNode {
 		d.fault(n, path, "is %s, wanted a mapping of keys to values", called(n))
 		return
@@ -118,7 +119,8 @@ func (d *decoder) entries(n *yaml.Node, path string, each func(key, value *yaml.
 func (d *decoder) decodeStruct(n *yaml.Node, v reflect.Value, path string) {
 	known := members(v.Type())
 	d.prepare(n, v, path)
-	d.entries(n, path, func(key, value *yaml.Node) {
+	shown := func(key string) string { return shownAmong(known, key) }
+	d.entries(n, path, shown, func(key, value *yaml.Node) {
 		i := slices.IndexFunc(known, func(m member) bool { return m.key == key.Value })
 		if i < 0 {
 			d.fault(key, join(path, shown(key.Value)), "is no key here: %s", wanted(key.Value, known))
@@ -132,7 +134,7 @@ func (d *decoder) decodeStruct(n *yaml.Node, v reflect.Value, path string) {
 		case Provider, *Fleet: // prepared
 			return
 		}
-		if (key.Value == "file" || strings.HasSuffix(key.Value, "File")) && isContent(value) {
+		if isOfFile(key.Value) && isContent(value.Value) {
 			d.fault(value, join(path, key.Value), "is what a file holds, wanted the path of one that holds it")
 			return
 		}
@@ -141,13 +143,6 @@ func (d *decoder) decodeStruct(n *yaml.Node, v reflect.Value, path string) {
 	if s, secret := v.Addr().Interface().(unreadable); secret && d.leaves(path) {
 		s.leave()
 	}
-}
-
-// isContent reports whether a value is a key in PEM or JSON, and no path: nothing that is
-// said of a path later, such as that nothing is there, may quote it.
-func isContent(n *yaml.Node) bool {
-	text := strings.TrimSpace(n.Value)
-	return strings.Contains(text, "-----") || strings.Contains(text, "\n") || strings.HasPrefix(text, "{")
 }
 
 // leaves reports whether what is secret at this path is not read.
@@ -202,7 +197,7 @@ func (d *decoder) decodeList(n *yaml.Node, v reflect.Value, path string) {
 
 func (d *decoder) decodeMap(n *yaml.Node, v reflect.Value, path string) {
 	v.Set(reflect.MakeMap(v.Type()))
-	d.entries(n, path, func(key, value *yaml.Node) {
+	d.entries(n, path, shown, func(key, value *yaml.Node) {
 		element := reflect.New(v.Type().Elem()).Elem()
 		d.decode(value, element, join(path, shown(key.Value)))
 		d.lines[join(path, strconv.Quote(key.Value))] = key.Line
@@ -261,66 +256,6 @@ func called(n *yaml.Node) string {
 		return "true or false"
 	}
 	return "a value of another kind"
-}
-
-// wanted says which key was meant, or which there are.
-func wanted(key string, known []member) string {
-	if meant := meant(key, known); meant != "" {
-		return "wanted " + meant
-	}
-	var names []string
-	for _, m := range known {
-		names = append(names, m.key)
-	}
-	slices.Sort(names)
-	return "wanted some of " + strings.Join(names, ", ")
-}
-
-// meant is the key that another one is near to, or nothing.
-func meant(key string, known []member) string {
-	plain := func(s string) string { return strings.ToLower(strings.NewReplacer("_", "", "-", "").Replace(s)) }
-	for _, m := range known {
-		if near(plain(m.key), plain(key)) {
-			return m.key
-		}
-	}
-	return ""
-}
-
-// near reports whether one word is the other but for one letter that is missing, too
-// many or another one, or for two beside each other that changed places.
-func near(a, b string) bool {
-	if len(a) > len(b) {
-		a, b = b, a
-	}
-	i := 0
-	for i < len(a) && a[i] == b[i] {
-		i++
-	}
-	switch {
-	case a == b:
-		return true
-	case len(b) <= 3 || len(b)-len(a) > 1: // of short words, many are near each other
-		return false
-	case len(a) < len(b):
-		return a[i:] == b[i+1:]
-	}
-	return a[i+1:] == b[i+1:] || i+2 <= len(a) && a[i] == b[i+1] && a[i+1] == b[i] && a[i+2:] == b[i+2:]
-}
-
-// longestShown is how long a key may be that a fault shows, in bytes: longer than ours
-// are, and shorter than tokens.
-const longestShown = 40
-
-// shown is a key as a fault shows it.
-func shown(key string) string {
-	if len(key) > longestShown {
-		return "[a long key]"
-	}
-	if quoted := strconv.Quote(key); quoted != `"`+key+`"` || key == "" || strings.ContainsAny(key, " .[]") {
-		return quoted
-	}
-	return key
 }
 
 func join(path, key string) string {

@@ -124,7 +124,7 @@ func TestFaults(t *testing.T) {
 		"missing file":               {introspected("{clientID: orders, secret: {file: /nowhere/secret}}"), []string{"auth.secret names a file that cannot be read: no such file"}},
 		"a secret for a name":        {introspected("{clientID: orders, secret: {env: " + secret + "}}"), []string{"auth.secret names an environment variable that is not set"}},
 		"a secret for a file":        {introspected("{clientID: orders, secret: {file: " + secret + "}}"), []string{"auth.secret names a file that cannot be read: "}},
-		"a secret for a key":         {good + strings.Repeat(secret, 2) + ": 1", []string{"line 2: [a long key] is no key here"}},
+		"a secret for a key":         {good + strings.Repeat(secret, 2) + ": 1", []string{"line 2: [another key] is no key here"}},
 		"no key in a file":           {introspected("{method: private_key_jwt, clientID: orders, algorithm: RS256, keyFile: " + empty + "}"), []string{"auth.keyFile names "}},
 		"another method":             {introspected("{method: " + secret + ", clientID: orders}"), []string{"auth has another method than client_secret_basic, "}},
 		"no certificate authority":   {good + "client: {httpClient: {caFile: " + empty + "}}", []string{"line 2: client.httpClient.caFile names "}},

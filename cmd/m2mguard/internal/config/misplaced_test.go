@@ -1,7 +1,10 @@
 package config_test
 
 import (
+	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"maps"
 	"slices"
@@ -28,21 +31,30 @@ var places = map[string]string{
 	"issuers: [{url: 'https://id.example.com', audience: [x]}]\nfleet: {url: 'rediss://127.0.0.1:1', name: x, secrets: [{file: /nowhere}], tls: {caFile: %s}}":            "fleet.tls.caFile",
 	"issuers: [{url: 'https://id.example.com', audience: [x]}]\nclient: {auth: {method: bearer, token: {file: %s}}}":                                                      "client.auth.token",
 	"issuers: [{url: 'https://id.example.com', audience: [x]}]\nserve: {proxy: nginx, from: [127.0.0.1/32], identity: {jwt: {keyFile: %s}}, routes: {/: {public: true}}}": "serve.identity.jwt.keyFile",
+	"issuers: [{url: 'https://id.example.com', audience: [x]}]\nserve: {proxy: nginx, from: [127.0.0.1/32], openAPI: %s}":                                                 "serve.openAPI",
 }
 
 // TestMisplaced: no fault quotes a secret or a key that stands where the name of its file
 // belongs.
 func TestMisplaced(t *testing.T) {
-	pem := "-----BEGIN PRIVATE KEY-----\n" + secret + "\n-----END PRIVATE KEY-----\n"
+	text := "-----BEGIN PRIVATE KEY-----\n" + secret + "\n-----END PRIVATE KEY-----\n"
+	block, _ := pem.Decode(testKey(t))
+	standard, urls := base64.StdEncoding.EncodeToString(block.Bytes), base64.RawURLEncoding.EncodeToString(block.Bytes)
+	forms := map[string]string{
+		"PEM": strconv.Quote(text), "PEM in a line": strings.ReplaceAll(strings.TrimSpace(text), "\n", " "), "JSON": strconv.Quote(`{"kty":"EC","d":"` + secret + `"}`),
+		"a list in JSON": strconv.Quote(`[{"kty":"EC","d":"` + secret + `"}]`), "JSON behind a mark": `"\uFEFF{\"d\":\"` + secret + `\"}"`, "JSON in JSON": strconv.Quote(strconv.Quote(`{"d":"` + secret + `"}`)),
+		"base64": standard, "base64url": urls, "hexadecimal": strconv.Quote(hex.EncodeToString(block.Bytes)), "lines of Macs": strconv.Quote(standard[:64] + "\r" + standard[64:]),
+	}
+	quoted := func(err error) bool {
+		return strings.Contains(err.Error(), secret) || strings.Contains(err.Error(), standard[:20]) || strings.Contains(err.Error(), hex.EncodeToString(block.Bytes[:10]))
+	}
 	for text, at := range places {
-		for form, value := range map[string]string{
-			"PEM": strconv.Quote(pem), "PEM in a line": strings.ReplaceAll(strings.TrimSpace(pem), "\n", " "), "JSON": strconv.Quote(`{"kty":"EC","d":"` + secret + `"}`),
-		} {
+		for form, value := range forms {
 			_, err := read(t, fmt.Sprintf(text, value))
 			if err == nil || !strings.Contains(err.Error(), at) || !strings.Contains(err.Error(), "is what a file holds") {
 				t.Errorf("%s, %s: %v", at, form, err)
 			}
-			if err != nil && strings.Contains(err.Error(), secret) {
+			if err != nil && quoted(err) {
 				t.Errorf("%s, %s is quoted: %v", at, form, err)
 			}
 		}
@@ -88,5 +100,46 @@ func TestPlacesAreAll(t *testing.T) {
 	}
 	if len(names) != 5 {
 		t.Errorf("names of files: %v", names)
+	}
+}
+
+// TestSecretForAKey: no fault shows a secret in braces, which YAML takes for a key, also
+// where it is a word.
+func TestSecretForAKey(t *testing.T) {
+	const good = "issuers: [{url: 'https://id.example.com', audience: [x]%s}]\n"
+	of := func(member string) string { return fmt.Sprintf(good, ", "+member) }
+	with := func(section string) string { return fmt.Sprintf(good, "") + section }
+	for at, text := range map[string]string{
+		"issuers[0].introspection.auth.secret": of("introspection: {auth: {clientID: x, secret: %s}}"),
+		"issuers[0].introspection.auth":        of("introspection: {auth: %s}"),
+		"issuers[0].introspection":             of("introspection: %s"),
+		"issuers[0].keys":                      of("keys: %s"),
+		"issuers[0].keys.httpClient":           of("keys: {httpClient: %s}"),
+		"fleet":                                with("fleet: %s"),
+		"fleet.password":                       with("fleet: {url: 'redis://127.0.0.1:1', name: x, user: x, password: %s}"),
+		"fleet.secrets[0]":                     with("fleet: {url: 'redis://127.0.0.1:1', name: x, secrets: [%s]}"),
+		"dpop.nonces":                          with("dpop: {nonces: %s}"),
+		"dpop.nonces.secrets[0]":               with("dpop: {nonces: {secrets: [%s]}}"),
+		"client.auth.token":                    with("client: {auth: {method: bearer, token: %s}}"),
+		"serve.identity.jwt":                   with("serve: {proxy: nginx, from: [127.0.0.1/32], identity: {jwt: %s}, routes: {/: {public: true}}}"),
+		"revocations":                          with("revocations: %s"),
+	} {
+		for _, word := range []string{"hunter2", "correcthorse", secret} {
+			for _, value := range []string{"{%s}", "{%s: x}", "{%[1]s: x, %[1]s: x}"} {
+				_, err := read(t, fmt.Sprintf(text, fmt.Sprintf(value, word)))
+				if err == nil || !strings.Contains(err.Error(), at+".[another key] is no key here: wanted some of ") {
+					t.Errorf("%s, %s: %v", at, value, err)
+				}
+				if err != nil && strings.Contains(err.Error(), word) {
+					t.Errorf("%s, %s is shown: %v", at, value, err)
+				}
+			}
+		}
+	}
+	// What was made at random is shown nowhere.
+	for _, at := range []string{"%s: x", "api: {%s: x}", "serve: {%s: x}"} {
+		if _, err := read(t, with(fmt.Sprintf(at, secret))); err == nil || strings.Contains(err.Error(), secret) {
+			t.Errorf("%s: %v", at, err)
+		}
 	}
 }
