@@ -251,3 +251,29 @@ func question(target string, header http.Header) *http.Request {
 	r.Header["X-Original-Method"], r.Header["X-Original-Uri"] = []string{"GET"}, []string{target}
 	return r
 }
+
+// TestMisplacedName: what stands in the place of a file's name and is looked for as one is
+// neither in the log nor in the answer of /ready.
+func TestMisplacedName(t *testing.T) {
+	iss := issuertest.New(t)
+	for _, word := range []string{"hunter2-hunter2", "c2VjcmV0LW9m/LWNsaWVudA0123+456789==", strings.Repeat("deadbeef01234567", 4)} {
+		keys := strings.Replace(file(iss, ""), `"]}`, fmt.Sprintf(`"], keys: {file: %q}}`, word), 1)
+		list := fmt.Sprintf("revocations: {file: %q}\n", word) + file(iss, "")
+		for at, text := range map[string]string{"keys": keys, "revocations": list} {
+			g := run(t, text, "127.0.0.1:0", nil)
+			status, answer := look(t, g.admin+"/ready")
+			if err := g.stop(); err != nil {
+				t.Error(err)
+			}
+			if said := answer + g.log.String(); status != http.StatusServiceUnavailable || strings.Contains(said, word) || strings.Contains(said, word[:12]) {
+				t.Errorf("%s: %d, %s", at, status, said)
+			} else if at == "keys" && !strings.Contains(said, "Config.File") {
+				t.Errorf("nothing says what is wrong: %s", said)
+			}
+		}
+	}
+	_, err := build(t, &serve.Builder{Log: slog.New(slog.DiscardHandler)}, file(iss, "  openAPI: hunter2-hunter2\n"))
+	if err == nil || !strings.Contains(err.Error(), "serve.openAPI names a file that cannot be read") || strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("%v", err)
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 
@@ -22,6 +23,12 @@ import (
 // are this gateway's, and name scopes; another one is a fault, because nobody would
 // check it. An empty list is public; no list at all is a fault.
 func fromOpenAPI(name string) ([]gateway.Route, error) {
+	if _, err := os.Stat(name); err != nil { // then the name may be none, and is not shown
+		if at, ok := errors.AsType[*os.PathError](err); ok {
+			err = at.Err
+		}
+		return nil, fmt.Errorf("serve.openAPI names a file that cannot be read: %w", err)
+	}
 	loader := openapi3.NewLoader()
 	loader.IsExternalRefsAllowed = false
 	document, err := loader.LoadFromFile(name)
