@@ -224,7 +224,7 @@ func (f *explainFlags) fix(file *config.File) error {
 	}
 	text, err := os.ReadFile(f.keys)
 	if err != nil {
-		return fmt.Errorf("--keys: %w", err)
+		return fmt.Errorf("--keys: cannot be read: %w", withoutName(err))
 	}
 	issuers := file.Config.Issuers
 	i := slices.IndexFunc(issuers, func(iss validator.Issuer) bool {
@@ -267,10 +267,7 @@ func (p *program) given(args []string) (string, error) {
 func readText(name string) (string, error) {
 	file, err := os.Open(name)
 	if err != nil {
-		if at, ok := errors.AsType[*os.PathError](err); ok {
-			err = at.Err
-		}
-		return "", fmt.Errorf("cannot be read: %w (a file is wanted, or standard input; never the text itself)", err)
+		return "", fmt.Errorf("cannot be read: %w (a file is wanted, or standard input; never the text itself)", withoutName(err))
 	}
 	defer file.Close()
 	text, err := io.ReadAll(io.LimitReader(file, maxToken))
@@ -295,9 +292,18 @@ func bareToken(text string) string {
 func certificate(name string) ([]byte, error) {
 	text, err := os.ReadFile(name)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("cannot be read: %w", withoutName(err))
 	}
 	return pemCertificate(text)
+}
+
+// withoutName is the error of a file without its name, in whose place somebody may have
+// given what the file holds.
+func withoutName(err error) error {
+	if at, ok := errors.AsType[*os.PathError](err); ok {
+		return at.Err
+	}
+	return err
 }
 
 var outcomes = map[string]term.Colour{"passed": term.Green, "failed": term.Red, "not reached": term.Yellow}

@@ -37,7 +37,15 @@ func TestMisplacedKeyIsNotShown(t *testing.T) {
 				r := feed(t, iss.Token(issuertest.Claims{}), nil, append(args, "-c", file)...)
 				if said := r.out + r.err; shows(said, value) {
 					t.Errorf("%s of %s, %v: %s", form, at, args, said)
+				} else if at == "keys.file" && args[0] == "doctor" && !strings.Contains(said, "keys.file") {
+					t.Errorf("%s, %v: it names no key: %s", form, args, said)
 				}
+			}
+		}
+		good := write(t, "issuers: [{url: %q, audience: [x]}]\n", iss.URL())
+		for _, flag := range []string{"--keys", "--certificate", "--proof"} {
+			if r := feed(t, iss.Token(issuertest.Claims{}), nil, "explain", "-c", good, flag, value); r.code != 2 || shows(r.out+r.err, value) || !strings.Contains(r.err, flag) {
+				t.Errorf("%s of %s: %+v", form, flag, r)
 			}
 		}
 	}
