@@ -60,7 +60,7 @@ func TestCICaches(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			got := runCI(t, "../../..", []string{"PATH=" + path, "HOME=" + home}, c.group)
+			got := runCI(t, "run", []string{"PATH=" + path, "HOME=" + home}, c.group)
 			refused := strings.Contains(got, "root runs nothing out of /") && strings.Contains(got, "XDG_CACHE_HOME")
 			if strings.Contains(got, ran) != runs || refused == (runs || c.group == "quickstart") {
 				t.Errorf("%s", got)
@@ -69,32 +69,44 @@ func TestCICaches(t *testing.T) {
 	}
 }
 
-// TestCIFolder: .ci/run works in its own tree, also where CDPATH leads elsewhere.
+// TestCIFolder: .ci/run and .ci/tidy work in their own tree, also where CDPATH leads
+// elsewhere.
 func TestCIFolder(t *testing.T) {
 	const hijacked = "another tree was here"
-	elsewhere := t.TempDir()
-	if err := os.Mkdir(filepath.Join(elsewhere, ".ci"), 0o755); err != nil {
-		t.Fatal(err)
+	elsewhere, path := t.TempDir(), t.TempDir()
+	for _, folder := range []string{".ci", "fleet"} {
+		if err := os.Mkdir(filepath.Join(elsewhere, folder), 0o755); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if err := os.WriteFile(filepath.Join(elsewhere, ".ci", "needs"), []byte("echo "+hijacked+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	got := runCI(t, "../../..", []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "CDPATH=" + elsewhere}, "nothing")
-	if strings.Contains(got, hijacked) || !strings.Contains(got, "no group nothing") {
+	program(t, filepath.Join(path, "go"), "pwd; exit 1")
+	env := []string{"PATH=" + path + ":" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "CDPATH=" + elsewhere}
+	if got := runCI(t, "run", env, "nothing"); strings.Contains(got, hijacked) || !strings.Contains(got, "no group nothing") {
+		t.Errorf("%s", got)
+	}
+	fleet, err := filepath.Abs("../../../fleet")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := runCI(t, "tidy", env, "-diff", "fleet"); strings.TrimSpace(got) != fleet {
 		t.Errorf("%s", got)
 	}
 }
 
-// runCI returns what .ci/run prints in a tree, where it fails.
-func runCI(t *testing.T, tree string, env []string, groups ...string) string {
+// runCI returns what a script prints that is called by its path from the tree, where it
+// fails.
+func runCI(t *testing.T, script string, env []string, args ...string) string {
 	t.Helper()
-	for _, file := range []string{"run", "needs"} { // so that go test runs it again after a change of theirs
-		if _, err := os.ReadFile(filepath.Join(tree, ".ci", file)); err != nil {
+	for _, file := range []string{"run", "needs", "tidy"} { // so that go test runs it again after a change of theirs
+		if _, err := os.ReadFile("../../../.ci/" + file); err != nil {
 			t.Fatal(err)
 		}
 	}
-	cmd := exec.Command(lookPath(t, "bash"), append([]string{".ci/run"}, groups...)...)
-	cmd.Dir, cmd.Env = tree, env
+	cmd := exec.Command(lookPath(t, "bash"), append([]string{".ci/" + script}, args...)...)
+	cmd.Dir, cmd.Env = "../../..", env
 	var output bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &output, &output
 	if err := cmd.Run(); err == nil {
