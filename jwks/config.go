@@ -63,7 +63,7 @@ type Config struct {
 	// or inode has changed: also where a link on the way to it was replaced, as those
 	// of a mounted secret are. What cannot be read, or is no key set, never replaces
 	// one that can, and is told once to Observer; keys outlive a file that stays bad
-	// by MaxStale. Errors do not name a path that never led anywhere, because it may be
+	// by MaxStale. Errors do not name a path that never led anywhere, not even to a folder: it may be
 	// a secret in the wrong place.
 	File string
 

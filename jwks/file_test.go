@@ -285,11 +285,12 @@ func TestBadFileNeverReplacesGoodKeys(t *testing.T) {
 }
 
 // TestFileThatIsNotThereYet: 503 until it is. What may be a secret in the place of a path
-// is told to nobody, and a path that leads somewhere is.
+// is told to nobody, and a path that leads somewhere, if only to a folder, is.
 func TestFileThatIsNotThereYet(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
-		file, seen := filepath.Join(dir, "jwks.json"), &events{}
+		folder, seen := filepath.Join(dir, "keys"), &events{}
+		file := filepath.Join(folder, "jwks.json")
 		s, err := jwks.New(jwks.Config{File: file, Observer: observe.Observer{Event: seen.add}})
 		if err != nil {
 			t.Fatal(err)
@@ -303,13 +304,15 @@ func TestFileThatIsNotThereYet(t *testing.T) {
 		if told := seen.of(observe.RefreshFailed); len(told) != 1 || told[0].URL != "" || !strings.Contains(told[0].Err.Error(), want) || strings.Contains(told[0].Err.Error(), file) {
 			t.Errorf("told %v, wanted %s", told, want)
 		}
-		if err := os.Mkdir(file, 0o700); err != nil {
-			t.Fatal(err)
-		}
-		elapse(5 * time.Second)
-		wantUnavailable(t, s, k)
-		if told := seen.of(observe.RefreshFailed); len(told) != 2 || !strings.HasSuffix(told[1].URL, file) || !strings.Contains(told[1].Err.Error(), fmt.Sprintf("%q: it is not a regular file", file)) {
-			t.Errorf("told %v", told)
+		for n, why := range []string{"no such file", "it is not a regular file"} {
+			if err := os.Mkdir([]string{folder, file}[n], 0o700); err != nil {
+				t.Fatal(err)
+			}
+			elapse(5 * time.Second)
+			wantUnavailable(t, s, k)
+			if told := seen.of(observe.RefreshFailed); len(told) != n+2 || !strings.HasSuffix(told[n+1].URL, file) || !strings.Contains(told[n+1].Err.Error(), fmt.Sprintf("%q: %s", file, why)) {
+				t.Errorf("told %v", told)
+			}
 		}
 		if err := os.Remove(file); err != nil {
 			t.Fatal(err)

@@ -174,7 +174,8 @@ func TestFile(t *testing.T) {
 func TestFileThatIsNotThereYet(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
-		file, seen := filepath.Join(dir, "revoked.json"), &events{}
+		folder, seen := filepath.Join(dir, "lists"), &events{}
+		file := filepath.Join(folder, "revoked.json")
 		l := watched(t, file, "", seen, revocation.Config{})
 		elapse(time.Hour)
 		good := &revocation.Token{Issuer: example, Client: "a", Subject: "a"}
@@ -184,6 +185,9 @@ func TestFileThatIsNotThereYet(t *testing.T) {
 		if failed := seen.of(observe.FeedFailed); len(failed) != 1 || !errors.Is(failed[0].Err, fs.ErrNotExist) || !strings.Contains(failed[0].Err.Error(), "put it there") ||
 			!strings.Contains(failed[0].Err.Error(), fmt.Sprintf("that Config.File names in %d bytes:", len(file))) || strings.Contains(failed[0].Err.Error(), file) {
 			t.Errorf("told %v", failed)
+		}
+		if err := os.Mkdir(folder, 0o700); err != nil {
+			t.Fatal(err)
 		}
 		write(t, file, document(1))
 		elapse(poll)

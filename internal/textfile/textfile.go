@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/m2mguard/m2mguard/internal/quote"
@@ -35,7 +36,7 @@ func Read(path string, seen os.FileInfo, limit int64) (Content, error) {
 	}
 	opened, err := open(path)
 	if err != nil {
-		return Content{}, &unopened{withoutPath(err)}
+		return Content{}, &unopened{withoutPath(err), hasFolder(path)}
 	}
 	defer func() { _ = opened.Close() }()
 	before, err := opened.Stat() // of what is read, whatever the path leads to now
@@ -63,14 +64,28 @@ func Read(path string, seen os.FileInfo, limit int64) (Content, error) {
 }
 
 // unopened says that what a path leads to was not opened.
-type unopened struct{ error }
+type unopened struct {
+	error
+	near bool // the folder that the path names is there
+}
 
 func (e *unopened) Unwrap() error { return e.error }
 
-// Leads reports whether the path that Read failed for, or did not, leads to anything.
+// hasFolder reports whether a path names a folder, other than the root, that is there.
+func hasFolder(path string) bool {
+	folder := filepath.Dir(path)
+	if filepath.Base(path) == path || folder == filepath.Dir(folder) {
+		return false
+	}
+	info, err := os.Stat(folder)
+	return err == nil && info.IsDir()
+}
+
+// Leads reports whether the path that Read failed for, or did not, leads to anything, if
+// only to a folder that lacks the file.
 func Leads(err error) bool {
-	_, not := errors.AsType[*unopened](err)
-	return !not || errors.Is(err, os.ErrPermission)
+	e, not := errors.AsType[*unopened](err)
+	return !not || e.near || errors.Is(err, os.ErrPermission)
 }
 
 // Name is how an error about a file names it: by its path, if that led to anything. One
