@@ -49,11 +49,12 @@ func (s *results) key(endpoint, token string) (k cacheKey) {
 	return k
 }
 
-// lastActive returns the entry of a token last seen active, or nil.
-func (s *results) lastActive(k cacheKey) *entry { return s.active.get(k) }
+// lastActive returns the entry of a token last seen active, or nil. That is no use of it:
+// a use is what a request makes of an answer.
+func (s *results) lastActive(k cacheKey) *entry { return s.active.peek(k) }
 
 // lastInactive returns the entry of a token last seen inactive, or nil.
-func (s *results) lastInactive(k cacheKey) *entry { return s.inactive.get(k) }
+func (s *results) lastInactive(k cacheKey) *entry { return s.inactive.peek(k) }
 
 // put keeps r in place of what was known before.
 func (s *results) put(k cacheKey, r *Result) {

@@ -133,8 +133,8 @@ func (c *Client) Ask(ctx context.Context, q Question) (*Result, error) {
 // remembered returns an answer that may be served, active or not; nil if there
 // is none.
 func (c *Client) remembered(key cacheKey) *entry {
-	for _, e := range []*entry{c.results.lastActive(key), c.results.lastInactive(key)} {
-		if e != nil && c.servable(e.Result, 0) {
+	for _, s := range []*store{c.results.active, c.results.inactive} {
+		if e := s.get(key); e != nil && c.servable(e.Result, 0) {
 			return e
 		}
 	}

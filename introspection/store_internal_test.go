@@ -2,21 +2,31 @@ package introspection
 
 import (
 	"encoding/binary"
+	"math"
 	"math/rand/v2"
+	"strconv"
+	"strings"
 	"testing"
 )
 
-// keyed is the n-th key of a client.
+// keyed is the n-th key of a client, as random as keys are.
 func keyed(client byte, n int) (k cacheKey) {
-	k[0] = client
-	binary.BigEndian.PutUint64(k[1:], uint64(n))
+	x := uint64(client)<<56 ^ uint64(n)
+	for i := 0; i < 16; i += 8 {
+		x += 0x9e3779b97f4a7c15
+		z := (x ^ x>>30) * 0xbf58476d1ce4e5b9
+		z = (z ^ z>>27) * 0x94d049bb133111eb
+		binary.BigEndian.PutUint64(k[i:], z^z>>31)
+	}
 	return k
 }
 
 var zeros [1 << 20]byte
 
 // weighing is an entry that counts for so many.
-func weighing(n int) *entry { return &entry{Result: &Result{claims: zeros[:n*weightUnit]}} }
+func weighing(n int) *entry {
+	return &entry{Result: &Result{claims: zeros[: n*weightUnit : n*weightUnit]}}
+}
 
 // see is what a request does: it looks, and keeps an answer if there is none.
 func (s *store) see(k cacheKey, weight int) (hit bool) {
@@ -27,54 +37,69 @@ func (s *store) see(k cacheKey, weight int) (hit bool) {
 	return false
 }
 
-// check holds both lists, both ways, against the table and their weights.
+// check holds both queues, both ways, against the table, their weights and their order.
 func (s *store) check(t *testing.T) {
 	t.Helper()
 	count := 0
 	for _, q := range []*queue{&s.fresh, &s.proven} {
-		weight := 0
+		weight := uint32(0)
 		var older *place
 		for p := q.oldest; p != nil; p = p.newer {
 			if p.in != q || p.older != older || s.byKey[p.key] != p {
-				t.Fatalf("place %d of a list does not fit its neighbours or the table", count)
+				t.Fatalf("place %d of a queue does not fit its neighbours or the table", count)
+			}
+			if q == &s.proven && older != nil && s.age(older.seen) < s.age(p.seen) {
+				t.Fatal("the proven are not in the order of their last use")
 			}
 			older = p
 			count++
 			weight += p.weight
 		}
 		if q.newest != older || weight != q.weight {
-			t.Fatalf("a list of weight %d says that it has %d, or another end", weight, q.weight)
+			t.Fatalf("a queue of weight %d says that it has %d, or another end", weight, q.weight)
 		}
 	}
-	if weight := s.fresh.weight + s.proven.weight; count != len(s.byKey) || count != s.size() || weight > s.limit {
-		t.Fatalf("%d places of weight %d in the lists, %d in the table, at most %d", count, weight, len(s.byKey), s.limit)
+	weight, proven := s.fresh.weight+s.proven.weight, s.limit-max(1, s.limit/newShare)
+	if count != len(s.byKey) || count != s.size() || weight > s.limit || s.proven.weight > proven {
+		t.Fatalf("%d places of weight %d in the queues, %d of it proven, %d places in the table; at most %d and %d", count, weight, s.proven.weight, len(s.byKey), s.limit, proven)
 	}
 }
 
 // TestStore does everything to a store in any order: it never holds more than it may,
-// nor anything but what was last kept, nor what was removed.
+// nor anything but what was last kept, nor what was removed; and no operation drops more
+// than the new one counts for.
 func TestStore(t *testing.T) {
 	for seed := range uint64(50) {
 		random := rand.New(rand.NewPCG(seed, 1))
-		const limit = 8
+		limit := 1 + random.IntN(25)
 		s, kept := newStore(limit), make(map[cacheKey]*entry)
-		for range 500 {
-			k := keyed(0, random.IntN(20))
+		s.clock = math.MaxUint32 - uint32(random.IntN(500)) // it overflows
+		for range 1000 {
+			k, before := keyed(0, random.IntN(2*limit+1)), s.size()
 			switch action := random.IntN(100); {
 			case action < 50:
 				if e := s.get(k); e != nil && e != kept[k] {
 					t.Fatalf("seed %d: an entry is there that was not kept, or was replaced", seed)
 				}
+				if gone := before - s.size(); gone > limit {
+					t.Fatalf("seed %d: a use dropped %d", seed, gone)
+				}
 			case action < 90:
 				weight := []int{1, 1, 1, 2, 3, limit, limit + 1}[random.IntN(7)]
 				kept[k] = weighing(weight)
 				s.set(k, kept[k])
-				if fits := weight <= limit; (s.byKey[k] != nil) != fits {
+				if fits := weight <= limit; (s.peek(k) == kept[k]) != fits {
 					t.Fatalf("seed %d: one of weight %d is there: %v, wanted %v", seed, weight, !fits, fits)
+				}
+				if gone := before + 1 - s.size(); gone > weight+1 {
+					t.Fatalf("seed %d: one of weight %d dropped %d", seed, weight, gone)
 				}
 			case action < 99:
 				s.remove(k)
 				delete(kept, k)
+				if s.peek(k) != nil {
+					t.Fatalf("seed %d: one that was removed is there", seed)
+				}
 			default:
 				s.clear()
 				clear(kept)
@@ -84,166 +109,154 @@ func TestStore(t *testing.T) {
 	}
 }
 
-// TestUnusedMakePlace: first those that were never used, the oldest before others; then
-// those that were not used since, while what is new has its share.
-func TestUnusedMakePlace(t *testing.T) {
-	s := newStore(5)
-	for n := range 5 {
-		s.see(keyed(0, n), 1)
+// letters lists both queues, the oldest first, of a store whose keys are of letters.
+func (s *store) letters() string {
+	var b strings.Builder
+	for _, q := range []*queue{&s.fresh, &s.proven} {
+		if q == &s.proven {
+			b.WriteByte('|')
+		}
+		for p := q.oldest; p != nil; p = p.newer {
+			for c := range byte(26) {
+				if p.key == keyed('a'+c, 0) {
+					b.WriteByte('a' + c)
+				}
+			}
+		}
 	}
-	next := 5
-	for _, step := range []struct{ use, gone []int }{
-		{use: []int{0, 2}, gone: []int{1, 3, 4, 5, 6}},
-		{use: []int{7, 8}, gone: []int{0, 9}}, // 0 was not used again
-		{use: []int{2}, gone: []int{10, 11}},
-		{use: []int{13}, gone: []int{12, 7, 14}}, // 13 is proven, and 2 passed by
-	} {
-		for _, n := range step.use {
-			s.get(keyed(0, n))
+	return b.String()
+}
+
+// seeAll shows tokens: letters, and how many each counts for if that is not one.
+func (s *store) seeAll(tokens string) {
+	for _, token := range strings.Fields(tokens) {
+		weight := 1
+		if _, number, ok := strings.Cut(token, "/"); ok {
+			weight, _ = strconv.Atoi(number)
 		}
-		for _, gone := range step.gone {
-			s.see(keyed(0, next), 1)
-			s.check(t)
-			if s.byKey[keyed(0, gone)] != nil {
-				t.Errorf("when %d came, %d was still there", next, gone)
-			}
-			if s.size() != 5 {
-				t.Fatalf("%d are there, wanted 5", s.size())
-			}
-			next++
-		}
+		s.see(keyed(token[0], 0), weight)
 	}
 }
 
-// TestNobodyPushesOutWhatIsUsed: a client goes round thousands of tokens of its own, a
-// dozen requests for each of everybody else's, or has long answers.
-func TestNobodyPushesOutWhatIsUsed(t *testing.T) {
-	const others = 1000
-	for _, greedy := range []struct {
-		name                  string
-		tokens, times, weight int
+// TestPlaces: which tokens are kept, after others were shown: those that are fresh, and
+// those that are proven.
+func TestPlaces(t *testing.T) {
+	const (
+		fourProven = "a b a c b d c e d "                // of five places; e is fresh
+		nineProven = fourProven + "f e g f h g i h j i " // of ten; j is fresh
+	)
+	for _, tc := range []struct {
+		name   string
+		limit  int
+		tokens string
+		want   string // the fresh and the proven
 	}{
-		{"once each", 12_000, 1, 1},
-		{"twice each", 12_000, 2, 1},
-		{"more than there is place for", 200_000, 2, 1},
-		{"long answers", 700, 1, 15},
-		{"the longest", 80, 2, 256},
+		{"what comes is fresh", 10, "a b c", "abc|"},
+		{"in a burst, too", 100, "a a b a a a", "ab|"},
+		{"which lasts for a twentieth as many requests", 100, "a a b a a a a", "b|a"},
+		{"what comes again is proven", 10, "a b a", "b|a"},
+		{"the oldest of the fresh makes place", 3, "a b c d", "bcd|"},
+		{"and comes back proven", 3, "a b c d a", "cd|a"},
+		{"one that grew comes back as another", 3, "a b c d a/2", "da|"},
+		{"a large one that was used for less than it counts is not proven", 10, "g/3 a g", "ga|"},
+		{"but one that was used for as much is", 10, "g/3 a g g", "a|g"},
+		{"nor is it remembered", 5, "g/3 g a b c g/3", "bcg|"},
+		{"but for as much it is", 5, "g/3 g g a b c g/3", "bc|g"},
+		{"the proven are in the order of last use", 10, "a b a c b a", "c|ba"},
+		{"where a large one's last use is as many", 10, "g/3 a g g b a g g", "b|ga"},
+		{"which it must have anew each time", 10, "g/3 a g g b a g g g c a g g", "bc|ga"},
+		{"the proven leave the new their share", 5, fourProven, "e|abcd"},
+		{"who came twice since the last use of one takes its place", 5, fourProven + "f e", "f|bcde"},
+		{"who came but once since then does not", 5, fourProven + "a b c d f e", "e|abcd"},
+		{"nor with a use", 10, nineProven + "a b c d e f g h i j", "j|abcdefghi"},
+		{"but that one counts later", 10, nineProven + "a b c d e f g h i j k j", "k|bcdefghij"},
+		{"a large one takes the places of as many", 10, nineProven + "k/2 k", "b|cdefghik"},
+		{"one larger than the share of what is new takes the oldest's place", 5, fourProven + "g/2", "g|bcd"},
+		{"one too large for all is not kept", 5, "a g/6", "a|"},
+		{"where there is one place, the newest has it", 1, "a a b a b", "b|"},
 	} {
-		t.Run(greedy.name, func(t *testing.T) {
-			s := newStore(10_000)
-			for range 4 {
-				for n := range others {
-					s.see(keyed(1, n), 1)
-				}
-			}
-			asked, hits := 0, 0
-			for n := range 100_000 {
-				for range 12 / greedy.times {
-					for range greedy.times {
-						s.see(keyed(2, (n*12/greedy.times)%greedy.tokens), greedy.weight)
-					}
-					n++
-				}
-				asked++
-				if s.see(keyed(1, asked%others), 1) {
-					hits++
-				}
-			}
+		t.Run(tc.name, func(t *testing.T) {
+			s := newStore(tc.limit)
+			s.seeAll(tc.tokens)
 			s.check(t)
-			if hits < asked*97/100 {
-				t.Errorf("%d of the others' %d requests found their answer, wanted 97 of 100", hits, asked)
+			if got := s.letters(); got != tc.want {
+				t.Errorf("%s are there, wanted %s", got, tc.want)
 			}
 		})
 	}
 }
 
-// TestRenewedKeepItsUses: an answer that replaces one is of the same token.
-func TestRenewedKeepItsUses(t *testing.T) {
-	s := newStore(2)
-	busy := keyed(0, 0)
-	s.see(busy, 1)
-	s.get(busy)
-	for n := range 4 {
-		s.set(busy, weighing(1))
-		s.see(keyed(1, n), 1)
-		if s.check(t); s.byKey[busy] == nil {
-			t.Fatalf("what was renewed made place for what was never used, %d", n)
-		}
+// TestRenewedKeepsItsPlace: an answer that replaces one is of the same token, unless it
+// counts for more or less.
+func TestRenewedKeepsItsPlace(t *testing.T) {
+	for _, tc := range []struct {
+		name, tokens string
+		weight       int
+		want, then   string // then: after one use
+	}{
+		{"fresh", "a b c", 1, "abc|", "bc|a"},
+		{"proven", "a b a c b", 1, "c|ab", "c|ba"},
+		{"proven, and grew", "a b a c b", 2, "ca|b", "c|ba"},
+		{"large, and used for all but one", "a/3 a b", 3, "ab|", "b|a"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s := newStore(10)
+			s.seeAll(tc.tokens)
+			e := weighing(tc.weight)
+			s.set(keyed('a', 0), e)
+			s.check(t)
+			if got := s.letters(); got != tc.want || s.peek(keyed('a', 0)) != e {
+				t.Errorf("%s are there, wanted %s with the new answer", got, tc.want)
+			}
+			s.seeAll("a")
+			if got := s.letters(); got != tc.then {
+				t.Errorf("after a use %s are there, wanted %s", got, tc.then)
+			}
+		})
 	}
 }
 
-// TestLooksAreBounded: where everything was used, one that comes does not look at all.
-func TestLooksAreBounded(t *testing.T) {
-	const entries = 10 * mostLooks
-	s := newStore(entries)
-	for range 1 + mostUses {
-		for n := range entries {
-			s.see(keyed(0, n), 1)
+// TestLookingIsNoUse: that a Client looks what it knows of a token says nothing of how
+// often it is shown.
+func TestLookingIsNoUse(t *testing.T) {
+	s := newResults(10)
+	for _, active := range []bool{true, false} {
+		for n := range 2 {
+			s.put(keyed('a'+byte(n), 0), &Result{active: active})
+		}
+		for range 3 {
+			s.lastActive(keyed('a', 0))
+			s.lastInactive(keyed('a', 0))
+			s.put(keyed('a', 0), &Result{active: active})
 		}
 	}
-	s.see(keyed(1, 0), 1)
-	if s.proven.weight > mostLooks {
-		t.Errorf("%d of what was new were looked at, wanted %d at most", s.proven.weight, mostLooks)
+	if got := s.inactive.letters(); got != "ab|" {
+		t.Errorf("%s are there, wanted ab|", got)
 	}
-
-	s = newStore(entries)
-	for n := range entries {
-		k := keyed(0, n)
-		s.see(k, 1)
-		p := s.byKey[k]
-		p.in.remove(p)
-		s.proven.add(p)
-		p.uses = mostUses
+	for n := range 2 {
+		s.put(keyed('a'+byte(n), 0), &Result{active: true})
 	}
-	s.see(keyed(1, 0), 1)
-	looked := 0
-	for p := s.proven.oldest; p != nil; p = p.newer {
-		if p.uses < mostUses {
-			looked++
-		}
+	for range 3 {
+		s.lastActive(keyed('a', 0))
+		s.put(keyed('a', 0), &Result{active: true})
 	}
-	if s.size() != entries || looked > mostLooks {
-		t.Errorf("%d are there, and %d of what was proven were looked at; wanted %d, and %d at most", s.size(), looked, entries, mostLooks)
+	if got := s.active.letters(); got != "ab|" {
+		t.Errorf("%s are there, wanted ab|", got)
 	}
 }
 
-// TestHitRate: tokens drawn by Zipf's law are found at least as often as with a list by
-// last use.
-func TestHitRate(t *testing.T) {
-	const limit, tokens, draws = 500, 20_000, 200_000
-	s, last := newStore(limit), lru{at: make(map[cacheKey]int)}
-	zipf := rand.NewZipf(rand.New(rand.NewPCG(1, 1)), 1.01, 1, tokens-1)
-	hits, wanted := 0, 0
-	for range draws {
-		k := keyed(0, int(zipf.Uint64()))
-		if s.see(k, 1) {
-			hits++
-		}
-		if last.see(k, limit) {
-			wanted++
-		}
+// TestNothingIsLeftOfWhatIsForgotten: not even that it came.
+func TestNothingIsLeftOfWhatIsForgotten(t *testing.T) {
+	s := newStore(3)
+	s.seeAll("a b c d")
+	s.clear()
+	s.seeAll("a")
+	if got := s.letters(); got != "a|" {
+		t.Errorf("%s are there, wanted a|", got)
 	}
-	if hits < wanted {
-		t.Errorf("%d hits of %d, and %d with a list by last use", hits, draws, wanted)
+	s.remove(keyed('a', 0))
+	s.seeAll("b a")
+	if got := s.letters(); got != "ba|" {
+		t.Errorf("%s are there, wanted ba|", got)
 	}
-}
-
-// lru is a list by last use, made simply.
-type lru struct {
-	at    map[cacheKey]int // when it was last used
-	order []cacheKey       // by time of use; all but the last use of a key are stale
-	gone  int              // how many of order have been looked at
-}
-
-func (l *lru) see(k cacheKey, limit int) (hit bool) {
-	_, hit = l.at[k]
-	l.at[k] = len(l.order)
-	l.order = append(l.order, k)
-	for len(l.at) > limit {
-		if old := l.order[l.gone]; l.at[old] == l.gone {
-			delete(l.at, old)
-		}
-		l.gone++
-	}
-	return hit
 }
