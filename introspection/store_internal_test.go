@@ -6,7 +6,9 @@ import (
 	"math/rand/v2"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 )
 
 // keyed is the n-th key of a client, as random as keys are.
@@ -258,5 +260,41 @@ func TestNothingIsLeftOfWhatIsForgotten(t *testing.T) {
 	s.seeAll("b a")
 	if got := s.letters(); got != "ba|" {
 		t.Errorf("%s are there, wanted ba|", got)
+	}
+}
+
+// TestAnswersAtOnce: whatever comes at once, no token is known as active and as inactive.
+func TestAnswersAtOnce(t *testing.T) {
+	s := newResults(50)
+	var asking sync.WaitGroup
+	for seed := range uint64(8) {
+		asking.Go(func() {
+			random := rand.New(rand.NewPCG(seed, 1))
+			for range 5000 {
+				k := keyed(0, random.IntN(200))
+				switch random.IntN(10) {
+				case 0:
+					size := random.IntN(5 * weightUnit)
+					s.put(k, &Result{active: true, claims: zeros[:size:size], until: time.Now()})
+				case 1:
+					s.put(k, &Result{claims: inactiveClaims})
+				case 2:
+					if random.IntN(500) == 0 {
+						s.drop()
+					}
+				default:
+					s.active.get(k)
+					s.inactive.get(k)
+				}
+			}
+		})
+	}
+	asking.Wait()
+	s.active.check(t)
+	s.inactive.check(t)
+	for k := range s.active.byKey {
+		if s.inactive.peek(k) != nil {
+			t.Error("a token is known as active and as inactive")
+		}
 	}
 }
