@@ -9,13 +9,13 @@ const (
 	// weightUnit is how many bytes of an answer count as one entry.
 	weightUnit = 4 << 10
 
-	// newShare is the part of a full store that is left to what is new: a tenth. With
-	// more of it, tokens that are shown for long are found less often; with less, those
-	// that are shown a few times.
+	// newShare is the part of a full store that is left to what is new: a tenth. With a
+	// fifth, tokens that are shown for long are found less often than in a list by last use
+	// (TestHonestCrowds); with less, those that are shown a few times.
 	newShare = 10
 
-	// burstShare is the part of the store as many requests as which are one burst, a
-	// twentieth: several uses within say nothing of whether a token is shown again.
+	// burstShare says how many requests are one burst: as many as a twentieth of the
+	// places. Several uses in one say nothing of whether a token is shown again.
 	burstShare = 20
 
 	// marksEach is how many marks of what was pushed out there are for each entry, of 8
@@ -39,9 +39,9 @@ const (
 // (The queues and the marks are those of 2Q by Johnson and Shasha, VLDB 1994. That the
 // time between uses decides who stays is of LIRS by Jiang and Zhang, SIGMETRICS 2002.)
 //
-// An operation looks at no more entries than the one that comes or is used counts for,
-// and moves or drops those. Lifetimes are checked on reading, not here. In a nil store
-// nothing is found.
+// An operation looks at twice as many entries at most as the one counts for that comes or
+// is used, and moves or drops them. Lifetimes are checked on reading, not here. In a nil
+// store nothing is found.
 type store struct {
 	limit uint32 // of weight
 
@@ -156,7 +156,7 @@ func (s *store) makeRoomProven(weight, seen uint32) bool {
 			return false
 		}
 		s.proven.remove(p)
-		p.uses = p.weight
+		p.uses = 1
 		s.fresh.addOldest(p)
 	}
 	return true

@@ -173,6 +173,8 @@ func TestPlaces(t *testing.T) {
 		{"nor with a use", 10, nineProven + "a b c d e f g h i j", "j|abcdefghi"},
 		{"but that one counts later", 10, nineProven + "a b c d e f g h i j k j", "k|bcdefghij"},
 		{"a large one takes the places of as many", 10, nineProven + "k/2 k", "b|cdefghik"},
+		{"one that made place for another must be used as often again", 10, "g/5 a g g g g k/5 k k k k g g", "g|k"},
+		{"and then makes that one make place", 10, "g/5 a g g g g k/5 k k k k g g g g g", "k|g"},
 		{"one larger than the share of what is new takes the oldest's place", 5, fourProven + "g/2", "g|bcd"},
 		{"one too large for all is not kept", 5, "a g/6", "a|"},
 		{"where there is one place, the newest has it", 1, "a a b a b", "b|"},
