@@ -61,12 +61,13 @@ func (s *results) put(k cacheKey, r *Result) {
 	if s.active == nil {
 		return
 	}
+	client := r.client()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e := &entry{Result: r}
 	if !r.active {
 		s.active.remove(k)
-		s.inactive.set(k, e)
+		s.inactive.set(k, "", e)
 		return
 	}
 	if old := s.lastActive(k); old != nil && old.askedAt.After(r.askedAt) {
@@ -75,7 +76,7 @@ func (s *results) put(k cacheKey, r *Result) {
 	if r.until.IsZero() {
 		e.Result = &Result{active: true, askedAt: r.askedAt} // a mark without the claims
 	}
-	s.active.set(k, e)
+	s.active.set(k, client, e)
 	s.inactive.remove(k)
 }
 

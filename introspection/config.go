@@ -75,11 +75,12 @@ type Config struct {
 	NegativeLifetime time.Duration
 	// CacheEntries bounds the active and the inactive answers, each. An active
 	// answer counts once for every 4 KiB begun, so the claims held take at most
-	// CacheEntries × 4 KiB; the bookkeeping takes up to 400 bytes for each
-	// entry of either kind. Default 10,000: at most 49 MB, and about 12 MB with
-	// answers of 500 bytes. A token that came twice keeps its place whatever
-	// number of others comes once, or in one burst; only as many as there are
-	// places, each shown more often than it is, push it out. At most 16,777,216.
+	// CacheEntries × 4 KiB; the bookkeeping takes up to 300 bytes for each
+	// entry of either kind. Default 10,000: at most 47 MB, and about 11 MB with
+	// answers of 500 bytes. Where there is no room, the client that takes most
+	// of it gives up the answer that was not used for longest: a client's share
+	// times that time decides, so one of many tokens costs others nothing. Whose
+	// an answer is, its client_id says, or its sub. At most 16,777,216.
 	// Negative: none; then every token is to this package one that was not seen
 	// active.
 	CacheEntries int

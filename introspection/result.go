@@ -41,6 +41,19 @@ func (r *Result) AskedAt() time.Time { return r.askedAt }
 // in the past for one that only Config.StaleIfError still serves.
 func (r *Result) ValidUntil() time.Time { return r.until }
 
+// client names the client that the token was issued to, for telling apart what clients'
+// answers take: client_id (RFC 7662 §2.2), or sub where there is none, or nobody.
+func (r *Result) client() string {
+	var values [2]strictjson.Value
+	strictjson.Value(r.claims).Pick([]string{"client_id", "sub"}, values[:])
+	for _, value := range values {
+		if name, err := value.String(); err == nil && name != "" {
+			return name
+		}
+	}
+	return ""
+}
+
 // inactiveClaims is all that an inactive answer says, so that a flood of them
 // costs no memory for what they say.
 var inactiveClaims = []byte(`{"active":false}`)

@@ -2,6 +2,9 @@ package introspection
 
 import (
 	"encoding/binary"
+	"hash/maphash"
+	"math/bits"
+	"math/rand/v2"
 	"sync"
 )
 
@@ -9,48 +12,36 @@ const (
 	// weightUnit is how many bytes of an answer count as one entry.
 	weightUnit = 4 << 10
 
-	// newShare is the part of a full store that is left to what is new: a tenth. With a
-	// fifth, tokens that are shown for long are found less often than in a list by last use
-	// (TestHonestCrowds); with less, those that are shown a few times.
-	newShare = 10
+	// looks is how many entries of each size are drawn where one has to go. Of sixteen, one
+	// is among the dearest tenth of all but for one time in five.
+	looks = 16
 
-	// burstShare says how many requests are one burst: as many as a twentieth of the
-	// places. Several uses in one say nothing of whether a token is shown again.
-	burstShare = 20
-
-	// marksEach is how many marks of what was pushed out there are for each entry, of 8
-	// bytes. They remember what came within about as many others.
-	marksEach = 2
+	// sizes are classes of weights: 1, 2 and 3, 4 to 7 and so on.
+	sizes = 25
 )
 
-// store is a bounded table of entries, in two queues. What comes for the first time is
-// fresh, and for lack of room the oldest of the fresh is pushed out. What comes again,
-// after a while, becomes proven, whether it is still there or only a mark of it is. If
-// there are as many proven ones as may be, it does so in place of the one whose last use
-// is longest ago, which must be longer ago than its own; that one is then the oldest of
-// the fresh.
+// store is a bounded table of entries, each of which is about a token of some client.
+// Where there is no room, an entry goes of the client that costs most, and of that client
+// the one that was not used for longest. A client costs the room that its entries take,
+// times how long that entry was not used. Those that are compared are the client whose
+// entry comes and the clients of some entries of each size, drawn by chance.
 //
-// So what is shown once, or in one burst, takes no place of a token that came twice,
-// however much it is. Whoever wants the places of tokens in use must show as many of its
-// own, each more often than those are shown: no store that does not know whose a token is
-// can tell them from others in use. A large answer must be used as often as it counts,
-// where another is used once.
+// So a client with a thousand entries loses one before another with one does that was not
+// used for a thousand times as long: whoever fills the store pushes out its own entries.
+// Where each client has one, those go that were not used for longest, nearly.
 //
-// (The queues and the marks are those of 2Q by Johnson and Shasha, VLDB 1994. That the
-// time between uses decides who stays is of LIRS by Jiang and Zhang, SIGMETRICS 2002.)
-//
-// An operation looks at twice as many entries at most as the one counts for that comes or
-// is used, and moves or drops them. Lifetimes are checked on reading, not here. In a nil
-// store nothing is found.
+// Lifetimes are checked on reading, not here. In a nil store nothing is found.
 type store struct {
 	limit uint32 // of weight
+	seed  maphash.Seed
 
 	mu     sync.Mutex
-	byKey  map[cacheKey]*place
-	fresh  queue  // in the order in which they came
-	proven queue  // by last use
-	clock  uint32 // how many requests looked; it may overflow
-	marks  []mark // by key; nil before the first
+	weight uint32 // of all
+	clock  uint64 // how many requests looked
+	count  int
+	byKey  []*place        // chains, by a hash of the key; nil before the first, as shares
+	shares []*share        // chains, by a hash of the client
+	sized  [sizes][]*place // by their size, else in no order: few large ones are drawn as well
 }
 
 // place is where an entry stands.
@@ -58,20 +49,23 @@ type place struct {
 	key          cacheKey
 	entry        *entry
 	weight       uint32 // how many entries it counts for
-	uses         uint32 // since seen
-	seen         uint32 // when it came, or was last used as often as it counts
-	in           *queue
-	older, newer *place
+	at           int    // in sized
+	used         uint64 // when it came, or was last used
+	of           *share
+	older, newer *place // of the same client, by last use
+	chained      *place // the next in its chain
 }
 
-// mark remembers one that was pushed out, until another one takes its slot.
-type mark struct {
-	tag  uint32 // of key and weight: one that grew is another
-	seen uint32
+// share is what the entries of one client take. Without entries there is none.
+type share struct {
+	client         uint64 // a hash
+	weight         uint32
+	oldest, newest *place // by last use
+	chained        *share
 }
 
 func newStore(entries int) *store {
-	return &store{limit: uint32(entries), byKey: make(map[cacheKey]*place)}
+	return &store{limit: uint32(entries), seed: maphash.MakeSeed()}
 }
 
 // get returns the entry with this key, or nil. That is a use.
@@ -82,12 +76,13 @@ func (s *store) get(k cacheKey) *entry {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.clock++
-	p := s.byKey[k]
+	p := s.find(k)
 	if p == nil {
 		return nil
 	}
-	if p.uses++; p.uses >= p.weight {
-		s.used(p)
+	if p.used = s.clock; p.newer != nil {
+		p.of.remove(p)
+		p.of.add(p)
 	}
 	return p.entry
 }
@@ -99,35 +94,25 @@ func (s *store) peek(k cacheKey) *entry {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if p := s.byKey[k]; p != nil {
+	if p := s.find(k); p != nil {
 		return p.entry
 	}
 	return nil
 }
 
-// used gives p its place after as many uses as it counts. It is called with s.mu held.
-func (s *store) used(p *place) {
-	switch {
-	case p.in == &s.proven:
-	case s.age(p.seen) <= s.limit/burstShare:
-		return
-	case !s.makeRoomProven(p.weight, p.seen):
-		p.seen = s.clock
-		return
-	}
-	p.uses, p.seen = 0, s.clock
-	p.in.remove(p)
-	s.proven.add(p)
-}
-
-// set keeps e in the place of what was there. What counts for more or less than that did
-// comes anew. One that can never fit is not kept, nor is what was there.
-func (s *store) set(k cacheKey, e *entry) {
+// set keeps e, about a token of this client, in the place of what was there. One that
+// counts for more or less than that did comes anew. One that can never fit is not kept,
+// nor is what was there.
+func (s *store) set(k cacheKey, client string, e *entry) {
+	weight := max(1, uint32((cap(e.claims)+weightUnit-1)/weightUnit)) // capacity: what it takes
+	hash := maphash.String(s.seed, client)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	weight := max(1, uint32((cap(e.claims)+weightUnit-1)/weightUnit)) // capacity: what it takes
-	if old := s.byKey[k]; old != nil {
-		if old.weight == weight {
+	if s.byKey == nil {
+		s.byKey, s.shares = make([]*place, s.limit), make([]*share, s.limit)
+	}
+	if old := s.find(k); old != nil {
+		if old.weight == weight && old.of.client == hash {
 			old.entry = e
 			return
 		}
@@ -136,136 +121,145 @@ func (s *store) set(k cacheKey, e *entry) {
 	if weight > s.limit {
 		return
 	}
-	p, in := &place{key: k, entry: e, weight: weight, uses: 1, seen: s.clock}, &s.fresh
-	if seen, ok := s.marked(p); ok && s.makeRoomProven(weight, seen) {
-		in, p.uses = &s.proven, 0
+	for s.weight+weight > s.limit {
+		s.drop(s.dearest(hash, weight))
 	}
-	for s.fresh.weight+s.proven.weight+weight > s.limit {
-		s.pushOut()
-	}
-	s.byKey[k] = p
-	in.add(p)
+	like, chain := s.like(weight), s.chain(k)
+	p := &place{key: k, entry: e, weight: weight, at: len(*like), used: s.clock, of: s.shareOf(hash), chained: *chain}
+	p.of.add(p)
+	*like, *chain = append(*like, p), p
+	s.weight += weight
+	s.count++
 }
 
-// makeRoomProven makes room among the proven for one of this weight that was last seen,
-// before now, at seen. It is called with s.mu held.
-func (s *store) makeRoomProven(weight, seen uint32) bool {
-	for s.proven.weight+weight > s.limit-max(1, s.limit/newShare) {
-		p := s.proven.oldest
-		if p == nil || s.age(p.seen) <= s.age(seen) {
-			return false
+// dearest returns the entry that makes room for one of this weight and client.
+func (s *store) dearest(client uint64, weight uint32) (out *place) {
+	cost := uint64(0)
+	compare := func(of *share, weight uint32) {
+		if c := uint64(weight) * (s.clock - of.oldest.used + 1); c > cost {
+			out, cost = of.oldest, c
 		}
-		s.proven.remove(p)
-		p.uses = 1
-		s.fresh.addOldest(p)
 	}
-	return true
-}
-
-// pushOut drops the oldest of the fresh, or of the proven if there is none, because what
-// comes may be larger than the share of what is new. It is called with s.mu held, while
-// there is one.
-func (s *store) pushOut() {
-	p := s.fresh.oldest
-	if p == nil {
-		p = s.proven.oldest
+	if own := *s.findShare(client); own != nil {
+		compare(own, own.weight+weight)
 	}
-	if p.uses >= p.weight {
-		if s.marks == nil {
-			s.marks = make([]mark, marksEach*int(s.limit))
+	for _, like := range s.sized {
+		for n := range min(looks, len(like)) {
+			if len(like) > looks {
+				n = rand.IntN(len(like))
+			}
+			compare(like[n].of, like[n].of.weight)
 		}
-		slot, tag := s.slot(p)
-		*slot = mark{tag, p.seen}
 	}
-	s.drop(p)
+	return out
 }
 
-// marked returns when p was seen before it was pushed out, if that is remembered.
-func (s *store) marked(p *place) (seen uint32, ok bool) {
-	if s.marks == nil {
-		return 0, false
-	}
-	slot, tag := s.slot(p)
-	return slot.seen, slot.tag == tag
-}
-
-// slot is where the mark of p is kept. Keys are random, so nobody can aim at one.
-func (s *store) slot(p *place) (slot *mark, tag uint32) {
-	n := binary.BigEndian.Uint32(p.key[:4]) % uint32(len(s.marks))
-	return &s.marks[n], binary.BigEndian.Uint32(p.key[4:8]) ^ p.weight
-}
-
-// age is how many requests looked since then.
-func (s *store) age(seen uint32) uint32 { return s.clock - seen }
+// like returns the entries of the size of one of this weight.
+func (s *store) like(weight uint32) *[]*place { return &s.sized[bits.Len32(weight)-1] }
 
 // remove forgets the entry with this key.
 func (s *store) remove(k cacheKey) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if p := s.byKey[k]; p != nil {
+	if p := s.find(k); p != nil {
 		s.drop(p)
 	}
-}
-
-// drop forgets one entry. It is called with s.mu held.
-func (s *store) drop(p *place) {
-	p.in.remove(p)
-	delete(s.byKey, p.key)
 }
 
 // clear forgets everything.
 func (s *store) clear() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.byKey = make(map[cacheKey]*place)
-	s.fresh, s.proven, s.marks = queue{}, queue{}, nil
+	s.weight, s.count, s.byKey, s.shares, s.sized = 0, 0, nil, nil, [sizes][]*place{}
 }
 
 func (s *store) size() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.byKey)
+	return s.count
 }
 
-// queue is a list of places, to which they are added as the newest.
-type queue struct {
-	oldest, newest *place
-	weight         uint32
+// chain is where the entries with a key's hash begin. Keys are random, so that a part of
+// one is a hash, and nobody can aim at another's.
+func (s *store) chain(k cacheKey) **place {
+	return &s.byKey[binary.BigEndian.Uint32(k[:4])%s.limit]
 }
 
-func (q *queue) add(p *place) {
-	p.in, p.older, p.newer = q, q.newest, nil
-	if q.newest == nil {
-		q.oldest = p
-	} else {
-		q.newest.newer = p
+// find returns the place of the entry with this key, or nil.
+func (s *store) find(k cacheKey) *place {
+	if s.byKey == nil {
+		return nil
 	}
-	q.newest = p
-	q.weight += p.weight
-}
-
-// addOldest adds a place as the oldest.
-func (q *queue) addOldest(p *place) {
-	p.in, p.older, p.newer = q, nil, q.oldest
-	if q.oldest == nil {
-		q.newest = p
-	} else {
-		q.oldest.older = p
+	p := *s.chain(k)
+	for p != nil && p.key != k {
+		p = p.chained
 	}
-	q.oldest = p
-	q.weight += p.weight
+	return p
 }
 
-func (q *queue) remove(p *place) {
+// findShare returns what leads to a client's share, or to nil.
+func (s *store) findShare(client uint64) **share {
+	at := &s.shares[client%uint64(s.limit)]
+	for *at != nil && (*at).client != client {
+		at = &(*at).chained
+	}
+	return at
+}
+
+// shareOf returns a client's share, which it makes if there is none.
+func (s *store) shareOf(client uint64) *share {
+	at := s.findShare(client)
+	if *at == nil {
+		*at = &share{client: client}
+	}
+	return *at
+}
+
+// drop forgets one entry.
+func (s *store) drop(p *place) {
+	at := s.chain(p.key)
+	for *at != p {
+		at = &(*at).chained
+	}
+	*at = p.chained
+	like := s.like(p.weight)
+	end := len(*like) - 1
+	last := (*like)[end]
+	(*like)[p.at], last.at = last, p.at
+	(*like)[end] = nil
+	*like = (*like)[:end]
+	s.weight -= p.weight
+	s.count--
+	p.of.remove(p)
+	if p.of.oldest == nil {
+		of := s.findShare(p.of.client)
+		*of = (*of).chained
+	}
+}
+
+// add puts a place to the end of a share, as the one used last.
+func (of *share) add(p *place) {
+	p.older, p.newer = of.newest, nil
+	if of.newest == nil {
+		of.oldest = p
+	} else {
+		of.newest.newer = p
+	}
+	of.newest = p
+	of.weight += p.weight
+}
+
+// remove takes a place out of a share.
+func (of *share) remove(p *place) {
 	if p.older == nil {
-		q.oldest = p.newer
+		of.oldest = p.newer
 	} else {
 		p.older.newer = p.newer
 	}
 	if p.newer == nil {
-		q.newest = p.older
+		of.newest = p.older
 	} else {
 		p.newer.older = p.older
 	}
-	q.weight -= p.weight
+	of.weight -= p.weight
 }

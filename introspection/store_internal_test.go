@@ -2,8 +2,8 @@ package introspection
 
 import (
 	"encoding/binary"
-	"math"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -31,51 +31,62 @@ func weighing(n int) *entry {
 }
 
 // see is what a request does: it looks, and keeps an answer if there is none.
-func (s *store) see(k cacheKey, weight int) (hit bool) {
+func (s *store) see(k cacheKey, client string, weight int) (hit bool) {
 	if s.get(k) != nil {
 		return true
 	}
-	s.set(k, weighing(weight))
+	s.set(k, client, weighing(weight))
 	return false
 }
 
-// check holds both queues, both ways, against the table, their weights and their order.
+// check holds everything in a store against everything else.
 func (s *store) check(t *testing.T) {
 	t.Helper()
-	count := 0
-	for _, q := range []*queue{&s.fresh, &s.proven} {
-		weight := uint32(0)
-		var older *place
-		for p := q.oldest; p != nil; p = p.newer {
-			if p.in != q || p.older != older || s.byKey[p.key] != p {
-				t.Fatalf("place %d of a queue does not fit its neighbours or the table", count)
+	weight, all, inShares, chained := uint32(0), 0, 0, 0
+	for size, like := range s.sized {
+		for n, p := range like {
+			if p.at != n || p.weight>>size != 1 || s.find(p.key) != p || *s.findShare(p.of.client) != p.of {
+				t.Fatalf("place %d of %d of size %d is not where it is looked for", n, len(like), size)
 			}
-			if q == &s.proven && older != nil && s.age(older.seen) < s.age(p.seen) {
-				t.Fatal("the proven are not in the order of their last use")
-			}
-			older = p
-			count++
 			weight += p.weight
-		}
-		if q.newest != older || weight != q.weight {
-			t.Fatalf("a queue of weight %d says that it has %d, or another end", weight, q.weight)
+			all++
 		}
 	}
-	weight, proven := s.fresh.weight+s.proven.weight, s.limit-max(1, s.limit/newShare)
-	if count != len(s.byKey) || count != s.size() || weight > s.limit || s.proven.weight > proven {
-		t.Fatalf("%d places of weight %d in the queues, %d of it proven, %d places in the table; at most %d and %d", count, weight, s.proven.weight, len(s.byKey), s.limit, proven)
+	for _, p := range s.byKey {
+		for ; p != nil; p = p.chained {
+			chained++
+		}
+	}
+	for _, of := range s.shares {
+		for ; of != nil; of = of.chained {
+			weight := uint32(0)
+			var older *place
+			for p := of.oldest; p != nil; p = p.newer {
+				if p.of != of || p.older != older || older != nil && older.used > p.used {
+					t.Fatal("a place does not fit its neighbours, or was used before the one that is older")
+				}
+				older = p
+				inShares++
+				weight += p.weight
+			}
+			if older == nil || of.newest != older || of.weight != weight {
+				t.Fatalf("a share of weight %d says that it has %d, or has another end, or is empty", weight, of.weight)
+			}
+		}
+	}
+	if weight != s.weight || weight > s.limit || inShares != all || chained != all || s.size() != all {
+		t.Fatalf("%d places of weight %d, at most %d, said to be %d; %d in shares, %d in chains", all, weight, s.limit, s.weight, inShares, chained)
 	}
 }
 
 // TestStore does everything to a store in any order: it never holds more than it may,
-// nor anything but what was last kept, nor what was removed; and no operation drops more
-// than the new one counts for.
+// nor anything but what was last kept, nor what was removed; and no more is dropped than
+// the new one counts for.
 func TestStore(t *testing.T) {
 	for seed := range uint64(50) {
 		random := rand.New(rand.NewPCG(seed, 1))
 		limit := 1 + random.IntN(25)
 		s, kept := newStore(limit), make(map[cacheKey]*entry)
-		s.clock = math.MaxUint32 - uint32(random.IntN(500)) // it overflows
 		for range 1000 {
 			k, before := keyed(0, random.IntN(2*limit+1)), s.size()
 			switch action := random.IntN(100); {
@@ -83,13 +94,13 @@ func TestStore(t *testing.T) {
 				if e := s.get(k); e != nil && e != kept[k] {
 					t.Fatalf("seed %d: an entry is there that was not kept, or was replaced", seed)
 				}
-				if gone := before - s.size(); gone > limit {
-					t.Fatalf("seed %d: a use dropped %d", seed, gone)
+				if s.size() != before {
+					t.Fatalf("seed %d: a use dropped something", seed)
 				}
 			case action < 90:
 				weight := []int{1, 1, 1, 2, 3, limit, limit + 1}[random.IntN(7)]
 				kept[k] = weighing(weight)
-				s.set(k, kept[k])
+				s.set(k, strconv.Itoa(random.IntN(5)), kept[k])
 				if fits := weight <= limit; (s.peek(k) == kept[k]) != fits {
 					t.Fatalf("seed %d: one of weight %d is there: %v, wanted %v", seed, weight, !fits, fits)
 				}
@@ -111,73 +122,62 @@ func TestStore(t *testing.T) {
 	}
 }
 
-// letters lists both queues, the oldest first, of a store whose keys are of letters.
+// letters lists what is in a store whose keys are of letters: each client's, by last use,
+// in the order of their first letters.
 func (s *store) letters() string {
-	var b strings.Builder
-	for _, q := range []*queue{&s.fresh, &s.proven} {
-		if q == &s.proven {
-			b.WriteByte('|')
-		}
-		for p := q.oldest; p != nil; p = p.newer {
-			for c := range byte(26) {
-				if p.key == keyed('a'+c, 0) {
-					b.WriteByte('a' + c)
+	var all []string
+	for _, of := range s.shares {
+		for ; of != nil; of = of.chained {
+			var b strings.Builder
+			for p := of.oldest; p != nil; p = p.newer {
+				for c := range byte(26) {
+					if p.key == keyed('a'+c, 0) {
+						b.WriteByte('a' + c)
+					}
 				}
 			}
+			all = append(all, b.String())
 		}
 	}
-	return b.String()
+	slices.Sort(all)
+	return strings.Join(all, " ")
 }
 
-// seeAll shows tokens: letters, and how many each counts for if that is not one.
+// seeAll shows tokens: letters, each with its client's number if that is not 0, and with
+// how many it counts for if that is not one.
 func (s *store) seeAll(tokens string) {
 	for _, token := range strings.Fields(tokens) {
 		weight := 1
-		if _, number, ok := strings.Cut(token, "/"); ok {
+		token, number, large := strings.Cut(token, "/")
+		if large {
 			weight, _ = strconv.Atoi(number)
 		}
-		s.see(keyed(token[0], 0), weight)
+		s.see(keyed(token[0], 0), token[1:], weight)
 	}
 }
 
-// TestPlaces: which tokens are kept, after others were shown: those that are fresh, and
-// those that are proven.
+// TestPlaces: which tokens are left, after others were shown to a small store, of which
+// all are drawn, or so good as all.
 func TestPlaces(t *testing.T) {
-	const (
-		fourProven = "a b a c b d c e d "                // of five places; e is fresh
-		nineProven = fourProven + "f e g f h g i h j i " // of ten; j is fresh
-	)
 	for _, tc := range []struct {
 		name   string
 		limit  int
 		tokens string
-		want   string // the fresh and the proven
+		want   string // by client
 	}{
-		{"what comes is fresh", 10, "a b c", "abc|"},
-		{"in a burst, too", 100, "a a b a a a", "ab|"},
-		{"which lasts for a twentieth as many requests", 100, "a a b a a a a", "b|a"},
-		{"what comes again is proven", 10, "a b a", "b|a"},
-		{"the oldest of the fresh makes place", 3, "a b c d", "bcd|"},
-		{"and comes back proven", 3, "a b c d a", "cd|a"},
-		{"one that grew comes back as another", 3, "a b c d a/2", "da|"},
-		{"a large one that was used for less than it counts is not proven", 10, "g/3 a g", "ga|"},
-		{"but one that was used for as much is", 10, "g/3 a g g", "a|g"},
-		{"nor is it remembered", 5, "g/3 g a b c g/3", "bcg|"},
-		{"but for as much it is", 5, "g/3 g g a b c g/3", "bc|g"},
-		{"the proven are in the order of last use", 10, "a b a c b a", "c|ba"},
-		{"where a large one's last use is as many", 10, "g/3 a g g b a g g", "b|ga"},
-		{"which it must have anew each time", 10, "g/3 a g g b a g g g c a g g", "bc|ga"},
-		{"the proven leave the new their share", 5, fourProven, "e|abcd"},
-		{"who came twice since the last use of one takes its place", 5, fourProven + "f e", "f|bcde"},
-		{"who came but once since then does not", 5, fourProven + "a b c d f e", "e|abcd"},
-		{"nor with a use", 10, nineProven + "a b c d e f g h i j", "j|abcdefghi"},
-		{"but that one counts later", 10, nineProven + "a b c d e f g h i j k j", "k|bcdefghij"},
-		{"a large one takes the places of as many", 10, nineProven + "k/2 k", "b|cdefghik"},
-		{"one that made place for another must be used as often again", 10, "g/5 a g g g g k/5 k k k k g g", "g|k"},
-		{"and then makes that one make place", 10, "g/5 a g g g g k/5 k k k k g g g g g", "k|g"},
-		{"one larger than the share of what is new takes the oldest's place", 5, fourProven + "g/2", "g|bcd"},
-		{"one too large for all is not kept", 5, "a g/6", "a|"},
-		{"where there is one place, the newest has it", 1, "a a b a b", "b|"},
+		{"a client's are in the order of last use", 10, "a b c a", "bca"},
+		{"each client has its own", 10, "a1 b2 c1 a1", "b ca"},
+		{"the one not used for longest goes", 3, "a b c a d", "cad"},
+		{"the clients' as well", 3, "a1 b2 c3 a1 d4", "a c d"},
+		{"who has most gives up its own", 4, "a1 b2 c2 d2 e3", "a cd e"},
+		{"also where it comes itself", 4, "a1 b1 c2 d2 a1 b1 e2", "ab de"},
+		{"for which what comes counts as well", 2, "b2 a1 c1", "b c"},
+		{"and where it had one, too", 3, "a1 b2 c3 b2 c3 a1 a1 a1 d3", "a b d"},
+		{"unless another's was not used for as many times as long", 3, "a1 b2 c2 c2 b2 c2 b2 c2 b2 c2 d3", "bc d"},
+		{"a large one costs as many", 4, "a1 b2/3 c3", "a c"},
+		{"one that is too large is not kept", 4, "a b/5", "a"},
+		{"one that fills the store is", 4, "a1 b2 c3 d4/4", "d"},
+		{"where there is one place, the newest has it", 1, "a1 b2", "b"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			s := newStore(tc.limit)
@@ -191,30 +191,26 @@ func TestPlaces(t *testing.T) {
 }
 
 // TestRenewedKeepsItsPlace: an answer that replaces one is of the same token, unless it
-// counts for more or less.
+// counts for more or less, or is another client's.
 func TestRenewedKeepsItsPlace(t *testing.T) {
 	for _, tc := range []struct {
-		name, tokens string
-		weight       int
-		want, then   string // then: after one use
+		name   string
+		client string
+		weight int
+		want   string
 	}{
-		{"fresh", "a b c", 1, "abc|", "bc|a"},
-		{"proven", "a b a c b", 1, "c|ab", "c|ba"},
-		{"proven, and grew", "a b a c b", 2, "ca|b", "c|ba"},
-		{"large, and used for all but one", "a/3 a b", 3, "ab|", "b|a"},
+		{"as it was", "1", 1, "abc"},
+		{"grew", "1", 2, "bca"},
+		{"of another client", "2", 1, "a bc"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			s := newStore(10)
-			s.seeAll(tc.tokens)
+			s.seeAll("a1 b1 c1")
 			e := weighing(tc.weight)
-			s.set(keyed('a', 0), e)
+			s.set(keyed('a', 0), tc.client, e)
 			s.check(t)
 			if got := s.letters(); got != tc.want || s.peek(keyed('a', 0)) != e {
 				t.Errorf("%s are there, wanted %s with the new answer", got, tc.want)
-			}
-			s.seeAll("a")
-			if got := s.letters(); got != tc.then {
-				t.Errorf("after a use %s are there, wanted %s", got, tc.then)
 			}
 		})
 	}
@@ -228,40 +224,51 @@ func TestLookingIsNoUse(t *testing.T) {
 		for n := range 2 {
 			s.put(keyed('a'+byte(n), 0), &Result{active: active})
 		}
-		for range 3 {
-			s.lastActive(keyed('a', 0))
-			s.lastInactive(keyed('a', 0))
-			s.put(keyed('a', 0), &Result{active: active})
-		}
-	}
-	if got := s.inactive.letters(); got != "ab|" {
-		t.Errorf("%s are there, wanted ab|", got)
-	}
-	for n := range 2 {
-		s.put(keyed('a'+byte(n), 0), &Result{active: true})
-	}
-	for range 3 {
 		s.lastActive(keyed('a', 0))
-		s.put(keyed('a', 0), &Result{active: true})
-	}
-	if got := s.active.letters(); got != "ab|" {
-		t.Errorf("%s are there, wanted ab|", got)
+		s.lastInactive(keyed('a', 0))
+		s.put(keyed('a', 0), &Result{active: active})
+		of := s.inactive
+		if active {
+			of = s.active
+		}
+		if got := of.letters(); got != "ab" {
+			t.Errorf("%s are there, wanted ab", got)
+		}
 	}
 }
 
-// TestNothingIsLeftOfWhatIsForgotten: not even that it came.
+// TestNothingIsLeftOfWhatIsForgotten: nor of its client.
 func TestNothingIsLeftOfWhatIsForgotten(t *testing.T) {
 	s := newStore(3)
-	s.seeAll("a b c d")
+	s.seeAll("a1 b1 c2 d3")
 	s.clear()
-	s.seeAll("a")
-	if got := s.letters(); got != "a|" {
-		t.Errorf("%s are there, wanted a|", got)
+	s.check(t)
+	if s.size() != 0 || s.letters() != "" || s.weight != 0 {
+		t.Errorf("%s are left", s.letters())
 	}
-	s.remove(keyed('a', 0))
-	s.seeAll("b a")
-	if got := s.letters(); got != "ba|" {
-		t.Errorf("%s are there, wanted ba|", got)
+	s.seeAll("a1 b2 c2")
+	for _, token := range "abc" {
+		s.remove(keyed(byte(token), 0))
+		s.check(t)
+	}
+	if s.size() != 0 || s.letters() != "" {
+		t.Errorf("%s are left", s.letters())
+	}
+}
+
+// TestWhoseAnswerItIs: the client that an answer names, or its subject.
+func TestWhoseAnswerItIs(t *testing.T) {
+	for claims, want := range map[string]string{
+		`{"active":true,"client_id":"a","sub":"b"}`: "a",
+		`{"active":true,"sub":"b"}`:                 "b",
+		`{"active":true,"client_id":"","sub":"b"}`:  "b",
+		`{"active":true,"client_id":1}`:             "",
+		`{"active":true}`:                           "",
+		``:                                          "",
+	} {
+		if got := (&Result{claims: []byte(claims)}).client(); got != want {
+			t.Errorf("%s is about a token of %q, wanted %q", claims, got, want)
+		}
 	}
 }
 
@@ -294,9 +301,11 @@ func TestAnswersAtOnce(t *testing.T) {
 	asking.Wait()
 	s.active.check(t)
 	s.inactive.check(t)
-	for k := range s.active.byKey {
-		if s.inactive.peek(k) != nil {
-			t.Error("a token is known as active and as inactive")
+	for _, like := range s.active.sized {
+		for _, p := range like {
+			if s.inactive.peek(p.key) != nil {
+				t.Error("a token is known as active and as inactive")
+			}
 		}
 	}
 }
