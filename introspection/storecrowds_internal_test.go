@@ -57,7 +57,7 @@ const unending = 1 << 30
 // places. The share of the others' requests that find their answer is held against a
 // bound, and against a list by last use.
 func TestNobodyPushesOutWhatIsUsed(t *testing.T) {
-	const entries, others, rounds = 2000, 200, 50
+	const entries, others, rounds = 2000, 200, 25
 	for _, tc := range []struct {
 		name    string
 		first   int                         // how many requests of the greedy come before all
@@ -151,7 +151,7 @@ func percent(n, of int) float64 { return 100 * float64(n) / float64(of) }
 // TestHonestCrowds: what is found of tokens that nobody means harm with, held against a
 // list by last use.
 func TestHonestCrowds(t *testing.T) {
-	const draws = 200_000
+	const draws = 100_000
 	zipf := func(exponent float64, tokens int) func(*rand.Rand) func(int) int {
 		return func(r *rand.Rand) func(int) int {
 			z := rand.NewZipf(r, exponent, 1, uint64(tokens-1))
