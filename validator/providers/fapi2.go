@@ -40,8 +40,10 @@ var fapi2Algorithms = []string{"PS256", "ES256", "EdDSA"}
 //	DPoP: &dpop.Config{Algorithms: []string{"PS256", "ES256", "EdDSA"}}
 //
 // Keys of less than 2048 bits (RSA) are refused for every issuer, and tokens outside the
-// header are looked at by none. Whether users' tokens pass (AppOnly) is as in iss. What is left to the API: its own TLS, and the scopes that
+// header are looked at by none. What is left to the API: its own TLS, and the scopes that
 // its routes ask for.
+//
+// Whether users' tokens pass (AppOnly) is as in iss.
 func FAPI2(iss validator.Issuer) validator.Issuer {
 	iss.Binding = validator.BindingRequired
 	allowed := slices.DeleteFunc(slices.Clone(iss.Algorithms), func(name string) bool { return !isFAPI2(name) })

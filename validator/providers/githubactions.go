@@ -28,8 +28,8 @@ import (
 //	iss.Profile.Implies = map[string][]string{"1296269": {"orders:write"}}
 //
 // AppOnly is set: each token is a job's, and none is a user's. Token.Claim reads
-// its other claims ("environment", "sha", "actor"). A job of a pull
-// request is never let in: what it runs is what somebody proposed.
+// its other claims ("environment", "sha", "actor"). A job of a pull request is never
+// let in: what it runs is what somebody proposed.
 //
 // The keys are discovered, so that an enterprise needs no more than its issuer in
 // URL: "https://token.actions.githubusercontent.com/ENTERPRISE", or

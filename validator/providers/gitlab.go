@@ -26,9 +26,11 @@ import (
 //	iss.Profile.Implies = map[string][]string{"20": {"orders:write"}}
 //
 // AppOnly is set: users' ID tokens come from the same issuer, with the same keys,
-// and have no job_id. A merge request's job is refused: what it runs is what somebody proposed. A
-// child pipeline does not tell whether its parent was a merge request's, and names the
-// branch that was proposed, so only the jobs of a listed Ref let one in.
+// and have no job_id.
+//
+// A merge request's job is refused: what it runs is what somebody proposed. A child
+// pipeline does not tell whether its parent was a merge request's, and names the branch
+// that was proposed, so only the jobs of a listed Ref let one in.
 //
 // The keys are discovered, at /oauth/discovery/keys.
 //

@@ -18,9 +18,9 @@ import (
 //
 // The list is what keeps strangers out: anyone with a Google Cloud project can
 // have a token made for any audience. It holds whatever is changed in the Issuer
-// afterwards. An address can be given to another account after the first is deleted; to be proof against that, also put the accounts' unique IDs
-// into Clients (azp is the unique ID, or the address for a token that was got
-// with a key file).
+// afterwards. An address can be given to another account after the first is
+// deleted; to be proof against that, also put the accounts' unique IDs into Clients
+// (azp is the unique ID, or the address for a token that was got with a key file).
 //
 // There are no scopes. The address is the one scope and role that a token has,
 // so a route names whom it lets in:

@@ -14,8 +14,9 @@ import (
 // pods get from a projected volume (serviceAccountToken with an audience and an
 // expirationSeconds). The issuer is the cluster's (--service-account-issuer), as
 // "kubectl get --raw /.well-known/openid-configuration" prints it. The audience is
-// this API's own name, and none of the API server's. Accounts, if there are any, lists the accepted ones in
-// full, as tokens have them in sub: "system:serviceaccount:NAMESPACE:NAME".
+// this API's own name, and none of the API server's. Accounts, if there are any, lists
+// the accepted ones in full, as tokens have them in sub:
+// "system:serviceaccount:NAMESPACE:NAME".
 //
 // Any pod of the cluster can get a token of its own account for any audience.
 // There are no scopes: the account's full name is the one scope and role that a

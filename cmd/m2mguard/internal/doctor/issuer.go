@@ -12,8 +12,8 @@ import (
 	"github.com/m2mguard/m2mguard/validator"
 )
 
-// issuer looks at the issuer of that number through a validator of its own, so that what ails one is
-// not said of another.
+// issuer looks at Issuers[n] through a validator of its own, so that what ails one
+// issuer is not said of another.
 func (e *examination) issuer(ctx context.Context, n int, iss validator.Issuer) {
 	defer e.Waiting("asking " + iss.URL)()
 	cfg := e.file.Config

@@ -18,8 +18,8 @@ import (
 // mostKeys is how many keys of a set are told one by one.
 const mostKeys = 50
 
-// keys tells how the key set of the issuer of that number was found and every key of it,
-// with why one is skipped.
+// keys tells how the key set of Issuers[n] was found and every key of it, with why one
+// is skipped.
 func (e *examination) keys(n int, iss validator.Issuer, r *recorder, ready error) {
 	field, wanted := "url", iss.URL
 	if iss.Keys.Issuer != "" {
