@@ -110,8 +110,8 @@ func TestPolicies(t *testing.T) {
 	}
 }
 
-// TestOtherScopes: a scope in scp, which no handler looked at, lets its client in from
-// enforce on, unless the profile names scope alone.
+// TestOtherScopes: a scope in scp, which no handler looked at, lets its client in once the
+// old check has gone, unless the profile names scope alone.
 func TestOtherScopes(t *testing.T) {
 	iss := issuertest.New(t)
 	for name, profile := range map[string]validator.Profile{"scope or scp": {}, "scope": {ScopeClaims: []string{"scope"}}} {
@@ -123,7 +123,7 @@ func TestOtherScopes(t *testing.T) {
 		}
 		defer v.Close()
 		for list, want := range map[string]int{
-			"": http.StatusForbidden, "GET /orders=report": http.StatusForbidden, "GET /orders=enforce": http.StatusOK, "GET /orders=after": http.StatusOK,
+			"": http.StatusForbidden, "GET /orders=report": http.StatusForbidden, "GET /orders=enforce": http.StatusForbidden, "GET /orders=after": http.StatusOK,
 		} {
 			if name == "scope" {
 				want = http.StatusForbidden

@@ -33,19 +33,20 @@ import (
 var rule = scopes.All("orders:read")
 
 // orders is its handler on the way, as the page's third step has it: the new token where
-// there is one, else the old claims with the check that was there before.
+// there is one, else the old claims; and before both the check of these that was there.
 func orders(client *string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if m2mvalidator.FromContext(r.Context()) != nil {
-			*client = "new"
-			return
-		}
-		token := jwtmiddleware.MustGetClaims[*validator.ValidatedClaims](r.Context())
-		if !slices.Contains(strings.Fields(token.CustomClaims.(*claims).Scope), "orders:read") {
+		token, err := jwtmiddleware.GetClaims[*validator.ValidatedClaims](r.Context())
+		if err == nil && !slices.Contains(strings.Fields(token.CustomClaims.(*claims).Scope), "orders:read") {
 			http.Error(w, "insufficient scope", http.StatusForbidden)
 			return
 		}
-		*client = "old"
+		switch {
+		case m2mvalidator.FromContext(r.Context()) != nil:
+			*client = "new"
+		case err == nil:
+			*client = "old"
+		}
 	})
 }
 
@@ -154,6 +155,19 @@ func TestStagesOfHandlers(t *testing.T) {
 			w := call(api, iss.Token([]issuertest.Claims{lax, late, scopeless, good(nil)}[i]))
 			if w.Code != status || i == 3 && w.Body.String() != want.body {
 				t.Errorf("%q, token %d: %d, %q, wanted %d", list, i, w.Code, w.Body, status)
+			}
+		}
+		for name, change := range map[string]func(*issuertest.Claims){ // scopes that the old check did not see
+			"scp":     func(c *issuertest.Claims) { c.Scope, c.Extra["scp"] = "", "orders:read" },
+			"a list":  func(c *issuertest.Claims) { c.Scope, c.Extra["scope"] = "", []string{"orders:read"} },
+			"a scopE": func(c *issuertest.Claims) { c.Extra["scopE"] = 5 },
+		} {
+			status := http.StatusForbidden
+			if list == "GET /orders=after" {
+				status = http.StatusOK
+			}
+			if w := call(api, iss.Token(good(change))); w.Code != status {
+				t.Errorf("%q, %s: %d, %q, wanted %d", list, name, w.Code, w.Body, status)
 			}
 		}
 		w := httptest.NewRecorder()
