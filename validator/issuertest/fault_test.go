@@ -256,48 +256,10 @@ func TestInMemoryReachesNobodyElse(t *testing.T) {
 }
 
 func TestEndpointString(t *testing.T) {
-	want := []string{"discovery", "jwks", "token", "introspection", "revocation", "elsewhere"}
-	for e := issuertest.Discovery; e <= issuertest.Elsewhere; e++ {
+	want := []string{"discovery", "jwks", "token", "introspection", "revocation"}
+	for e := issuertest.Discovery; e <= issuertest.Revocation; e++ {
 		if e.String() != want[e] {
 			t.Errorf("endpoint %d is called %q", int(e), e)
 		}
-	}
-}
-
-// TestElsewhere: what no endpoint answers is counted, and faulty, as they are.
-func TestElsewhere(t *testing.T) {
-	iss := issuertest.NewInMemory(t)
-	asked := map[string]int{
-		"GET /nowhere": http.StatusNotFound, "PUT /token": http.StatusMethodNotAllowed, "GET //jwks": http.StatusTemporaryRedirect,
-		"GET /jwks": http.StatusOK,
-	}
-	ask := func(wanted func(string) int) {
-		t.Helper()
-		for what := range asked {
-			method, path, _ := strings.Cut(what, " ")
-			r, err := http.NewRequestWithContext(t.Context(), method, iss.URL()+path, http.NoBody)
-			if err != nil {
-				t.Fatal(err)
-			}
-			resp, err := iss.Client().Transport.RoundTrip(r)
-			if err != nil {
-				t.Fatal(err)
-			}
-			_ = resp.Body.Close()
-			if resp.StatusCode != wanted(what) {
-				t.Errorf("%s: %s, wanted %d", what, resp.Status, wanted(what))
-			}
-		}
-	}
-	ask(func(what string) int { return asked[what] })
-	iss.SetFault(issuertest.Elsewhere, issuertest.Respond(http.StatusTeapot, nil, ""))
-	ask(func(what string) int {
-		if asked[what] == http.StatusOK {
-			return http.StatusOK
-		}
-		return http.StatusTeapot
-	})
-	if n := iss.Requests(issuertest.Elsewhere); n != 6 {
-		t.Errorf("%d were counted, wanted 6", n)
 	}
 }

@@ -23,22 +23,20 @@ const maxForm = 1 << 20
 // Endpoint is one of the things that an issuer can be asked for.
 type Endpoint int
 
-// The endpoints of an issuer. Discovery counts both well-known paths, and Elsewhere what
-// is asked at any other path or with another method.
+// The endpoints of an issuer. Discovery counts both well-known paths.
 const (
 	Discovery Endpoint = iota
 	JWKS
 	TokenEndpoint
 	Introspection
 	Revocation
-	Elsewhere
 
 	endpoints // how many there are
 )
 
 // String names the endpoint.
 func (e Endpoint) String() string {
-	return [...]string{"discovery", "jwks", "token", "introspection", "revocation", "elsewhere"}[e]
+	return [...]string{"discovery", "jwks", "token", "introspection", "revocation"}[e]
 }
 
 // Requests returns how many requests an endpoint has received, failed ones
@@ -78,7 +76,7 @@ type publication struct {
 	header http.Header
 }
 
-func (iss *Issuer) routes() http.Handler {
+func (iss *Issuer) routes() *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.Handle("GET "+oidcPath, iss.endpoint(Discovery, iss.serveMetadata))
 	mux.Handle("GET "+metadataPath, iss.endpoint(Discovery, iss.serveMetadata))
@@ -86,24 +84,12 @@ func (iss *Issuer) routes() http.Handler {
 	mux.Handle("POST "+tokenPath, iss.endpoint(TokenEndpoint, iss.serveToken))
 	mux.Handle("POST "+introspectionPath, iss.endpoint(Introspection, iss.serveIntrospection))
 	mux.Handle("POST "+revocationPath, iss.endpoint(Revocation, iss.serveRevocation))
-	elsewhere := iss.endpoint(Elsewhere, mux.ServeHTTP)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h, _ := mux.Handler(r)
-		if _, is := h.(endpointFunc); !is { // but a 404, a 405 or a redirect
-			h = elsewhere
-		}
-		h.ServeHTTP(w, r)
-	})
+	return mux
 }
-
-// endpointFunc is an endpoint's handler, and none of the mux's own.
-type endpointFunc http.HandlerFunc
-
-func (f endpointFunc) ServeHTTP(w http.ResponseWriter, r *http.Request) { f(w, r) }
 
 // endpoint counts a request and puts the endpoint's fault before the handler.
 func (iss *Issuer) endpoint(e Endpoint, handler http.HandlerFunc) http.Handler {
-	return endpointFunc(func(w http.ResponseWriter, r *http.Request) {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		iss.requests[e].Add(1)
 
 		ctx, cancel := context.WithCancel(r.Context())

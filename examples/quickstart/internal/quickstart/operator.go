@@ -40,12 +40,12 @@ func (d *demo) sends(entry func(revocation.Target) revocation.Entry, what string
 	}
 }
 
-// guardIssuer has the issuer answer a shell alone, too: it hands out tokens.
+// guardIssuer has the issuer's endpoints answer a shell alone, too: they hand out tokens,
+// which a 404 does not.
 func (d *demo) guardIssuer() {
 	host := strings.TrimPrefix(d.issuer.URL(), "http://")
 	for _, e := range []issuertest.Endpoint{
 		issuertest.Discovery, issuertest.JWKS, issuertest.TokenEndpoint, issuertest.Introspection, issuertest.Revocation,
-		issuertest.Elsewhere,
 	} {
 		d.issuer.SetFault(e, func(w http.ResponseWriter, r *http.Request, healthy http.Handler) {
 			fromShell(host, healthy).ServeHTTP(w, r)
