@@ -20,7 +20,8 @@ type Issuer struct {
 	url    string
 	client *http.Client
 	tls    bool
-	stop   func() // ends what serves the requests
+	stop   func()        // ends what serves the requests
+	grace  time.Duration // for which Close lets clients send and read on
 
 	ctx    context.Context // of the issuer's life: its end cuts slow answers short
 	cancel context.CancelFunc
@@ -131,7 +132,7 @@ func start(addr string, secure bool) (*Issuer, error) {
 	iss.stop = func() {
 		// httptest waits for each connection with a request on it, and net/http for the rest
 		// of what that sends, or for its client to read.
-		cut := time.AfterFunc(closeGrace, func() { _ = server.Config.Close() })
+		cut := time.AfterFunc(iss.grace, func() { _ = server.Config.Close() })
 		defer cut.Stop()
 		server.Close()
 	}
@@ -145,6 +146,7 @@ const closeGrace = time.Second
 func newIssuer(url string) *Issuer {
 	iss := &Issuer{
 		url:     url,
+		grace:   closeGrace,
 		now:     time.Now,
 		keys:    newKeyRing(),
 		clients: make(map[string]ClientRegistration),
@@ -159,8 +161,9 @@ func newIssuer(url string) *Issuer {
 
 // Close ends the issuer: slow answers are cut short, later requests find nobody,
 // and nothing of it is left running when Close returns. A client that has sent half a
-// request, or reads no answer, is waited for a second at most. A second call does
-// nothing. Tokens can still be made afterwards.
+// request, or has not read all of its answer, is waited for a second at most. In memory,
+// a request's body is closed instead, and Close waits where that does not end its Read. A
+// second call does nothing. Tokens can still be made afterwards.
 func (iss *Issuer) Close() {
 	iss.cancel()
 	iss.stop()

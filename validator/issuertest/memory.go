@@ -54,7 +54,8 @@ func (m *memoryTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 		// A reader of the body learns that the request was given up, and a
 		// writer that nobody reads.
 		defer context.AfterFunc(ctx, func() { _ = pipe.CloseWithError(context.Cause(ctx)) })()
-		// Close waits for no rest of a request either.
+		// Close waits for no rest of a request either, where closing the client's body
+		// ends its Read, as with a pipe. Where it does not, it waits without end.
 		defer context.AfterFunc(m.ended, func() {
 			cancel()
 			_ = incoming.Body.Close()
