@@ -1,12 +1,16 @@
 package layout_test
 
 import (
+	"bufio"
 	"bytes"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -93,6 +97,49 @@ func TestCIFolder(t *testing.T) {
 	}
 	if got := runCI(t, "tidy", env, "-diff", "fleet"); strings.TrimSpace(got) != fleet {
 		t.Errorf("%s", got)
+	}
+}
+
+// TestCISignal: a signal ends .ci/run and what its step has started, and nothing has passed.
+func TestCISignal(t *testing.T) {
+	signals := map[syscall.Signal]int{syscall.SIGTERM: 143}
+	if !signal.Ignored(syscall.SIGINT) { // which bash could not change, as where a shell put this in the background
+		signals[syscall.SIGINT] = 130
+	}
+	for sent, status := range signals {
+		t.Run(sent.String(), func(t *testing.T) {
+			t.Parallel()
+			path := t.TempDir()
+			program(t, filepath.Join(path, "go"), `[[ $1 == version ]] && echo go version go99.0 linux/amd64 && exit
+echo "go $*"; sleep 20; echo it went on; exit 1`)
+			cmd := exec.Command(lookPath(t, "bash"), ".ci/run", "root")
+			cmd.Dir, cmd.Env = "../../..", []string{"PATH=" + path + ":" + os.Getenv("PATH"), "HOME=" + t.TempDir()}
+			output, err := cmd.StdoutPipe() // whose end comes when nobody is left who writes there
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			lines := bufio.NewReader(output)
+			for line := ""; line != "go mod download\n"; {
+				if line, err = lines.ReadString('\n'); err != nil {
+					t.Fatal(err, cmd.Wait())
+				}
+			}
+			if err := cmd.Process.Signal(sent); err != nil {
+				t.Error(err)
+			}
+			rest, err := io.ReadAll(lines)
+			if err != nil {
+				t.Error(err)
+			}
+			_ = cmd.Wait() // the status says it
+			if got := string(rest); cmd.ProcessState.ExitCode() != status || strings.Contains(got, "it went on") ||
+				strings.Contains(got, "passed") || !strings.Contains(got, "== failed after") {
+				t.Errorf("%v\n%s", cmd.ProcessState, got)
+			}
+		})
 	}
 }
 
