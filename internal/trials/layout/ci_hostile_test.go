@@ -14,8 +14,9 @@ import (
 	"testing"
 )
 
-// TestCICaches: root runs nothing out of caches that another user may have filled, as
-// with sudo -E. Another user who runs this test has nothing refused.
+// TestCICaches: root takes a HOME of its own, and removes it, where another user may have
+// filled the present one's caches or written its settings, as with sudo -E. Another user who
+// runs this test has nothing refused.
 func TestCICaches(t *testing.T) {
 	const ran = "this came from the caches"
 	for name, c := range map[string]struct {
@@ -32,28 +33,32 @@ func TestCICaches(t *testing.T) {
 		"a link":                  {nil, ".cache/m2mguard-interop", "nested", false},
 		"what needs no caches":    {[]string{"."}, "", "quickstart", false},
 		"a folder of other tools": {[]string{".cache/pip"}, "", "nested", true},
+		"Go's settings":           {[]string{".config/go/env"}, "", "quickstart", false},
+		"Go's programs":           {[]string{"go/bin"}, "", "quickstart", false},
+		"tidy":                    {[]string{"."}, "", "", false},
+		"tidy, root's own":        {nil, "", "", true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			home, path, tmp := t.TempDir(), t.TempDir(), t.TempDir()
-			for _, folder := range []string{"m2mguard-redis", "m2mguard-node", "pip"} {
-				if err := os.MkdirAll(filepath.Join(home, ".cache", folder), 0o755); err != nil {
+			for _, folder := range []string{".cache/m2mguard-redis", ".cache/m2mguard-node", ".cache/pip", ".config/go/env", "go/bin"} {
+				if err := os.MkdirAll(filepath.Join(home, folder), 0o755); err != nil {
 					t.Fatal(err)
 				}
 			}
 			program(t, filepath.Join(home, ".cache/m2mguard-redis/redis-server"), "echo "+ran)
 			for name, does := range map[string]string{
-				"go": `[[ $1 == version ]] && echo go version go99.0 linux/amd64 || exit 1`, "apt-get": "exit 1", "dpkg-deb": "exit 1",
+				"go":      `[[ $1 == version ]] && echo go version go99.0 linux/amd64 || { echo "go: $HOME ${GOPATH-unset}"; exit 1; }`,
+				"apt-get": "exit 1", "dpkg-deb": "exit 1",
 			} {
 				program(t, filepath.Join(path, name), does)
 			}
-			for _, name := range []string{"bash", "dirname", "sort", "sed", "uname", "id", "mktemp"} {
+			for _, name := range []string{"bash", "dirname", "sort", "sed", "uname", "id", "mktemp", "rm", "cp", "touch", "find", "grep"} {
 				if err := os.Symlink(lookPath(t, name), filepath.Join(path, name)); err != nil {
 					t.Fatal(err)
 				}
 			}
 			root := os.Geteuid() == 0
-			runs := c.runs || !root && c.group == "nested"
 			for _, folder := range c.anothers {
 				if err := os.Chown(filepath.Join(home, folder), 65534, 65534); err != nil && root {
 					t.Fatal(err)
@@ -64,10 +69,24 @@ func TestCICaches(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			got := runCI(t, "run", []string{"PATH=" + path, "HOME=" + home, "TMPDIR=" + tmp}, c.group)
-			another := strings.Contains(got, "root runs nothing out of /") && strings.Contains(got, "keeps its caches in "+tmp+"/")
-			if strings.Contains(got, ran) != runs || another == (runs || c.group == "quickstart") {
+			script, args := "run", []string{c.group}
+			if c.group == "" {
+				script, args = "tidy", []string{"-diff", "fleet"}
+			}
+			got := runCI(t, script, []string{"PATH=" + path, "HOME=" + home, "TMPDIR=" + tmp, "GOPATH=" + home + "/go"}, args...)
+			another := strings.Contains(got, "root keeps out of "+home) && strings.Contains(got, " has "+tmp+"/")
+			if another != (root && !c.runs) || c.group == "nested" && strings.Contains(got, ran) == another {
 				t.Errorf("%s", got)
+			}
+			asked := "go: " + home + " " + home + "/go\n"
+			if another {
+				asked = " unset\n"
+			}
+			if c.group != "nested" && (!strings.Contains(got, asked) || another && !strings.Contains(got, "go: "+tmp+"/")) {
+				t.Errorf("no %q:\n%s", asked, got)
+			}
+			if left, err := os.ReadDir(tmp); err != nil || len(left) > 0 {
+				t.Errorf("%v is left in TMPDIR, %v", left, err)
 			}
 		})
 	}
