@@ -138,6 +138,13 @@ func TestOtherScopes(t *testing.T) {
 			if w := call(api, token); w.Code != want {
 				t.Errorf("%s, %q: %d, %s, wanted %d", name, list, w.Code, w.Body, want)
 			}
+			byGin, err := fromginjwt.Enforce(t.Context(), v, iss.JWKSURL())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if w := call(byGin, token); w.Code != http.StatusForbidden {
+				t.Errorf("%s, by gin-jwt's Authorizator at enforce: %d, %s", name, w.Code, w.Body)
+			}
 		}
 	}
 }
