@@ -235,6 +235,7 @@ type Issuer struct {
 	// supply keys, read credentials, and so make any token good.
 	DangerouslyAllowHTTP bool
 
+	place      int                             // in Config.Issuers, from 1; 0 for a Resolver's
 	refusals   []string                        // see Refuse
 	conditions []func(*Token) error            // see Insist
 	demands    []func(Config, Issuer) []string // see InsistOnConfig

@@ -221,6 +221,26 @@ func TestNewReportsEveryFault(t *testing.T) {
 	}
 }
 
+// TestFaultsSayWhichIssuer: also where its URL may be a secret and is not shown.
+func TestFaultsSayWhichIssuer(t *testing.T) {
+	const secret = "0123456789abcdef0123456789abcdef"
+	hidden, other := fine(), fine()
+	hidden.URL, hidden.Audience, hidden.TrustDomain = secret, nil, "example.org"
+	other.URL, other.TrustDomain = "auth0", "example.org"
+	_, err := validator.New(validator.Config{Issuers: []validator.Issuer{fine(), hidden, other}})
+	if err == nil || strings.Contains(err.Error(), secret) {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"validator: Issuers[1], [a value of 32 bytes]: Audience is empty",
+		`validator: Issuer "auth0": TrustDomain is that of Issuers[1], [a value of 32 bytes], too`,
+	} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%v does not say %s", err, want)
+		}
+	}
+}
+
 func TestNewAccepts(t *testing.T) {
 	for name, change := range map[string]func(*validator.Config){
 		"the least":           func(*validator.Config) {},

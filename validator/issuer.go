@@ -18,6 +18,7 @@ import (
 // issuer is a compiled Issuer.
 type issuer struct {
 	url               string
+	shown             string // as faults name it
 	of                *Validator
 	audience          []string
 	ours              map[string]bool // the same names

@@ -20,6 +20,7 @@ func settleIssuer(c Issuer) (*issuer, []error) {
 	}
 	i := &issuer{
 		url:               c.URL,
+		shown:             c.shown(),
 		audience:          slices.Clone(c.Audience),
 		missingAudienceOK: c.DangerouslyAcceptMissingAudience,
 		clients:           slices.Clone(c.Clients),
@@ -44,6 +45,9 @@ func settleIssuer(c Issuer) (*issuer, []error) {
 		faults = append(faults, c.argumentFaults()...)
 	}
 	for _, reason := range c.refusals {
+		if c.place > 0 {
+			reason = fmt.Sprintf("%s (Issuers[%d])", reason, c.place-1) // by the preset's words alone, nobody can tell which
+		}
 		faults = append(faults, errors.New("validator: "+reason))
 	}
 	if c.SignedAnswersFor != "" && c.Introspection == nil {
@@ -157,10 +161,18 @@ func (c *Issuer) argumentFaults() (faults []error) {
 	return faults
 }
 
-// issuerFault names the issuer whose configuration is wrong, without what its
-// URL should not hold.
+// issuerFault names the issuer whose configuration is wrong.
 func issuerFault(c Issuer, format string, args ...any) error {
-	return fmt.Errorf("validator: Issuer %s: "+format, append([]any{fetch.Shown(c.URL)}, args...)...)
+	return fmt.Errorf("validator: %s: "+format, append([]any{c.shown()}, args...)...)
+}
+
+// shown names the issuer by its URL without what that should not hold, and where nothing
+// of it may be shown, by its place, too.
+func (c *Issuer) shown() string {
+	if c.place > 0 && fetch.Hides(c.URL) {
+		return fmt.Sprintf("Issuers[%d], %s", c.place-1, strings.TrimSuffix(fetch.Shown(c.URL), ","))
+	}
+	return "Issuer " + fetch.Shown(c.URL)
 }
 
 // issuerFaults names the field that each fault of a nested configuration is in.

@@ -38,7 +38,8 @@ func New(cfg Config) (*Validator, error) {
 	if len(cfg.Issuers) == 0 && cfg.Resolver == nil {
 		faults = append(faults, errors.New("validator: Config.Issuers is empty, wanted at least one"))
 	}
-	for _, c := range cfg.Issuers {
+	for n, c := range cfg.Issuers {
+		c.place = n + 1
 		i, f := v.newIssuer(c)
 		faults = append(faults, f...)
 		if v.issuers[c.URL] != nil && c.URL != "" && c.refusals == nil {

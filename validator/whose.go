@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/m2mguard/m2mguard/internal/fetch"
 	"github.com/m2mguard/m2mguard/internal/quote"
 )
 
@@ -83,7 +82,7 @@ func (v *Validator) takeUnnamed(c Issuer, i *issuer, r Resolver) (faults []error
 	if c.DangerouslyAcceptMissingIssuer {
 		switch {
 		case v.unnamed != nil:
-			faults = append(faults, issuerFault(c, "DangerouslyAcceptMissingIssuer is set for Issuer %s, too, and a token without iss would be either's: wanted one", fetch.Shown(v.unnamed.url)))
+			faults = append(faults, issuerFault(c, "DangerouslyAcceptMissingIssuer is set for %s, too, and a token without iss would be either's: wanted one", v.unnamed.shown))
 		case r != nil:
 			faults = append(faults, issuerFault(c, "DangerouslyAcceptMissingIssuer is set beside Config.Resolver, which knows issuers by the iss of their tokens: wanted one of the two"))
 		}
@@ -93,7 +92,7 @@ func (v *Validator) takeUnnamed(c Issuer, i *issuer, r Resolver) (faults []error
 		return faults
 	}
 	if other := v.trustDomains[i.trustDomain]; other != nil {
-		faults = append(faults, issuerFault(c, "TrustDomain is that of Issuer %s, too, and a token without iss would be either's", fetch.Shown(other.url)))
+		faults = append(faults, issuerFault(c, "TrustDomain is that of %s, too, and a token without iss would be either's", other.shown))
 	}
 	if v.trustDomains == nil {
 		v.trustDomains = make(map[string]*issuer)
@@ -153,7 +152,7 @@ func (v *Validator) chooseIntrospector(r Resolver) []error {
 		v.introspector, v.opaqueOnly = nil, false
 		switch {
 		case len(v.prefixes) > 0:
-			return []error{fmt.Errorf("validator: Config.OpaqueIssuer is set, and so is OpaquePrefix of Issuer %s: wanted one way to choose for opaque tokens", fetch.Shown(v.prefixes[0].issuer.url))}
+			return []error{fmt.Errorf("validator: Config.OpaqueIssuer is set, and so is OpaquePrefix of %s: wanted one way to choose for opaque tokens", v.prefixes[0].issuer.shown)}
 		case len(asked) == 0 && r == nil:
 			return []error{errors.New("validator: Config.OpaqueIssuer is set, but no issuer has Introspection, wanted one that can be asked about opaque tokens")}
 		}
@@ -164,9 +163,9 @@ func (v *Validator) chooseIntrospector(r Resolver) []error {
 	}
 	if len(rest) > 1 {
 		for n, url := range rest {
-			rest[n] = fetch.Shown(url)
+			rest[n] = v.issuers[url].shown
 		}
-		return []error{fmt.Errorf("validator: Issuers %v have Introspection: an opaque token names no issuer, and trying each would show it to strangers; wanted one of them, or Issuer.OpaquePrefix for all but one, or Config.OpaqueIssuer", rest)}
+		return []error{fmt.Errorf("validator: %s have Introspection: an opaque token names no issuer, and trying each would show it to strangers; wanted one of them, or Issuer.OpaquePrefix for all but one, or Config.OpaqueIssuer", strings.Join(rest, " and "))}
 	}
 	return v.overlaps()
 }
@@ -176,7 +175,7 @@ func (v *Validator) overlaps() (faults []error) {
 	for n, p := range v.prefixes {
 		for _, other := range v.prefixes[n+1:] {
 			if p.issuer != other.issuer && (strings.HasPrefix(p.prefix, other.prefix) || strings.HasPrefix(other.prefix, p.prefix)) {
-				faults = append(faults, fmt.Errorf("validator: Issuers %s and %s: OpaquePrefix %s and %s overlap, so that a token of one could be shown to the other", fetch.Shown(p.issuer.url), fetch.Shown(other.issuer.url), quote.Value(p.prefix), quote.Value(other.prefix)))
+				faults = append(faults, fmt.Errorf("validator: %s and %s: OpaquePrefix %s and %s overlap, so that a token of one could be shown to the other", p.issuer.shown, other.issuer.shown, quote.Value(p.prefix), quote.Value(other.prefix)))
 			}
 		}
 	}

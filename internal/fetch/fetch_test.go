@@ -8,6 +8,7 @@ import (
 	"math"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -193,11 +194,10 @@ func TestCheckURL(t *testing.T) {
 		"a key, base64, slashes":    {url: "/secret/0123+/abcDEF==", want: "[a value of 22 bytes] is not"},
 		"a key, JWK":                {url: `{"kty":"EC","d":"secret"}`, want: "[a value of 25 bytes] is not"},
 		"a key, hex":                {url: "0123456789abcdef0123456789abcdef", want: "[a value of 32 bytes] is not"},
-		"a token":                   {url: "eyJ0eXAi.secret1.secret2", want: "[a value of 24 bytes] is not"},
-		"a key of one word":         {url: "secret2026", want: "[a value of 10 bytes] is not"},
+		"a token":                   {url: "eyJ0eXAiOiJhdCtqd3QifQ.secret1.secret2", want: "[a value of 38 bytes] is not"},
 		"a key, and what it is":     {url: "base64:secret2026", want: "[a value of 17 bytes] is not"},
 		"a key with an @":           {url: "pass@secret2026", want: "not"},
-		"a key with a query":        {url: "secret2026?", want: "[a value of 11 bytes] is not"},
+		"a key with a query":        {url: "secret+2026?", want: "[a value of 12 bytes] is not"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -215,6 +215,35 @@ func TestCheckURL(t *testing.T) {
 				t.Errorf("%q holds a secret", err)
 			}
 		})
+	}
+}
+
+// TestShown: what somebody mistyped is recognised, and what may be a key is not shown.
+func TestShown(t *testing.T) {
+	for _, text := range []string{
+		"urn:acme:issuer:1", "URN:uuid:0a1b2c3d-0000-4000-8000-0123456789ab", "did:web:id.example.com",
+		"${OIDC_ISSUER}", "{{issuer}}", "<issuer>", "tenant-7", "auth0", "idp01", "keycloak1", "Acme/orders", "refused by providers.Keycloak", "accounts.google.com",
+		"ID1.Example.com", "id_1.example.com", "dev-1.OKTA.com", "dev-12345678.OKTA.com/oauth2/default",
+		"login.microsoftonline.com/0a1b2c3d-0000-4000-8000-0123456789ab/v2.0", "id.example.com:8443/realms/orders-of-production",
+		"[2001:db8::1]:8443", "[::1]:8080", "[2001:db8::1]:8443/realms/orders-of-production", "LOCALHOST:8080",
+		"keycloak1:8080/realms/x", "keycloak1:8080/realms/orders-of-production", "10.0.0.1:8080", "10.0.0.1/realms/orders-of-production",
+		"https;//id.example.com/realms/orders", "<https://id.example.com/realms/orders>", "https//id.example.com/realms/orders",
+		"https:id.example.com/realms/orders", "htps:/id.example.com/realms/orders", "https://${TENANT}.example.com/realms/orders",
+		"https://[2001:db8::1]:8443/realms/orders", " https://id.example.com/realms/orders\n", "https://", "https://id.example.com:",
+	} {
+		if shown := fetch.Shown(text); shown != strconv.Quote(text) || fetch.Hides(text) {
+			t.Errorf("%q is shown as %s", text, shown)
+		}
+	}
+	for _, text := range []string{
+		"sk-live.abcdefghijklmnopqrstuvwxyz0123456789", "s.1a2b3c4d5e6f7g8h9i0j1k2l", "ya29.a0afB1cD2eF3gH4iJ5kL6mN7", "key:abc123.def456",
+		"AKIAIOSFODNN7EXAMPLE", "0a1b2c3d-0000-4000-8000-0123456789ab", "Correct Horse Battery 4", "user:hunter2",
+		"https://u:PASSWORD", "https://u:PASSWORD/x", "redis://:PASSWORD", "https:u:PASSWORD", "id.example.com:PASSWORD", "[::1]:PASSWORD",
+		"x.abcdefghijklmnopqrstuvwxyz0123456789.com", "u@hunter2", "a@b?c",
+	} {
+		if shown := fetch.Shown(text); !fetch.Hides(text) {
+			t.Errorf("%q is shown as %s", text, shown)
+		}
 	}
 }
 

@@ -82,7 +82,7 @@ var keyMutants = []mutant{
 	{"requests", "answers have a limit", []edit{{"internal/fetch/fetch.go", "io.ReadAll(io.LimitReader(res.Body, c.maxBytes+1))", "io.ReadAll(res.Body)"}, never("internal/fetch/fetch.go", "int64(len(body)) > c.maxBytes")}, ofFetch},
 	{"requests", "requests have a time-out, body included", []edit{{"internal/fetch/fetch.go", "context.WithTimeout(ctx, c.timeout)", "context.WithCancel(ctx)"}}, ofFetch},
 	{"requests", "faults of an address show no password", []edit{{"internal/fetch/shown.go", "	case at >= 0 && end >= 0:\n", "	case false:\n"}, {"internal/fetch/shown.go", "	case at >= 0:\n", "	case false:\n"}}, ofFetch},
-	{"requests", "nor what reads as a key", []edit{never("internal/fetch/shown.go", "!readsAsAddress(shown)")}, ofFetch},
+	{"requests", "nor what reads as a key", []edit{never("internal/fetch/shown.go", "!readsAsAddress(shown, at >= 0)")}, ofFetch},
 	{"requests", "faults of an address show no query", []edit{{"internal/fetch/shown.go", "	case end >= 0:\n", "	case false:\n"}}, ofFetch},
 	{"requests", "errors name no query", []edit{{"internal/fetch/fetch.go", "(&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()", "u.String()"}}, ofFetch},
 }

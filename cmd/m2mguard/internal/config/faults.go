@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -97,6 +98,20 @@ func (f *File) Locate(err error) error {
 		all = append(all, err)
 	}
 	return errors.Join(all...)
+}
+
+// byPlace is how New begins a fault of an issuer whose URL it does not show.
+var byPlace = regexp.MustCompile(`^validator: I(ssuers\[[0-9]+\])`)
+
+// placed is a fault of New's, at its issuer's line if that is known.
+func (f *File) placed(err error) error {
+	found := byPlace.FindStringSubmatch(err.Error())
+	if found == nil {
+		return err
+	}
+	key := "i" + found[1]
+	_, line := f.lines.key(key + ".url") // or, behind a provider, of key
+	return located{line, key + strings.TrimPrefix(err.Error(), found[0])}
 }
 
 // AtFault reports whether something is wrong with a key, in it or around it.

@@ -123,7 +123,9 @@ func ReadFor(r io.Reader, also func(*File) error, leave ...string) (*File, error
 	}
 	v, err := validator.New(f.Config)
 	if err != nil {
-		d.faults = append(d.faults, flatten(err)...)
+		for _, err := range flatten(err) {
+			d.faults = append(d.faults, f.placed(err))
+		}
 	} else {
 		v.Close()
 	}
