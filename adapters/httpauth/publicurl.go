@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/m2mguard/m2mguard/internal/fetch"
 	"github.com/m2mguard/m2mguard/validator"
 )
 
@@ -48,11 +49,11 @@ func newPublicURLs(urls []string, prefix, resource string) publicURLs {
 		u, err := url.Parse(text)
 		switch {
 		case err != nil || !isHost(u) || u.User != nil || u.RawQuery != "" || u.Fragment != "" || strings.ContainsAny(text, "?#\"\\ "):
-			fault("PublicURL is %q, wanted scheme and host, such as https://api.example.com", text)
+			fault("PublicURL is %s, wanted scheme and host, such as https://api.example.com, and neither user nor query", fetch.Shown(text))
 		case strings.TrimSuffix(u.Path, "/") != "":
-			fault("PublicURL is %q, wanted scheme and host alone: paths come from the request, and what a proxy cuts off is PublicPathPrefix", text)
+			fault("PublicURL is %s, wanted scheme and host alone: paths come from the request, and what a proxy cuts off is PublicPathPrefix", fetch.Shown(text))
 		case u.Scheme != "https" && !(u.Scheme == "http" && loopback(u.Hostname())):
-			fault("PublicURL is %q, wanted https; http is for loopback hosts", text)
+			fault("PublicURL is %s, wanted https; http is for loopback hosts", fetch.Shown(text))
 		}
 		b := base{strings.TrimSuffix(text, "/"), plainHost(u.Host, u.Scheme)}
 		for _, other := range p.bases {

@@ -41,7 +41,7 @@ func ADFS(host string, audience ...string) validator.Issuer {
 	host = strings.ToLower(host)
 	args := of("ADFS")
 	if !hostName.MatchString(host) {
-		args.wrong("the host is %s, wanted the federation service's name alone, such as fs.example.com", shown(host))
+		args.wrong("the host is %s, wanted the federation service's name alone, such as fs.example.com", shownURL(host))
 	}
 	args.audience(audience...)
 	var names []string

@@ -29,7 +29,7 @@ func Auth0(domain, audience string) validator.Issuer {
 	domain = strings.ToLower(domain)
 	args := of("Auth0")
 	if !hostName.MatchString(domain) {
-		args.wrong("the domain is %s, wanted a host name alone, such as example.eu.auth0.com", shown(domain))
+		args.wrong("the domain is %s, wanted a host name alone, such as example.eu.auth0.com", shownURL(domain))
 	}
 	args.audience(audience)
 	return args.on(validator.Issuer{

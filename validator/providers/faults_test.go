@@ -286,6 +286,26 @@ func changeIntrospection(i *validator.Issuer) {
 	}
 }
 
+// TestNoKeyInWrongAddresses: what may be a key in the place of an address is not shown,
+// nor a query, and the fault says which issuer it is.
+func TestNoKeyInWrongAddresses(t *testing.T) {
+	for name, preset := range map[string]func(string) validator.Issuer{
+		"okta":       func(url string) validator.Issuer { return providers.Okta(url, orders) },
+		"oktaOrg":    func(url string) validator.Issuer { return providers.OktaOrg(url, nil, "x") },
+		"auth0":      func(url string) validator.Issuer { return providers.Auth0(url, orders) },
+		"adfs":       func(url string) validator.Issuer { return providers.ADFS(url, orders) },
+		"fusionAuth": func(url string) validator.Issuer { return providers.FusionAuth(url, "acme.com", "x") },
+		"keycloak":   func(url string) validator.Issuer { return providers.Keycloak(url, "bank", orders) },
+	} {
+		for _, url := range []string{"https://u:secret0", "https://example.com/?key=secret", "secret0123456789abcdef0123456789", "https://u:secret@example.com"} {
+			_, err := validator.New(validator.Config{Issuers: []validator.Issuer{providers.RFC9068("https://id.example.com", orders), preset(url)}})
+			if err == nil || strings.Contains(err.Error(), "secret") || !strings.Contains(err.Error(), "(Issuers[1])") {
+				t.Errorf("%s, %s: %v", name, url, err)
+			}
+		}
+	}
+}
+
 // TestWrongArguments: a wrong argument is no panic and no open door. New says
 // what is wrong, once, in one line, whatever was changed afterwards.
 func TestWrongArguments(t *testing.T) {

@@ -39,7 +39,7 @@ func FusionAuth(baseURL, issuer, entityID string) validator.Issuer {
 	case issuer == "":
 		args.wrong("the issuer is empty, wanted that of the tenant's settings, such as acme.com")
 	case unseen(issuer):
-		args.wrong("the issuer is %s, wanted that of the tenant's settings, without blanks and line breaks", shown(issuer))
+		args.wrong("the issuer is %s, wanted that of the tenant's settings, without blanks and line breaks", shownURL(issuer))
 	}
 	if !guid.MatchString(entityID) {
 		args.wrong("the entity ID is %s, wanted that of the API's entity, a GUID such as 092dbded-30af-4149-9c61-b578f2c72f59", shown(entityID))

@@ -25,7 +25,7 @@ func Okta(issuer, audience string) validator.Issuer {
 	issuer = strings.TrimSuffix(issuer, "/")
 	args := of("Okta")
 	if !oktaServer.MatchString(issuer) {
-		args.wrong("the issuer is %s, wanted a custom authorization server such as https://example.okta.com/oauth2/default; the org's own server is OktaOrg's", shown(issuer))
+		args.wrong("the issuer is %s, wanted a custom authorization server such as https://example.okta.com/oauth2/default; the org's own server is OktaOrg's", shownURL(issuer))
 	}
 	args.audience(audience)
 	return args.on(validator.Issuer{
@@ -58,7 +58,7 @@ func OktaOrg(orgURL string, auth introspection.ClientAuth, clients ...string) va
 	orgURL = strings.TrimSuffix(orgURL, "/")
 	args := of("OktaOrg")
 	if !oktaOrg.MatchString(orgURL) {
-		args.wrong("the org URL is %s, wanted scheme and host alone, such as https://example.okta.com; a custom authorization server is Okta's", shown(orgURL))
+		args.wrong("the org URL is %s, wanted scheme and host alone, such as https://example.okta.com; a custom authorization server is Okta's", shownURL(orgURL))
 	}
 	args.auth(auth)
 	args.clients("only the client shows that a token was meant for this API", clients)

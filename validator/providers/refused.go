@@ -144,10 +144,13 @@ func shown(argument string) string {
 	return "'" + strings.TrimSuffix(strings.TrimPrefix(quote.Value(argument), `"`), `"`) + "'"
 }
 
-// shownURL is shown without a query.
+// shownURL is shown without a query, or not where it may be a key.
 func shownURL(argument string) string {
-	if strings.Contains(argument, "@") {
+	switch {
+	case strings.Contains(argument, "@"):
 		return shown(argument) // whatever is a query there
+	case fetch.Hides(argument):
+		return fetch.Shown(argument)
 	}
 	return shown(fetch.WithoutQuery(argument))
 }

@@ -110,6 +110,9 @@ func TestPublicURLFaults(t *testing.T) {
 		"an empty query":   {&httpauth.Config{PublicURL: []string{"https://a?"}}, "scheme and host"},
 		"a fragment":       {&httpauth.Config{PublicURL: []string{"https://a#"}}, "scheme and host"},
 		"a user":           {&httpauth.Config{PublicURL: []string{"https://u@a"}}, "scheme and host"},
+		"a password":       {&httpauth.Config{PublicURL: []string{"https://u:secret@api.example.com"}}, `PublicURL is "...@api.example.com"`},
+		"half a password":  {&httpauth.Config{PublicURL: []string{"https://u:secret"}}, "PublicURL is [a value of 16 bytes]"},
+		"a key":            {&httpauth.Config{PublicURL: []string{"https://a.example/?key=secret"}}, `PublicURL is "https://a.example/"`},
 		"no scheme":        {&httpauth.Config{PublicURL: []string{"api.example.com"}}, "scheme and host"},
 		"http":             {&httpauth.Config{PublicURL: []string{"http://api.example.com"}}, "https"},
 		"twice":            {&httpauth.Config{PublicURL: []string{"https://a", "https://A:443/"}}, "cannot tell apart"},
@@ -132,7 +135,7 @@ func TestPublicURLFaults(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			defer func() {
-				if said := fmt.Sprint(recover()); !strings.Contains(said, "httpauth: New: ") || !strings.Contains(said, tc.says) {
+				if said := fmt.Sprint(recover()); !strings.Contains(said, "httpauth: New: ") || !strings.Contains(said, tc.says) || strings.Contains(said, "secret") {
 					t.Errorf("panic %s, wanted %s", said, tc.says)
 				}
 			}()

@@ -100,18 +100,29 @@ func (f *File) Locate(err error) error {
 	return errors.Join(all...)
 }
 
-// byPlace is how New begins a fault of an issuer whose URL it does not show.
-var byPlace = regexp.MustCompile(`^validator: I(ssuers\[[0-9]+\])`)
+// How New says which issuer is at fault where the URL of it does not: it is not shown, or
+// a provider has refused what it would be made of.
+var (
+	byPlace    = regexp.MustCompile(`^validator: I(ssuers\[[0-9]+\])(,.*)$`)
+	ofProvider = regexp.MustCompile(`^validator: (providers\..*) \(I(ssuers\[[0-9]+\])\)$`)
+)
 
-// placed is a fault of New's, at its issuer's line if that is known.
+// placed is a fault of New's, at its issuer's line if it says which issuer that is.
 func (f *File) placed(err error) error {
-	found := byPlace.FindStringSubmatch(err.Error())
-	if found == nil {
+	var key, text string
+	if found := byPlace.FindStringSubmatch(err.Error()); found != nil {
+		key, text = "i"+found[1], found[2]
+	} else if found := ofProvider.FindStringSubmatch(err.Error()); found != nil {
+		key, text = "i"+found[2], ": "+found[1]
+	} else {
 		return err
 	}
-	key := "i" + found[1]
-	_, line := f.lines.key(key + ".url") // or, behind a provider, of key
-	return located{line, key + strings.TrimPrefix(err.Error(), found[0])}
+	at := ".url"
+	if text[0] == ':' {
+		at = ".provider"
+	}
+	_, line := f.lines.key(key + at)
+	return located{line, key + text}
 }
 
 // AtFault reports whether something is wrong with a key, in it or around it.

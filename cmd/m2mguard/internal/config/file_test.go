@@ -108,6 +108,7 @@ func TestFaults(t *testing.T) {
 		"no algorithm":               {introspected("{method: private_key_jwt, clientID: orders, keyFile: " + key + "}"), []string{"auth has no algorithm: wanted what the key signs with"}},
 		"a large secret":             {introspected("{clientID: orders, secret: {file: " + large + "}}"), []string{"auth.secret names a file that cannot be read: it is no file, or too large"}},
 		"an issuer not shown":        {"issuers:\n- url: https://id.example.com\n  audience: [orders]\n- audience: [orders]\n  url: https://u:" + secret, []string{"line 5: issuers[1], [a value of 33 bytes]: URL is not a URL"}},
+		"a provider's, not shown":    {"issuers:\n- appOnly: true\n  provider:\n    okta: {issuerURL: 'https://u:" + secret + "', audience: x}", []string{"line 4: issuers[0]: providers.Okta: the issuer is [a value of 33 bytes], wanted "}},
 		"octal":                      {good + "cacheEntries: 0x10", []string{"line 2: cacheEntries is a number, wanted a whole number in decimal digits"}},
 		"string for a list":          {"issuers:\n- url: https://id.example.com\n  audience: orders", []string{"line 3: issuers[0].audience is a string, wanted a list, such as [a, b]", "Audience is empty"}},
 		"number for a string":        {"issuers:\n- url: https://id.example.com\n  audience: [orders, 0123]", []string{"line 3: issuers[0].audience[1] is a number, wanted a string: ", "validator: "}},
