@@ -63,8 +63,9 @@ type Config struct {
 	// or inode has changed: also where a link on the way to it was replaced, as those
 	// of a mounted secret are. What cannot be read, or is no key set, never replaces
 	// one that can, and is told once to Observer; keys outlive a file that stays bad
-	// by MaxStale. Errors do not name a path that never led anywhere, not even to a folder: it may be
-	// a secret in the wrong place.
+	// by MaxStale. Errors do not name a path that never led anywhere, not even to a
+	// folder other than the root, nor a bare name such as keys.json until it was there:
+	// it may be a secret in the wrong place.
 	File string
 
 	// Fetch returns a key set in either form of Set, for keys that are behind

@@ -300,7 +300,7 @@ func TestFileThatIsNotThereYet(t *testing.T) {
 		if u := wantUnavailable(t, s, k); !errors.Is(u, fs.ErrNotExist) {
 			t.Error(u)
 		}
-		want := fmt.Sprintf("key set in the file that Config.File names in %d bytes: no such file", len(file))
+		want := fmt.Sprintf("key set in the file of jwks.Config.File (its name, of %d bytes, is not shown since it led nowhere): no such file", len(file))
 		if told := seen.of(observe.RefreshFailed); len(told) != 1 || told[0].URL != "" || !strings.Contains(told[0].Err.Error(), want) || strings.Contains(told[0].Err.Error(), file) {
 			t.Errorf("told %v, wanted %s", told, want)
 		}

@@ -54,7 +54,7 @@ func (f *file) fetch(ctx context.Context, last *snapshot) (got fetched, err erro
 	}
 	f.seen = nil
 	if err != nil {
-		return got, fmt.Errorf("key set in the file %s: %w", textfile.Name(f.path, "Config.File", f.led), err)
+		return got, fmt.Errorf("key set in %s: %w", textfile.Name(f.path, "jwks.Config.File", f.led), err)
 	}
 	f.seen = read.Seen
 	return got, nil

@@ -72,8 +72,9 @@ type Config struct {
 	// every PollInterval, and read when its time, size or inode has changed: also where
 	// a link on the way to it was replaced, as those of a mounted ConfigMap are. Replace
 	// it as a whole, by renaming another one to its name. What cannot be read changes
-	// nothing, and is told once to Observer; not with a path that never led anywhere, not even to a folder,
-	// because it may be a secret in the wrong place. docs/revocation.md has its form.
+	// nothing, and is told once to Observer; not with a path that never led anywhere, not
+	// even to a folder other than the root, nor with a bare name such as revoked.json
+	// until it was there: it may be a secret in the wrong place. docs/revocation.md has its form.
 	// Empty: another feed calls Merge and Current.
 	File string
 

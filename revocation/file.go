@@ -127,7 +127,7 @@ func (w *watch) report(err error) {
 		w.fault = ""
 		return
 	}
-	name := textfile.Name(w.list.config.File, "Config.File", w.led)
+	name := textfile.Name(w.list.config.File, "revocation.Config.File", w.led)
 	text := strings.ReplaceAll(err.Error(), "\n", "; ") // one line, for logs
 	if text == w.fault {
 		return
@@ -137,7 +137,7 @@ func (w *watch) report(err error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		mend = "put it there"
 	}
-	w.list.tell(&observe.Event{Kind: observe.FeedFailed, Err: &fileError{fmt.Sprintf("revocation: the file %s: %s (what is held goes on counting; %s)", name, text, mend), err}})
+	w.list.tell(&observe.Event{Kind: observe.FeedFailed, Err: &fileError{fmt.Sprintf("revocation: %s: %s (what is held goes on counting; %s)", name, text, mend), err}})
 }
 
 // fileError is a fault in one line.

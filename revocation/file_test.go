@@ -183,7 +183,7 @@ func TestFileThatIsNotThereYet(t *testing.T) {
 			t.Error(v)
 		}
 		if failed := seen.of(observe.FeedFailed); len(failed) != 1 || !errors.Is(failed[0].Err, fs.ErrNotExist) || !strings.Contains(failed[0].Err.Error(), "put it there") ||
-			!strings.Contains(failed[0].Err.Error(), fmt.Sprintf("that Config.File names in %d bytes:", len(file))) || strings.Contains(failed[0].Err.Error(), file) {
+			!strings.Contains(failed[0].Err.Error(), fmt.Sprintf("the file of revocation.Config.File (its name, of %d bytes, is not shown since it led nowhere):", len(file))) || strings.Contains(failed[0].Err.Error(), file) {
 			t.Errorf("told %v", failed)
 		}
 		if err := os.Mkdir(folder, 0o700); err != nil {

@@ -90,12 +90,12 @@ func Leads(err error) bool {
 
 // Name is how an error about a file names it: by its path, if that led to anything. One
 // that never did may be a secret that was written in the place of a path, of which only
-// the field and the length are told.
+// the field, such as jwks.Config.File, and the length are told.
 func Name(path, field string, led bool) string {
 	if !led {
-		return fmt.Sprintf("that %s names in %d bytes", field, len(path))
+		return fmt.Sprintf("the file of %s (its name, of %d bytes, is not shown since it led nowhere)", field, len(path))
 	}
-	return quote.Value(path)
+	return "the file " + quote.Value(path)
 }
 
 func unchanged(before, after os.FileInfo) bool {

@@ -197,7 +197,8 @@ func (f *File) unread() error {
 	if faults == nil {
 		faults = []string{"nothing came in time"}
 	}
-	return fmt.Errorf("the list of revocations was not read: %s", strings.Join(faults, "; "))
+	told := strings.ReplaceAll(strings.Join(faults, "; "), "revocation.Config.File", "revocations.file") // as the file has it
+	return fmt.Errorf("the list of revocations was not read: %s", told)
 }
 
 // Observe has o be told what is told of the list, and of what the fleet shares, also

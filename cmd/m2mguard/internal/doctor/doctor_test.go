@@ -320,10 +320,23 @@ func TestFilesThatAreNotThere(t *testing.T) {
 		}
 		return func() {}
 	}})
-	expect(t, lines, doctor.Bad, "key set", "names in 28 bytes: no such file", "line 5: issuers[0].keys.file must name a file that is there")
+	expect(t, lines, doctor.Bad, "key set", "issuers[0].keys.file (its name, of 28 bytes, is not shown since it led nowhere): no such file", "line 5: issuers[0].keys.file must name a file that is there")
 	expect(t, lines, doctor.Bad, "list", "", "revocations.file")
 	if text := fmt.Sprint(lines); strings.Contains(text, misplaced) {
 		t.Errorf("it is quoted: %s", text)
+	}
+}
+
+// TestListOfNoFile: the fault is told by the key of the program's file.
+func TestListOfNoFile(t *testing.T) {
+	f, err := config.Read(strings.NewReader("issuers:\n- url: https://id.example.com\n  audience: [x]\nrevocations: {file: correct-horse}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	err = f.WaitForRevocations(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "the file of revocations.file (its name, of 13 bytes, is not shown") {
+		t.Error(err)
 	}
 }
 

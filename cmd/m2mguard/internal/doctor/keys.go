@@ -49,7 +49,8 @@ func (e *examination) keys(n int, iss validator.Issuer, r *recorder, ready error
 		e.note(Bad, iss.URL, "key set", ready.Error(), "have the issuer publish a key for one of the issuer's algorithms, or list in algorithms what it signs with")
 	case iss.Keys.File != "":
 		do := fmt.Errorf("issuers[%d].keys.file must name a file that is there, can be read, and holds a key set", n)
-		e.note(Bad, iss.URL, "key set", ready.Error(), e.file.Locate(do).Error())
+		found := strings.ReplaceAll(ready.Error(), "jwks.Config.File", fmt.Sprintf("issuers[%d].keys.file", n)) // as the file has it
+		e.note(Bad, iss.URL, "key set", found, e.file.Locate(do).Error())
 	default:
 		e.note(Bad, iss.URL, "key set", ready.Error(), keysDo)
 	}
