@@ -224,7 +224,7 @@ func (f *explainFlags) fix(file *config.File) error {
 	}
 	text, err := os.ReadFile(f.keys)
 	if err != nil {
-		return fmt.Errorf("--keys: cannot be read: %w", withoutName(err))
+		return fmt.Errorf("--keys: cannot be read: %w", config.WithoutName(err))
 	}
 	issuers := file.Config.Issuers
 	i := slices.IndexFunc(issuers, func(iss validator.Issuer) bool {
@@ -267,7 +267,7 @@ func (p *program) given(args []string) (string, error) {
 func readText(name string) (string, error) {
 	file, err := os.Open(name)
 	if err != nil {
-		return "", fmt.Errorf("cannot be read: %w (a file is wanted, or standard input; never the text itself)", withoutName(err))
+		return "", fmt.Errorf("cannot be read: %w (a file is wanted, or standard input; never the text itself)", config.WithoutName(err))
 	}
 	defer file.Close()
 	text, err := io.ReadAll(io.LimitReader(file, maxToken))
@@ -292,18 +292,9 @@ func bareToken(text string) string {
 func certificate(name string) ([]byte, error) {
 	text, err := os.ReadFile(name)
 	if err != nil {
-		return nil, fmt.Errorf("cannot be read: %w", withoutName(err))
+		return nil, fmt.Errorf("cannot be read: %w", config.WithoutName(err))
 	}
 	return pemCertificate(text)
-}
-
-// withoutName is the error of a file without its name, in whose place somebody may have
-// given what the file holds.
-func withoutName(err error) error {
-	if at, ok := errors.AsType[*os.PathError](err); ok {
-		return at.Err
-	}
-	return err
 }
 
 var outcomes = map[string]term.Colour{"passed": term.Green, "failed": term.Red, "not reached": term.Yellow}

@@ -169,13 +169,19 @@ func readFile(name string, most int64) ([]byte, error) {
 		return nil, errors.New("names a file that cannot be read: it is no file, or too large")
 	}
 	content, err := os.ReadFile(name)
-	if at, ok := errors.AsType[*os.PathError](err); ok {
-		err = at.Err
-	}
 	if err != nil {
-		return nil, fmt.Errorf("names a file that cannot be read: %w", err)
+		return nil, fmt.Errorf("names a file that cannot be read: %w", WithoutName(err))
 	}
 	return content, nil
+}
+
+// WithoutName is the error of a file without its name, in whose place somebody may have
+// given what the file holds.
+func WithoutName(err error) error {
+	if at, ok := errors.AsType[*os.PathError](err); ok {
+		return at.Err
+	}
+	return err
 }
 
 // TLS is how to connect where the system's roots are not enough, or a certificate of

@@ -13,6 +13,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 
 	"github.com/m2mguard/m2mguard/adapters/httpauth"
+	"github.com/m2mguard/m2mguard/cmd/m2mguard/internal/config"
 	"github.com/m2mguard/m2mguard/cmd/m2mguard/internal/gateway"
 	"github.com/m2mguard/m2mguard/scopes"
 )
@@ -24,10 +25,7 @@ import (
 // check it. An empty list is public; no list at all is a fault.
 func fromOpenAPI(name string) ([]gateway.Route, error) {
 	if _, err := os.Stat(name); err != nil { // then the name may be none, and is not shown
-		if at, ok := errors.AsType[*os.PathError](err); ok {
-			err = at.Err
-		}
-		return nil, fmt.Errorf("serve.openAPI names a file that cannot be read: %w", err)
+		return nil, fmt.Errorf("serve.openAPI names a file that cannot be read: %w", config.WithoutName(err))
 	}
 	loader := openapi3.NewLoader()
 	loader.IsExternalRefsAllowed = false
