@@ -13,6 +13,6 @@ var programMutants = []mutant{
 	{"program", "a secret that a command needs is read", []edit{{programConfig + "/decode.go", "secret && d.leaves(path)", "secret"}}, ofProgram},
 	{"program", "a key for its file's name is a fault at once", []edit{{programConfig + "/decode.go", " && isContent(value.Value) {", " && false {"}}, []suite{{programConfig, "TestMisplaced"}}},
 	{"program", "in base64, too", []edit{{programConfig + "/content.go", "return err == nil && isDER(bytes)", "return err == nil && isDER(bytes) && false"}}, []suite{{programConfig, "TestMisplaced"}}},
-	{"program", "a secret for a key is not shown", []edit{{programConfig + "/keys.go", "		return \"[another key]\"\n", "		_ = key\n"}}, []suite{{programConfig, "TestSecretForAKey"}}},
+	{"program", "a secret for a key is not shown", []edit{{programConfig + "/keys.go", "		return fmt.Sprintf(\"[another key, of %d bytes]\", len(key))\n", "		_ = fmt.Sprint(key)\n"}}, []suite{{programConfig, "TestSecretForAKey"}}},
 	{"program", "no fault quotes what stands for a file's name", []edit{{programConfig + "/forms.go", "		return at.Err\n", "		_ = at\n"}}, []suite{{programConfig, "TestMisplaced"}}},
 }

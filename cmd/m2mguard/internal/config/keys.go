@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"reflect"
 	"slices"
 	"strconv"
@@ -71,21 +72,27 @@ func shown(key string) string {
 
 // shownAmong is a key of a mapping with these members as a fault shows it. One that is near
 // to none of them may be a secret: {secret: {hunter2}} has it for a key. Where secrets
-// are expected it is not shown, and elsewhere if it is a word.
+// are expected it is not shown, and elsewhere if it is no word.
 func shownAmong(known []member, key string) string {
-	if meant(key, known) == "" && (slices.ContainsFunc(known, member.isOfSecrets) || !isWord(key)) {
-		return "[another key]"
+	expected := slices.ContainsFunc(known, member.isOfSecrets) ||
+		len(known) < manyKeys && slices.ContainsFunc(known, func(m member) bool { return m.typ == reflect.TypeFor[func() [][]byte]() })
+	if meant(key, known) == "" && (expected || !isWord(key)) {
+		return fmt.Sprintf("[another key, of %d bytes]", len(key))
 	}
 	return shown(key)
 }
 
+// manyKeys is of how many keys a mapping is that nobody takes for the place of one of its
+// secrets: serve has more, and dpop.nonces fewer.
+const manyKeys = 10
+
 // isOfSecrets reports whether a member says what a secret is, or where it or a key is.
 func (m member) isOfSecrets() bool {
 	switch m.typ {
-	case reflect.TypeFor[Secret](), reflect.TypeFor[[]Key](), reflect.TypeFor[introspection.ClientAuth](), reflect.TypeFor[func() [][]byte]():
+	case reflect.TypeFor[Secret](), reflect.TypeFor[[]Key](), reflect.TypeFor[introspection.ClientAuth]():
 		return true
 	}
-	return m.key == "env" || isOfFile(m.key)
+	return m.key == "env" || m.key == "file" || m.key == "keyFile"
 }
 
 // isOfFile reports whether a key is one for the path of a file.
@@ -97,7 +104,10 @@ func isOfFile(key string) bool {
 // bytes: as ours are.
 const longestWord = 24
 
-// isWord reports whether a key could be one of ours, and no key or secret that was made.
+// isWord reports whether a key could be one of ours, and no key or secret that was made: of
+// letters, and perhaps one number, as http2 is.
 func isWord(key string) bool {
-	return len(key) <= longestWord && strings.Trim(key, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_") == ""
+	const letters, longestNumber = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_", 3
+	number := strings.Trim(key, letters)
+	return len(key) <= longestWord && len(number) <= longestNumber && strings.Trim(number, "0123456789") == ""
 }

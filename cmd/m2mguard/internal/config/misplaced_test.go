@@ -127,7 +127,7 @@ func TestSecretForAKey(t *testing.T) {
 		for _, word := range []string{"hunter2", "correcthorse", secret} {
 			for _, value := range []string{"{%s}", "{%s: x}", "{%[1]s: x, %[1]s: x}"} {
 				_, err := read(t, fmt.Sprintf(text, fmt.Sprintf(value, word)))
-				if err == nil || !strings.Contains(err.Error(), at+".[another key] is no key here: wanted some of ") {
+				if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("%s.[another key, of %d bytes] is no key here: wanted some of ", at, len(word))) {
 					t.Errorf("%s, %s: %v", at, value, err)
 				}
 				if err != nil && strings.Contains(err.Error(), word) {
