@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -16,6 +17,13 @@ import (
 
 // wellKnown is where a resource's metadata is, before its own path (RFC 9728 §3.1).
 const wellKnown = "/.well-known/oauth-protected-resource"
+
+// isBase reports whether a public URL is as httpauth.Config.PublicURL wants it, so that it
+// can be asked and shown.
+func isBase(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && text == u.Scheme+"://"+u.Host
+}
 
 // api looks at the API from where its clients are.
 func (e *examination) api(ctx context.Context, base string) {

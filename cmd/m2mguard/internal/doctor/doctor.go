@@ -64,8 +64,14 @@ func Examine(ctx context.Context, f *config.File, o Options) []Line {
 	if answers {
 		e.instances(ctx)
 	}
-	for _, base := range f.API.PublicURL {
-		e.api(ctx, strings.TrimSuffix(base, "/"))
+	for n, base := range f.API.PublicURL {
+		base = strings.TrimSuffix(base, "/")
+		if isBase(base) {
+			e.api(ctx, base)
+			continue
+		}
+		do := fmt.Errorf("api.publicURL[%d] must be scheme and host alone, such as https://api.example.com", n)
+		e.note(Bad, "configuration", "public URL", "is not scheme and host alone, and not shown, because it may hold a password", f.Locate(do).Error())
 	}
 	return e.lines
 }

@@ -327,6 +327,21 @@ func TestFilesThatAreNotThere(t *testing.T) {
 	}
 }
 
+// TestNoPublicURL: what has a password or a key is neither asked nor shown.
+func TestNoPublicURL(t *testing.T) {
+	for _, url := range []string{"https://u:secret@127.0.0.1:1", "https://127.0.0.1:1?key=secret", "https://127.0.0.1:1/secret", "https://u:secret", "secret"} {
+		f, err := config.Read(strings.NewReader("issuers:\n- url: https://id.example.com\n  audience: [x]\n  keys: {file: none}\napi:\n  publicURL:\n  - '" + url + "'\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines := doctor.Examine(t.Context(), f, doctor.Options{})
+		expect(t, lines, doctor.Bad, "public URL", "not shown", "line 7: api.publicURL[0] must be scheme and host alone")
+		if text := fmt.Sprint(lines); strings.Contains(text, "secret") {
+			t.Errorf("%s is shown: %s", url, text)
+		}
+	}
+}
+
 // TestListOfNoFile: the fault is told by the key of the program's file.
 func TestListOfNoFile(t *testing.T) {
 	f, err := config.Read(strings.NewReader("issuers:\n- url: https://id.example.com\n  audience: [x]\nrevocations: {file: correct-horse}\n"))
