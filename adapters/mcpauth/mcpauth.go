@@ -113,7 +113,7 @@ func (cfg *Config) http() (*httpauth.Config, []error) {
 		rest, within := strings.CutPrefix(path, prefix)
 		switch {
 		case !ok:
-			fault("PublicURL is %q, wanted scheme, host and path, such as https://api.example.com/mcp", text)
+			fault("PublicURL is %s, wanted scheme, host and path alone, such as https://api.example.com/mcp", shownURL(text))
 			continue
 		case !within || rest != "" && rest[0] != '/':
 			fault("PublicURL is %q, and its path does not begin with HTTP.PublicPathPrefix, %q", text, h.PublicPathPrefix)
@@ -146,6 +146,14 @@ func splitURL(text string) (base, path string, ok bool) {
 		return "", "", false
 	}
 	return strings.TrimSuffix(strings.TrimSuffix(text, "/"), path), path, true
+}
+
+// shownURL quotes what is no public URL, where no password or key can be in it.
+func shownURL(text string) string {
+	if _, err := url.Parse(text); err != nil || strings.ContainsAny(text, "@?#") {
+		return "not shown, because it may hold a password"
+	}
+	return fmt.Sprintf("%q", text)
 }
 
 // MountMetadata has mux serve the metadata of this server (RFC 9728), which clients find
