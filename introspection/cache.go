@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // cacheKey is a keyed hash: without the process's random key it can neither be
@@ -21,16 +22,18 @@ type entry struct {
 	doubted atomic.Bool // the endpoint has refused the token since, in its own way
 }
 
-// results is the result cache. With no entries configured, nothing is kept.
+// results is the result cache. With no entries configured, nothing is kept. Answers serve
+// for a grace after their lifetime.
 type results struct {
 	secret   [32]byte
 	mu       sync.Mutex // orders put
+	grace    time.Duration
 	active   *store
 	inactive *store
 }
 
-func newResults(entries int) *results {
-	s := new(results)
+func newResults(entries int, grace time.Duration) *results {
+	s := &results{grace: grace}
 	rand.Read(s.secret[:])
 	if entries > 0 {
 		s.active, s.inactive = newStore(entries), newStore(entries)
@@ -61,13 +64,13 @@ func (s *results) put(k cacheKey, r *Result) {
 	if s.active == nil {
 		return
 	}
-	client := r.client()
+	client, then := r.client(), time.Now().Add(-s.grace)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e := &entry{Result: r}
 	if !r.active {
 		s.active.remove(k)
-		s.inactive.set(k, "", e)
+		s.inactive.set(k, "", e, then)
 		return
 	}
 	if old := s.lastActive(k); old != nil && old.askedAt.After(r.askedAt) {
@@ -76,7 +79,7 @@ func (s *results) put(k cacheKey, r *Result) {
 	if r.until.IsZero() {
 		e.Result = &Result{active: true, askedAt: r.askedAt} // a mark without the claims
 	}
-	s.active.set(k, client, e)
+	s.active.set(k, client, e, then)
 	s.inactive.remove(k)
 }
 

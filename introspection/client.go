@@ -45,7 +45,7 @@ func New(cfg Config) (*Client, error) {
 	c := &Client{
 		cfg:         cfg,
 		http:        fetch.New(cfg.HTTPClient, cfg.RequestTimeout, cfg.MaxResponseBytes),
-		results:     newResults(cfg.CacheEntries),
+		results:     newResults(cfg.CacheEntries, cfg.StaleIfError),
 		flights:     flights{byKey: make(map[cacheKey]*flight)},
 		controls:    newControls(),
 		firstSights: newFirstSights(&cfg),

@@ -75,14 +75,16 @@ type Config struct {
 	NegativeLifetime time.Duration
 	// CacheEntries bounds the active and the inactive answers, each. An active
 	// answer counts once for every 4 KiB begun, so the claims held take at most
-	// CacheEntries × 4 KiB; the bookkeeping takes up to 300 bytes for each
-	// entry of either kind. Default 10,000: at most 47 MB, and about 11 MB with
-	// answers of 500 bytes. Where there is no room, the client that takes most
-	// of it gives up the answer that was not used for longest: a client's share
-	// times that time decides, so one of many tokens costs others nothing. Whose
-	// an answer is, its client_id says, or its sub. At most 16,777,216.
-	// Negative: none; then every token is to this package one that was not seen
-	// active.
+	// CacheEntries × 4 KiB; the bookkeeping takes up to 350 bytes for each
+	// entry of either kind, 16 of them from the first answer on. Default 10,000:
+	// at most 48 MB, and about 12 MB with answers of 500 bytes. Where there is no
+	// room, a client loses the answer that it did not use for longest: most
+	// likely the one for which that time, multiplied by the room that all its
+	// answers take, is greatest, and sooner if the answer serves no more. So one
+	// with many tokens makes room for the others, also where it means no harm:
+	// there should be more entries than tokens in use. Whose an answer is, its
+	// client_id says, or its sub. At most 16,777,216. Negative: none; then every
+	// token is to this package one that was not seen active.
 	CacheEntries int
 	// RefreshAhead asks again in the background when an active answer is used
 	// with less than this left, so that busy tokens never wait. Default: off,

@@ -6,6 +6,7 @@ import (
 	"math/bits"
 	"math/rand/v2"
 	"sync"
+	"time"
 )
 
 const (
@@ -18,19 +19,28 @@ const (
 
 	// sizes are classes of weights: 1, 2 and 3, 4 to 7 and so on.
 	sizes = 25
+
+	// overFactor is how many times as much an entry costs that is over: what many clients
+	// leave behind that came once goes before what one with thousands of tokens uses.
+	overFactor = 100
+
+	// longest is the longest time without use that counts, in requests.
+	longest = 1 << 32
 )
 
 // store is a bounded table of entries, each of which is about a token of some client.
-// Where there is no room, an entry goes of the client that costs most, and of that client
-// the one that was not used for longest. A client costs the room that its entries take,
-// times how long that entry was not used. Those that are compared are the client whose
-// entry comes and the clients of some entries of each size, drawn by chance.
+// Where there is no room, entries are drawn by chance, some of each size, and what their
+// clients cost is compared, and what the client costs whose entry comes: the room that all
+// entries of a client take, times how long the one was not used that was not used for
+// longest. The dearest client loses that one.
 //
-// So a client with a thousand entries loses one before another with one does that was not
-// used for a thousand times as long: whoever fills the store pushes out its own entries.
-// Where each client has one, those go that were not used for longest, nearly.
+// So who fills the store pushes out its own entries, and an entry of somebody with one,
+// only once it was not used for many times as long. Where each client has one, those go
+// that were not used for longest, nearly. What is over serves nobody, and still tells that
+// its token was active: it counts for more, and not so much more that the tokens of one
+// client could take that from all others.
 //
-// Lifetimes are checked on reading, not here. In a nil store nothing is found.
+// Lifetimes are checked by whoever reads. In a nil store nothing is found.
 type store struct {
 	limit uint32 // of weight
 	seed  maphash.Seed
@@ -102,8 +112,8 @@ func (s *store) peek(k cacheKey) *entry {
 
 // set keeps e, about a token of this client, in the place of what was there. One that
 // counts for more or less than that did comes anew. One that can never fit is not kept,
-// nor is what was there.
-func (s *store) set(k cacheKey, client string, e *entry) {
+// nor is what was there. An entry is over that ends before then.
+func (s *store) set(k cacheKey, client string, e *entry, then time.Time) {
 	weight := max(1, uint32((cap(e.claims)+weightUnit-1)/weightUnit)) // capacity: what it takes
 	hash := maphash.String(s.seed, client)
 	s.mu.Lock()
@@ -122,7 +132,7 @@ func (s *store) set(k cacheKey, client string, e *entry) {
 		return
 	}
 	for s.weight+weight > s.limit {
-		s.drop(s.dearest(hash, weight))
+		s.drop(s.dearest(hash, weight, then))
 	}
 	like, chain := s.like(weight), s.chain(k)
 	p := &place{key: k, entry: e, weight: weight, at: len(*like), used: s.clock, of: s.shareOf(hash), chained: *chain}
@@ -133,11 +143,16 @@ func (s *store) set(k cacheKey, client string, e *entry) {
 }
 
 // dearest returns the entry that makes room for one of this weight and client.
-func (s *store) dearest(client uint64, weight uint32) (out *place) {
-	cost := uint64(0)
+func (s *store) dearest(client uint64, weight uint32, then time.Time) (out *place) {
+	dearest := uint64(0)
 	compare := func(of *share, weight uint32) {
-		if c := uint64(weight) * (s.clock - of.oldest.used + 1); c > cost {
-			out, cost = of.oldest, c
+		p := of.oldest
+		cost := uint64(weight) * min(s.clock-p.used+1, longest)
+		if p.entry.until.Before(then) {
+			cost *= overFactor
+		}
+		if cost > dearest {
+			out, dearest = p, cost
 		}
 	}
 	if own := *s.findShare(client); own != nil {

@@ -2,6 +2,7 @@ package introspection
 
 import (
 	"encoding/binary"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -25,9 +26,12 @@ func keyed(client byte, n int) (k cacheKey) {
 
 var zeros [1 << 20]byte
 
-// weighing is an entry that counts for so many.
+// begun is when every test begins.
+var begun = time.Unix(1e9, 0)
+
+// weighing is an entry that counts for so many, and is not over for an hour.
 func weighing(n int) *entry {
-	return &entry{Result: &Result{claims: zeros[: n*weightUnit : n*weightUnit]}}
+	return &entry{Result: &Result{claims: zeros[: n*weightUnit : n*weightUnit], until: begun.Add(time.Hour)}}
 }
 
 // see is what a request does: it looks, and keeps an answer if there is none.
@@ -35,7 +39,7 @@ func (s *store) see(k cacheKey, client string, weight int) (hit bool) {
 	if s.get(k) != nil {
 		return true
 	}
-	s.set(k, client, weighing(weight))
+	s.set(k, client, weighing(weight), begun)
 	return false
 }
 
@@ -44,6 +48,11 @@ func (s *store) check(t *testing.T) {
 	t.Helper()
 	weight, all, inShares, chained := uint32(0), 0, 0, 0
 	for size, like := range s.sized {
+		for _, p := range like[len(like):cap(like)] {
+			if p != nil {
+				t.Fatal("one that was dropped is held")
+			}
+		}
 		for n, p := range like {
 			if p.at != n || p.weight>>size != 1 || s.find(p.key) != p || *s.findShare(p.of.client) != p.of {
 				t.Fatalf("place %d of %d of size %d is not where it is looked for", n, len(like), size)
@@ -100,7 +109,7 @@ func TestStore(t *testing.T) {
 			case action < 90:
 				weight := []int{1, 1, 1, 2, 3, limit, limit + 1}[random.IntN(7)]
 				kept[k] = weighing(weight)
-				s.set(k, strconv.Itoa(random.IntN(5)), kept[k])
+				s.set(k, strconv.Itoa(random.IntN(5)), kept[k], begun.Add(time.Duration(random.IntN(2))*time.Hour*2))
 				if fits := weight <= limit; (s.peek(k) == kept[k]) != fits {
 					t.Fatalf("seed %d: one of weight %d is there: %v, wanted %v", seed, weight, !fits, fits)
 				}
@@ -207,7 +216,7 @@ func TestRenewedKeepsItsPlace(t *testing.T) {
 			s := newStore(10)
 			s.seeAll("a1 b1 c1")
 			e := weighing(tc.weight)
-			s.set(keyed('a', 0), tc.client, e)
+			s.set(keyed('a', 0), tc.client, e, begun)
 			s.check(t)
 			if got := s.letters(); got != tc.want || s.peek(keyed('a', 0)) != e {
 				t.Errorf("%s are there, wanted %s with the new answer", got, tc.want)
@@ -219,7 +228,7 @@ func TestRenewedKeepsItsPlace(t *testing.T) {
 // TestLookingIsNoUse: that a Client looks what it knows of a token says nothing of how
 // often it is shown.
 func TestLookingIsNoUse(t *testing.T) {
-	s := newResults(10)
+	s := newResults(10, 0)
 	for _, active := range []bool{true, false} {
 		for n := range 2 {
 			s.put(keyed('a'+byte(n), 0), &Result{active: active})
@@ -256,6 +265,23 @@ func TestNothingIsLeftOfWhatIsForgotten(t *testing.T) {
 	}
 }
 
+// TestGraceCounts: an answer that StaleIfError still serves is not over, and one past that
+// goes before others.
+func TestGraceCounts(t *testing.T) {
+	now := time.Now()
+	for ended, left := range map[time.Duration]string{time.Minute: "b c d", time.Hour: "a c d"} {
+		s := newResults(3, 10*time.Minute)
+		for n, until := range []time.Time{now.Add(time.Hour), now.Add(-ended), now.Add(time.Hour), now.Add(time.Hour)} {
+			letter := 'a' + byte(n)
+			s.put(keyed(letter, 0), &Result{active: true, until: until, claims: fmt.Appendf(nil, `{"active":true,"client_id":"%c"}`, letter)})
+			s.active.get(keyed(letter, 0))
+		}
+		if got := s.active.letters(); got != left {
+			t.Errorf("after an answer that ended %v ago %s are there, wanted %s", ended, got, left)
+		}
+	}
+}
+
 // TestWhoseAnswerItIs: the client that an answer names, or its subject.
 func TestWhoseAnswerItIs(t *testing.T) {
 	for claims, want := range map[string]string{
@@ -274,7 +300,7 @@ func TestWhoseAnswerItIs(t *testing.T) {
 
 // TestAnswersAtOnce: whatever comes at once, no token is known as active and as inactive.
 func TestAnswersAtOnce(t *testing.T) {
-	s := newResults(50)
+	s := newResults(50, 0)
 	var asking sync.WaitGroup
 	for seed := range uint64(8) {
 		asking.Go(func() {

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"strconv"
 	"testing"
+	"time"
 )
 
 // lru is the yardstick: a list by last use.
@@ -116,7 +117,7 @@ func TestNobodyPushesOutWhatIsUsed(t *testing.T) {
 					if s.see(k, "other "+strconv.Itoa(n%others), max(1, tc.weight)) {
 						hits++
 					}
-					if last.see(k, 1) {
+					if last.see(k, max(1, tc.weight)) {
 						found++
 					}
 					asked++
@@ -230,5 +231,48 @@ func TestHonestCrowds(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestManyOfOneAmongManyOfOneEach: what a client finds that has many tokens in use, among
+// clients that come once each and leave an answer behind, held against a store without
+// bounds.
+func TestManyOfOneAmongManyOfOneEach(t *testing.T) {
+	const limit, requests, lifetime = 1000, 100_000, 3 * time.Second // of a request each millisecond
+	for _, tc := range []struct{ tokens, oneIn int }{                // in use at random; one request in so many comes from elsewhere
+		{50, 10}, {200, 10}, {500, 10}, {50, 100}, {200, 100}, {500, 100},
+	} {
+		t.Run(fmt.Sprintf("%d, one request in %d from elsewhere", tc.tokens, tc.oneIn), func(t *testing.T) {
+			random := rand.New(rand.NewPCG(1, 1))
+			s, all := newStore(limit), make(map[cacheKey]time.Time)
+			hits, best, asked := 0, 0, 0
+			for i := range requests {
+				now := begun.Add(time.Duration(i) * time.Millisecond)
+				if i%tc.oneIn == 0 {
+					once := keyed(2, i)
+					s.get(once)
+					s.set(once, strconv.Itoa(i), &entry{Result: &Result{until: now.Add(lifetime)}}, now)
+					continue
+				}
+				asked++
+				k := keyed(1, random.IntN(tc.tokens))
+				if now.Before(all[k]) {
+					best++
+				} else {
+					all[k] = now.Add(lifetime)
+				}
+				if e := s.get(k); e != nil && now.Before(e.until) {
+					hits++
+				} else {
+					s.set(k, "many", &entry{Result: &Result{until: now.Add(lifetime)}}, now)
+				}
+			}
+			s.check(t)
+			share, yardstick := percent(hits, asked), percent(best, asked)
+			t.Logf("%.1f %% were found, %.1f %% without bounds", share, yardstick)
+			if share < yardstick-5 {
+				t.Errorf("%.1f %% were found, and without bounds %.1f %%", share, yardstick)
+			}
+		})
 	}
 }

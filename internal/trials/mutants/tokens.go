@@ -29,7 +29,7 @@ var (
 	ofFetch         = []suite{{folder: "internal/fetch"}}
 	ofDiscovery     = []suite{{folder: "internal/metadata"}, {folder: "internal/fetch"}}
 	ofIntrospection = []suite{{folder: "introspection"}, {folder: "validator"}}
-	ofStore         = []suite{{"introspection", "TestStore$|TestPlaces|TestRenewedKeeps|TestNothingIsLeft|TestNobodyPushes|TestHonestCrowds"}}
+	ofStore         = []suite{{"introspection", "TestStore$|TestPlaces|TestRenewedKeeps|TestNothingIsLeft|TestNobodyPushes|TestHonestCrowds|TestManyOfOne|TestGraceCounts"}}
 	ofTurns         = []suite{{folder: "internal/turns"}, {folder: "introspection"}}
 	ofAdapters      = []suite{{folder: "adapters/httpauth"}, {folder: "internal/trials/adaptertest"}}
 )
