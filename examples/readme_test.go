@@ -186,7 +186,7 @@ func TestUsersTokens(t *testing.T) {
 		}
 	}
 	for _, page := range []string{"../README.md", "../docs/use.md"} {
-		if !strings.Contains(read(t, page), "`AppOnly`") {
+		if !strings.Contains(read(t, page), "`AppOnly") {
 			t.Errorf("%s does not say whether users' tokens pass", page)
 		}
 	}
