@@ -303,6 +303,20 @@ func TestManyKeys(t *testing.T) {
 	expect(t, doctor.Examine(t.Context(), named(at(iss)), doctor.Options{}), doctor.Doubtful, "keys", "and 10 more", "a handful")
 }
 
+// examineWithoutList examines a file whose list of revocations nothing fills, and does not
+// wait for one.
+func examineWithoutList(t *testing.T, f *config.File) []doctor.Line {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	return doctor.Examine(ctx, f, doctor.Options{Waiting: func(what string) func() {
+		if strings.Contains(what, "revocations") {
+			cancel() // nothing will come
+		}
+		return func() {}
+	}})
+}
+
 // TestFilesThatAreNotThere: a name that leads nowhere may be a secret in the place of one.
 // The key is named with its line, where the program's file has it.
 func TestFilesThatAreNotThere(t *testing.T) {
@@ -312,14 +326,7 @@ func TestFilesThatAreNotThere(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Revocations.Close()
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	lines := doctor.Examine(ctx, f, doctor.Options{Waiting: func(what string) func() {
-		if strings.Contains(what, "revocations") {
-			cancel() // nothing will come
-		}
-		return func() {}
-	}})
+	lines := examineWithoutList(t, f)
 	expect(t, lines, doctor.Bad, "key set", "issuers[0].keys.file (its name, of 28 bytes, is not shown since it led nowhere): no such file", "line 5: issuers[0].keys.file must name a file that is there")
 	expect(t, lines, doctor.Bad, "list", "", "revocations.file")
 	if text := fmt.Sprint(lines); strings.Contains(text, misplaced) {
@@ -364,14 +371,7 @@ func TestListThatIsNotThere(t *testing.T) {
 	defer list.Close()
 	f := named(at(issuertest.New(t)))
 	f.Revocations = list
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	lines := doctor.Examine(ctx, f, doctor.Options{Waiting: func(what string) func() {
-		if strings.Contains(what, "revocations") {
-			cancel() // nothing will come
-		}
-		return func() {}
-	}})
+	lines := examineWithoutList(t, f)
 	expect(t, lines, doctor.Good, "key set", "can be used", "")
 	expect(t, lines, doctor.Bad, "list", "", "revocations.file")
 }
